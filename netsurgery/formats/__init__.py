@@ -1,0 +1,1 @@
+"""Files to nets and nets to files: prototxt, caffemodel, HDF5, binary NetParameter."""

@@ -1,0 +1,213 @@
+"""Weights files: a .caffemodel of any vintage is mapped and walked; its values are not touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Source, WeightsError
+from .blob import StoredBlob, read_blob
+from .mapped import locate, map_file
+from .old_types import V0_TYPES, V1_TYPES
+from .signatures import describe_wrong_file, is_hdf5
+from .wire import BYTES, VARINT, Buffer, MalformedError, fields, varint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["ModelFile", "StoredBlob", "StoredLayer", "locate", "parse_caffemodel", "read_caffemodel"]
+
+MAX_LAYERS = 50_000
+MAX_BLOBS = 200_000
+"""More than these no real model has: they bound the memory that a hostile file can ask for."""
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of a weights file: its V2 type whatever the vintage ("#45" for a V1 number that BVLC does not have, "" in HDF5).
+
+    A blob is None where an HDF5 file leaves it out because another layer owns it.
+    """
+
+    name: str
+    type: str
+    blobs: tuple[StoredBlob | None, ...] = ()
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A weights file: `vintage` is "V0", "V1", "V2", "mixed" or "HDF5"; `precision` holds the kinds of values met in it
+    ("float32", "float64", "float16"); `layers` are in file order, those without blobs included."""
+
+    path: str
+    name: str
+    layers: tuple[StoredLayer, ...]
+    vintage: str
+    precision: frozenset[str]
+    data: Buffer = field(default=b"", repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Numbers of the fields of a layer message."""
+
+    name: int
+    type: int
+    blobs: int
+    inner: int = 0
+
+
+_V2, _V1, _V0 = _Names(1, 2, 7), _Names(4, 5, 6, inner=1), _Names(1, 2, 50)
+
+
+def read_caffemodel(path: str | os.PathLike[str]) -> ModelFile:
+    """The layers of a weights file with their blobs: views of the mapped file where it holds float32 values.
+
+    Raises: WeightsError if it is missing, damaged, or something else.
+    """
+    name = os.fspath(path)
+    data = map_file(path)
+    if is_hdf5(data):
+        from .hdf5 import read_hdf5
+
+        return read_hdf5(name, data)
+    wrong = describe_wrong_file(data)
+    if wrong:
+        problem, expected, fix = wrong
+        raise WeightsError(problem, source=Source(name), expected=expected, fix=fix)
+    return parse_caffemodel(data, name)
+
+
+def parse_caffemodel(data: Buffer, path: str) -> ModelFile:
+    """The NetParameter in `data`. Raises: WeightsError that names `path`, the layer and the byte."""
+    source = Source(path)
+    name = ""
+    vintages: set[str] = set()
+    layers: list[StoredLayer] = []
+    blobs = 0
+    for number, wire, begin, end in _top_fields(data, source):
+        if number == 1 and wire == BYTES:
+            name = text(data, begin, end)
+        elif number in (100, 2):
+            if wire != BYTES:
+                raise WeightsError(f"field {number} of the net has wire type {wire} (byte {begin})", source=source)
+            layer, vintage = _read_layer(data, begin, end, _V2 if number == 100 else _V1, source)
+            layers.append(layer)
+            vintages.add(vintage)
+            blobs += len(layer.blobs)
+            if len(layers) > MAX_LAYERS or blobs > MAX_BLOBS:
+                raise WeightsError(
+                    f"more than {MAX_LAYERS} layers or {MAX_BLOBS} blobs (byte {begin})",
+                    source=source,
+                    expected="a Caffe model",
+                )
+    if not layers:
+        raise WeightsError("holds no layers", source=source, expected="a .caffemodel")
+    return ModelFile(
+        path,
+        name,
+        tuple(layers),
+        vintages.pop() if len(vintages) == 1 else "mixed",
+        frozenset(blob.precision for layer in layers for blob in layer.blobs if blob),
+        data,
+    )
+
+
+def _top_fields(data: Buffer, source: Source) -> Iterator[tuple[int, int, int, int]]:
+    """The fields of the net; where they break off, the error names the layer in which that is, if its name can be read."""
+    at = 0
+    try:
+        for found in fields(data, at, len(data)):
+            yield found
+            at = found[3]
+    except MalformedError as error:
+        raise WeightsError(
+            error.problem, layer=_broken_layer(data, at), source=source, expected=error.expected, fix=error.fix
+        ) from None
+
+
+def _broken_layer(data: Buffer, at: int) -> str:
+    try:
+        tag, at = varint(data, at, len(data))
+        _, at = varint(data, at, len(data))
+        names = {802: _V2, 18: _V1}.get(tag)
+        for number, wire, begin, end in fields(data, at, len(data)) if names else ():
+            if number == names.name and wire == BYTES:  # type: ignore[union-attr]
+                return f"'{_short(text(data, begin, end))}'"
+    except MalformedError:
+        pass
+    return ""
+
+
+def _read_layer(data: Buffer, start: int, end: int, names: _Names, source: Source) -> tuple[StoredLayer, str]:
+    """A layer of the net and its vintage."""
+    name = kind = ""
+    vintage = "V2" if names is _V2 else "V1"
+    blobs: list[StoredBlob] = []
+    try:
+        spans, inner = _layer_spans(data, start, end, names)
+        if inner:
+            # A V0 layer: the message inside holds name, type and blobs, and Caffe reads them nowhere else.
+            vintage, names = "V0", _V0
+            spans = [span for begin, stop in inner for span in _layer_spans(data, begin, stop, _V0)[0]]
+        for number, wire, begin, stop in spans:
+            if number == names.name:
+                name = text(data, begin, stop)
+            elif number == names.type:
+                kind = _type(data, begin, stop, vintage)
+        for number, wire, begin, stop in spans:
+            if number == names.blobs:
+                if len(blobs) == MAX_BLOBS:
+                    raise MalformedError(f"more than {MAX_BLOBS} blobs", begin)
+                blobs.append(read_blob(data, begin, stop))
+    except MalformedError as error:
+        problem = f"blob {len(blobs)}: {error.problem}" if name or kind else error.problem
+        title = f"'{_short(name)}' ({_short(kind)})" if name or kind else ""
+        raise WeightsError(problem, layer=title, source=source, expected=error.expected, fix=error.fix) from None
+    return StoredLayer(name, kind, tuple(blobs), source), vintage
+
+
+Span = tuple[int, int, int, int]
+
+
+def _layer_spans(data: Buffer, start: int, end: int, names: _Names) -> tuple[list[Span], list[tuple[int, int]]]:
+    """Where name, type and blobs of a layer are, and the V0 layers inside it."""
+    spans: list[Span] = []
+    inner: list[tuple[int, int]] = []
+    for span in fields(data, start, end):
+        number, wire, begin, stop = span
+        if number not in (names.name, names.type, names.blobs, names.inner):
+            continue
+        right = VARINT if names is _V1 and number == names.type else BYTES
+        if wire != right:
+            hint = "this looks like a Caffe2 NetDef (init_net.pb): only Caffe models are read" if names is _V1 else ""
+            raise MalformedError(f"field {number} of a layer has wire type {wire}", begin, f"wire type {right}", hint)
+        if number == names.inner:
+            inner.append((begin, stop))
+        else:
+            spans.append(span)
+            if len(spans) > MAX_BLOBS:
+                raise MalformedError(f"more than {MAX_BLOBS} blobs", begin)
+    return spans, inner
+
+
+def _type(data: Buffer, start: int, end: int, vintage: str) -> str:
+    if vintage == "V1":
+        number, _ = varint(data, start, end)
+        return V1_TYPES.get(number, f"#{number}")
+    name = text(data, start, end)
+    return V0_TYPES.get(name, name) if vintage == "V0" else name
+
+
+def text(data: Buffer, start: int, end: int) -> str:
+    """A string of a binary file; bytes that are not UTF-8 (models with names in GBK exist) as \\xb2."""
+    return data[start:end].decode("utf-8", "backslashreplace")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:77]}..."

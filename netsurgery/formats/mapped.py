@@ -1,0 +1,100 @@
+"""Files mapped into memory, and where in them an array lies."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import NetsurgeryError, Source, WeightsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+class MappedFile(mmap.mmap):
+    """A whole file, read-only, that stays readable when it is renamed or deleted.
+
+    `descriptor` stays open as long as any array looks into the map, so that the kernel can copy from it.
+    """
+
+    path: str
+    descriptor: int
+    address: int
+    identity: tuple[int, int, int, int]
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = WeightsError) -> MappedFile:
+    """Map a file. Raises: `error` if it is missing, unreadable, no ordinary file, or empty."""
+    name = os.fspath(path)
+    try:
+        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        if os.path.isdir(name):
+            reason = "is a folder"
+        raise error(f"cannot be opened: {reason}", source=Source(name), expected="a file that can be read") from None
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise error("cannot be opened: is a folder", source=Source(name), expected="a file that can be read")
+        if not stat.S_ISREG(found.st_mode):
+            raise error("is no ordinary file", source=Source(name), expected="a file on a disk: it is mapped, not read")
+        if not found.st_size:
+            raise error("the file is empty", source=Source(name))
+        mapped = MappedFile(descriptor, 0, access=mmap.ACCESS_READ)
+    except BaseException as failure:
+        os.close(descriptor)
+        if isinstance(failure, OSError):
+            raise error(f"cannot be mapped: {failure.strerror}", source=Source(name)) from None
+        raise
+    mapped.path = os.path.abspath(name)
+    mapped.descriptor = descriptor
+    mapped.address = int(np.frombuffer(mapped, np.uint8, 1).__array_interface__["data"][0])
+    mapped.identity = _identity(found)
+    return mapped
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def find(array: Array) -> tuple[MappedFile, int] | None:
+    """The map whose bytes `array` is, and where they begin; None if it is not a plain run of a map's bytes as they are."""
+    if not array.flags.c_contiguous or array.dtype.byteorder == ">":
+        return None
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    if not isinstance(base, MappedFile):
+        return None
+    return base, int(array.__array_interface__["data"][0]) - base.address
+
+
+def locate(array: Array) -> tuple[str, int] | None:
+    """(absolute path, byte offset) of the file in which `array` lies as it is (little-endian float32, C order), else None.
+
+    Also None once the file has been replaced, renamed or written to since it was mapped: the path no longer names these bytes.
+    """
+    if array.dtype != np.dtype("<f4"):
+        return None
+    place = find(array)
+    if place is None:
+        return None
+    mapped, offset = place
+    try:
+        if _identity(os.stat(mapped.path)) != mapped.identity:
+            return None
+    except OSError:
+        return None
+    return mapped.path, offset

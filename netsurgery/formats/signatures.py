@@ -1,0 +1,61 @@
+"""What a file is that is no Caffe model, told by how it begins."""
+
+from __future__ import annotations
+
+import re
+
+from .wire import Buffer
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+_STARTS = (
+    (b"version https://git-lfs", "is a Git LFS pointer, not the model", "run `git lfs pull` in its repository"),
+    (b"PK\x03\x04", "is a zip archive (or a PyTorch model)", "unpack it first"),
+    (b"\x1f\x8b", "is a gzip archive", "unpack it first"),
+    (b"BZh", "is a bzip2 archive", "unpack it first"),
+    (b"\xfd7zXZ", "is an xz archive", "unpack it first"),
+    (b"7z\xbc\xaf", "is a 7z archive", "unpack it first"),
+    (b"Rar!", "is a RAR archive", "unpack it first"),
+    (b"\x89PNG", "is a PNG picture", ""),
+    (b"\xff\xd8\xff", "is a JPEG picture", ""),
+    (b"\x93NUMPY", "is a NumPy array", ""),
+)
+
+
+def is_hdf5(data: Buffer) -> bool:
+    """Whether `data` is an HDF5 file (which may begin with a user block of 512 bytes, or a power of two of them)."""
+    return any(data[at : at + 8] == HDF5_SIGNATURE for at in (0, 512, 1024, 2048, 4096, 8192))
+
+
+def describe_wrong_file(data: Buffer) -> tuple[str, str, str] | None:
+    """(what it is, what was expected, what to do) if `data` begins like something that is surely no binary NetParameter."""
+    wanted = "a .caffemodel (binary)"
+    head = bytes(data[:1024])
+    for start, problem, fix in _STARTS:
+        if head.startswith(start):
+            return problem, wanted, fix
+    if _is_text(head):
+        if re.match(r"\s*<(!doctype|html|\?xml)", head.decode("utf-8", "replace"), re.IGNORECASE):
+            return "is a web page, not a model", wanted, "download the file itself"
+        if re.search(rb"(?m)^\s*[A-Za-z_]\w*\s*[:{]", head):
+            return "this looks like a prototxt", wanted, "were the two files swapped?"
+        return "is a text file", wanted, ""
+    # A NetParameter's field 1 is its name, a string; these begin with a number in field 1.
+    if head[:1] == b"\x08":
+        if head[2:3] == b"\x10":
+            return "is a single blob (a mean image, .binaryproto)", wanted, "give it as the mean"
+        if b".caffemodel" in head:
+            return "is a .solverstate", wanted, "give the .caffemodel that was saved beside it"
+        return "this looks like an ONNX model", wanted, "give the Caffe model that it was made from"
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A character may be cut in two at the end of what was looked at.
+        if error.start < len(head) - 3 or len(head) < 1024:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return re.search(r"[\x00-\x08\x0e-\x1f]", text) is None
