@@ -323,8 +323,16 @@ class _Parser:
             if code[:1] in b"xX" and len(code) > 1:
                 return bytes([int(code[1:], 16)])
             if code[:1] == b"u" and len(code) > 1:
-                return bytes.fromhex(code.decode().replace("\\", "").replace("u", "")).decode("utf-16-be", "replace").encode()
-            self.fail(f"'\\{code.decode('utf-8', 'replace')}' in a string is no escape", at, fix="write '\\\\' for a backslash")
+                return (
+                    bytes.fromhex(code.decode().replace("\\", "").replace("u", ""))
+                    .decode("utf-16-be", "replace")
+                    .encode()
+                )
+            self.fail(
+                f"'\\{code.decode('utf-8', 'replace')}' in a string is no escape",
+                at,
+                fix="write '\\\\' for a backslash",
+            )
 
         data = _ESCAPE.sub(unescape, word[1:-1].encode("utf-8", "surrogateescape"))
         return data.decode("utf-8", "surrogateescape")
@@ -369,7 +377,9 @@ class _Parser:
         raise ParseError(f"column {source.column}: {problem}", source=source, fix=fix)
 
 
-_ESCAPE = re.compile(rb"\\(?:[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|[^\x80-\xff]|.[\x80-\xbf]*)")
+_ESCAPE = re.compile(
+    rb"\\(?:[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|[^\x80-\xff]|.[\x80-\xbf]*)"
+)
 _ESCAPES = {
     b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v",
     b"\\": b"\\", b"?": b"?", b"'": b"'", b'"': b'"',
@@ -460,7 +470,9 @@ def fill_template(text: str, values: Mapping[str, str]) -> str:
             near = get_close_matches(name, open_names, n=1)
             raise ParseError(
                 f"there is no placeholder '{name}' in the text",
-                expected=f"one of: {', '.join(open_names)}" if open_names else "a template: this text has no placeholders",
+                expected=f"one of: {', '.join(open_names)}"
+                if open_names
+                else "a template: this text has no placeholders",
                 fix=f"did you mean '{near[0]}'?" if near else "",
             )
     return filled
