@@ -1,7 +1,7 @@
 """Compile every schema of this folder to the descriptor set that the package ships.
 
-`python proto/build.py` writes netsurgery/_proto/<name>.binpb; `--check` writes nothing and exits 1 when one is missing or
-stale. Only the descriptors are compared, so that any version of protoc will do. Needs grpcio-tools.
+`python proto/build.py` writes netsurgery/_proto/<name>.binpb; `--check` writes nothing and exits 1 when one is missing
+or stale. Only the descriptors are compared, so that any version of protoc will do. Needs grpcio-tools.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ TARGET = HERE.parent / "netsurgery" / "_proto"
 
 def compile_schema(source: Path) -> FileDescriptorSet:
     """The descriptors of one .proto file; exits with protoc's message when it is wrong."""
-    import grpc_tools
-    from grpc_tools import protoc
+    from grpc_tools import protoc  # type: ignore[import-untyped,unused-ignore]
 
-    well_known = Path(grpc_tools.__file__).parent / "_proto"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.binpb"
-        arguments = ["protoc", f"-I{source.parent}", f"-I{well_known}", f"--descriptor_set_out={out}", source.name]
+        arguments = ["protoc", f"-I{source.parent}", f"--descriptor_set_out={out}", source.name]
         if protoc.main(arguments):
             sys.exit(f"protoc refused {source}")
         descriptors = FileDescriptorSet.FromString(out.read_bytes())

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -123,7 +123,7 @@ def pool() -> DescriptorPool:
 def _descriptors() -> FileDescriptorSet:
     from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-    return FileDescriptorSet.FromString(files(__name__).joinpath("caffe.binpb").read_bytes())
+    return FileDescriptorSet.FromString(Path(__file__).with_name("caffe.binpb").read_bytes())
 
 
 @cache
