@@ -1,27 +1,29 @@
-"""Protobuf text format -> Message: the words of a prototxt as they stand in the file, with line and column, comments kept.
+"""Protobuf text -> Message: the words of a prototxt as they stand in the file, with line and column, comments kept.
 
-No schema is asked here: leaf values are Tokens, messages have no type (typed.resolve gives them theirs). What protobuf's own parser
-accepts is accepted (`field: {`, `<...>`, `[1, 2]`, `,` and `;`, adjacent strings, `[extension.name]`), and a few things more whose
-meaning is certain: a byte order mark, no-break spaces, text that is not UTF-8.
+No schema is asked here: leaf values are Tokens, messages have no type (typed.resolve gives them theirs). What the parser
+of protobuf accepts is accepted (`field: {`, `<...>`, `[1, 2]`, `,` and `;`, adjacent strings, `[extension.name]`), and some
+things more whose meaning is certain: a byte order mark, no-break spaces, text that is not UTF-8.
 
-Comments: `Field.comments` are those above a field and behind its opening brace, `Field.remark` is the one behind it on its last line;
-comments between the last field of a block and the brace that closes it are further lines of that field's remark.
+Comments: `Field.comments` are those above a field and behind its opening brace, `Field.remark` is the one behind it on
+its last line; comments between the last field of a block and the brace that closes it are further lines of that remark.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import NamedTuple, NoReturn
 
 from ..errors import ParseError, Source
 from ..net import Field, Message, Token
+from .signatures import HDF5_SIGNATURE, describe_wrong_file
+from .template import is_template, placeholders, template_error
 
 MAX_BYTES = 64 << 20
 """A prototxt larger than this is refused."""
+_HEAD = 1024  # bytes: a binary file shows within these that it is one
 MAX_DEPTH = 100
 """Messages nested deeper than this are refused (protobuf's own limit)."""
 
@@ -52,7 +54,7 @@ class _Comment(NamedTuple):
 
 
 def parse(data: bytes | str, file: str = "", *, layer_text: bool = True) -> Message:
-    """The tree of a prototxt, untyped. Top-level `layer` and `layers` messages carry their original text, if `layer_text`.
+    """The tree of a prototxt, untyped. Top-level `layer` and `layers` messages carry their own text, if `layer_text`.
 
     Raises: ParseError if it is not protobuf text, with file, line and column; a template is named as one.
     """
@@ -60,16 +62,8 @@ def parse(data: bytes | str, file: str = "", *, layer_text: bool = True) -> Mess
 
 
 def readable(text: str) -> str:
-    """`text` without the surrogates that stand for bytes which are not UTF-8: then every byte is read as Latin-1."""
-    return text if text.isascii() else read_string(text.encode("utf-8", "surrogateescape"))
-
-
-def read_string(data: bytes) -> str:
-    """The string that these bytes are: UTF-8, or Latin-1 if they are not. Caffe itself does not look at them."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    """`text` with `\\xb2` for each surrogate, which stands for a byte that is not UTF-8; wire.text reads names alike."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _decode(data: bytes | str, file: str) -> str:
@@ -80,8 +74,8 @@ def _decode(data: bytes | str, file: str) -> str:
     if isinstance(data, bytes):
         if data[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(data) > 3 and data[1:2] == data[3:4] == b"\0" != data[:1]):
             raise ParseError("the text is UTF-16", source=source, expected="UTF-8", fix="save the file as UTF-8")
-        if data.startswith(b"\x89HDF") or b"\0" in data:
-            raise _binary(file)
+        if b"\0" in data[:_HEAD] or data.startswith(HDF5_SIGNATURE):
+            raise _binary(data, file)
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     else:
         text = data.removeprefix("\ufeff")
@@ -89,7 +83,11 @@ def _decode(data: bytes | str, file: str) -> str:
     return text if "\n" in text else text.replace("\r", "\n")
 
 
-def _binary(file: str) -> ParseError:
+def _binary(data: bytes, file: str) -> ParseError:
+    """The error for data that are no text."""
+    wrong = None if data.startswith(HDF5_SIGNATURE) else describe_wrong_file(data)
+    if wrong:
+        return ParseError(wrong[0], source=Source(file), expected="a prototxt: protobuf text", fix=wrong[2])
     return ParseError(
         "this looks like a binary caffemodel; were the two files swapped?",
         source=Source(file),
@@ -99,7 +97,7 @@ def _binary(file: str) -> ParseError:
 
 
 class _Parser:
-    """Recursive descent with one token of look-ahead: `kind`, `word` and `at` are the current token's; `end` is where the last one ended."""
+    """Recursive descent. `kind`, `word` and `at` are those of the token ahead, `end` is where the last one ended."""
 
     def __init__(self, text: str, file: str, layer_text: bool) -> None:
         self.text, self.file, self.layer_text = text, file, layer_text
@@ -222,7 +220,7 @@ class _Parser:
             self.advance()
 
     def message(self, name: str, source: Source, comments: list[_Comment]) -> Message:
-        """The message whose opening brace is the current token; comments behind that brace and in an empty block join `comments`."""
+        """The message whose opening brace is the current token; comments behind the brace join `comments`."""
         if len(self.open) == MAX_DEPTH:
             self.fail(f"messages are nested more than {MAX_DEPTH} deep", self.at)
         closer = "}" if self.word == "{" else ">"
@@ -240,7 +238,7 @@ class _Parser:
         return Message("", tuple(fields), source)
 
     def elements(self, fields: list[Field], name: str, colon: bool, comments: list[_Comment]) -> None:
-        """Appends one field per element of the list that starts here. Comments of an empty list are left to the next field."""
+        """Appends one field per element of the list that starts here. An empty list leaves nothing."""
         count = len(fields)
         if self.kind == _EXTENSION:  # `[MAX]`: where a value stands, it is a list of one name
             word = self.word[1:-1].strip()
@@ -261,9 +259,7 @@ class _Parser:
                 comments = []
             self.advance()
         self.separator()
-        if len(fields) == count:
-            self.pending[:0] = comments
-        elif remark := self.take_remark():
+        if len(fields) > count and (remark := self.take_remark()):
             last = fields[-1]
             fields[-1] = replace(last, remark=f"{last.remark} {remark.text}".strip())
 
@@ -295,12 +291,12 @@ class _Parser:
             self.advance()
             return Token(word, "name")
         if kind == _STRING:
-            text = self.string(word)
+            parts = [self.string(word)]
             self.advance()
             while self.kind == _STRING:  # adjacent strings are one
-                text += self.string(self.word)
+                parts.append(self.string(self.word))
                 self.advance()
-            return Token(text, "string")
+            return Token("".join(parts), "string")
         if kind == _MARK and word == "-":
             self.advance()
             word = self.word
@@ -358,9 +354,10 @@ class _Parser:
 
     def fail(self, problem: str, at: int, *, fix: str = "") -> NoReturn:
         """Raises the error, or the one that explains it better: the file is not what it should be."""
-        start = self.text[:1000].lstrip().lower()
-        if _CONTROL.search(self.text):
-            raise _binary(self.file)
+        head = self.text[:_HEAD]
+        if _CONTROL.search(head):
+            raise _binary(self.text.encode("utf-8", "surrogateescape"), self.file)
+        start = head.lstrip().lower()
         if start.startswith(("<!doctype", "<html")):
             raise ParseError(
                 "this is a web page", source=Source(self.file), expected="a prototxt", fix="download the raw file"
@@ -372,8 +369,8 @@ class _Parser:
         source = self.source(at)
         if "{%" in self.text:
             raise ParseError("this is a Jinja template", source=source, fix="render it with Jinja first")
-        if names := _marked(self.text):
-            raise template_error(names, source)
+        if is_template(self.text):
+            raise template_error(placeholders(self.text), source)
         raise ParseError(f"column {source.column}: {problem}", source=source, fix=fix)
 
 
@@ -385,94 +382,3 @@ _ESCAPES = {
     b"\\": b"\\", b"?": b"?", b"'": b"'", b'"': b'"',
 }  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
-
-# `${X}`, `$X$`, `$X`, `{{ x }}` (Jinja), `{x}` (str.format), `%(x)d`, `@X@`
-_MARKED = re.compile(
-    r"\$\{(\w+)\}|\$(\w+)\$|\$([A-Za-z_]\w*)|\{\{[ \t]*([A-Za-z_]\w*)[ \t]*\}\}|\{([A-Za-z_]\w*)\}|%\((\w+)\)[a-z]|@(\w+)@"
-)
-_FORMATTED = 5  # the group of `{x}`
-_PIECES = re.compile(
-    rf"""("(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')|(\#[^\n]*+)|({_MARKED.pattern})|(:\s*+)([A-Za-z_]\w*+)"""
-)
-_WORDS = {"true", "false", "t", "f", *_INFINITE}
-
-
-def template_error(names: list[str], source: Source) -> ParseError:
-    """The error that a file is a template of which these placeholders are not filled."""
-    listed = ", ".join(f"'{name}'" for name in names)
-    return ParseError(
-        f"this is a template: {listed} {'is' if len(names) == 1 else 'are'} not filled in",
-        source=source,
-        expected="a value for each placeholder",
-        fix=" ".join(f"--set {name}=VALUE" for name in names),
-    )
-
-
-def _name(match: re.Match[str]) -> str:
-    return next(name for name in match.groups() if name)
-
-
-def _marked(text: str) -> list[str]:
-    """Placeholders with marks around them, in order, each once; not those in comments."""
-    names: dict[str, None] = {}
-    for piece in _PIECES.finditer(text):
-        if not piece[2]:
-            names.update((_name(m), None) for m in _MARKED.finditer(piece[0]))
-    return list(names)
-
-
-def placeholders(text: str) -> list[str]:
-    """Names that a template leaves open: `$X$`, `${X}`, `{x}`, `{{ x }}`, `%(x)d`, `@X@`; in a text without any of these, bare words
-    with a small letter that stand where a value is due (`num_output: cls6x`): enum values have none."""
-    if names := _marked(text):
-        return names
-    words = [piece[piece.re.groups] for piece in _PIECES.finditer(text) if piece[piece.re.groups]]
-    return list(dict.fromkeys(w for w in words if not w.isupper() and w.lower() not in _WORDS))
-
-
-def fill_template(text: str, values: Mapping[str, str]) -> str:
-    """The text with `values` in place of the placeholders of their names; those not named stay. In a template for str.format
-    (it has `{x}`), `{{` and `}}` become single braces.
-
-    Raises: ParseError if a name does not occur.
-    """
-    used: set[str] = set()
-    formatted = any(m[_FORMATTED] for m in _MARKED.finditer(text))
-
-    def fill(name: str, otherwise: str) -> str:
-        if name not in values:
-            return otherwise
-        used.add(name)
-        return values[name]
-
-    def fill_marked(match: re.Match[str]) -> str:
-        return fill(_name(match), match[0])
-
-    def fill_piece(match: re.Match[str]) -> str:
-        if match[1]:
-            return _MARKED.sub(fill_marked, match[1])
-        if match[2]:
-            return match[2]
-        if match[3]:
-            return fill_marked(_MARKED.fullmatch(match[3]) or match)
-        bare = match.re.groups
-        return match[bare - 1] + fill(match[bare], match[bare])
-
-    if formatted:
-        # Braces are doubled throughout: settle them first, under names that the filled values cannot hold.
-        text = re.sub(r"\{\{|\}\}", lambda m: "\0" if m[0] == "{{" else "\1", text)
-    filled = _PIECES.sub(fill_piece, text)
-    if formatted:
-        filled = filled.replace("\0", "{").replace("\1", "}")
-    for name in values:
-        if name not in used:
-            open_names = placeholders(text)
-            near = get_close_matches(name, open_names, n=1)
-            raise ParseError(
-                f"there is no placeholder '{name}' in the text",
-                expected=f"one of: {', '.join(open_names)}"
-                if open_names
-                else "a template: this text has no placeholders",
-                fix=f"did you mean '{near[0]}'?" if near else "",
-            )
-    return filled

@@ -1,7 +1,8 @@
-"""Types for a tree of prototxt words: Tokens become the bool, int, float, str, bytes or enum name that the schema says they are.
+"""Types for the words of a prototxt: Tokens become the bool, int, float, str, bytes or enum name that the schema says.
 
-What protobuf refuses is refused with the line: a value of another kind, an integer out of range, `3.0` where an integer is due, a field
-set twice that is not repeated. Fields that the schema does not know stay as they were written: whoever reads the layer judges them.
+What protobuf refuses is refused with the line: a value of another kind, an integer out of range, `3.0` for an integer,
+a field set twice that is not repeated. Fields that the schema does not know stay as they were written: whoever reads the
+layer judges them.
 """
 
 from __future__ import annotations
@@ -31,19 +32,18 @@ _RANGES = {
 _BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _INFINITE = re.compile(r"(-?(?:inf|nan))(?:inity)?f?", re.IGNORECASE)
 _INTEGER = re.compile(r"(-?)(?:(0[xX][0-9a-fA-F]+)|(0[0-7]+)|([1-9][0-9]{0,19}|0))")
-_DECIMAL = re.compile(
-    r"-?(?!0[0-9]+[fF]?\Z)[0-9.]+(?:[eE][+-]?[0-9]+)?[fF]?"
-)  # 010 is octal, which no float is written in
+# 010 is octal, and no float is written so.
+_DECIMAL = re.compile(r"-?(?!0[0-9]+[fF]?\Z)[0-9.]+(?:[eE][+-]?[0-9]+)?[fF]?")
 _LAYER_TYPE = "V1LayerParameter.LayerType"
-"""Every fork added names to this enum: one that the schema does not know is an unknown layer type, refused as such later."""
+"""Forks added names to this enum: one that the schema does not know is an unknown layer type, refused as such later."""
 _LAYERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")
 
 
 def resolve(message: Message, type: str) -> Message:
-    """`message` and all within it as the schema's message `type`: leaf values converted, enums by name, floats rounded to float32.
+    """`message` and all within it as the schema's message `type`: values converted, enums by name, floats as float32.
 
-    Raises: ParseError with file and line for a value that its field cannot hold, or a field set twice that is not repeated. Words where
-    numbers are due (`num_output: cls6x`, a template) are listed in one error.
+    Raises: ParseError with file and line for a value that its field cannot hold, or a field set twice that is not
+    repeated. Words where numbers are due (`num_output: cls6x`, a template) are listed in one error.
     """
     resolver = _Resolver()
     resolved = resolver.message(message, type)
