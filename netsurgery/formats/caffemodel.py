@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import Source, WeightsError
+from ..errors import ParseError, Source, WeightsError
 from .blob import StoredBlob, read_blob
 from .mapped import locate, map_file
 from .old_types import V0_TYPES, V1_TYPES
 from .signatures import describe_wrong_file, is_hdf5
-from .wire import BYTES, VARINT, Buffer, MalformedError, fields, varint
+from .wire import BYTES, VARINT, Buffer, MalformedError, fields, text, varint
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
+    from ..net import Message
 
 __all__ = ["ModelFile", "StoredBlob", "StoredLayer", "locate", "parse_caffemodel", "read_caffemodel"]
 
@@ -50,6 +48,20 @@ class ModelFile:
     vintage: str
     precision: frozenset[str]
     data: Buffer = field(default=b"", repr=False, compare=False)
+
+    def message(self) -> Message:
+        """The net itself as the file holds it, without blobs: a "NetParameter" as written, of whatever vintage (see binary.decode).
+
+        Raises: ParseError if it cannot be read, or the file is HDF5, which holds weights only.
+        """
+        from .binary import decode
+
+        source = Source(self.path)
+        if self.vintage == "HDF5":
+            raise ParseError(
+                "is an HDF5 file, which holds weights only", source=source, fix="give the prototxt as well"
+            )
+        return decode(self.data, "NetParameter", source)
 
 
 @dataclass(frozen=True)
@@ -150,11 +162,11 @@ def _read_layer(data: Buffer, start: int, end: int, names: _Names, source: Sourc
     vintage = "V2" if names is _V2 else "V1"
     blobs: list[StoredBlob] = []
     try:
-        spans, inner = _layer_spans(data, start, end, names)
+        spans, inner = layer_spans(data, start, end, names)
         if inner:
             # A V0 layer: the message inside holds name, type and blobs, and Caffe reads them nowhere else.
             vintage, names = "V0", _V0
-            spans = [span for begin, stop in inner for span in _layer_spans(data, begin, stop, _V0)[0]]
+            spans = [span for begin, stop in inner for span in layer_spans(data, begin, stop, _V0)[0]]
         for number, wire, begin, stop in spans:
             if number == names.name:
                 name = text(data, begin, stop)
@@ -175,7 +187,7 @@ def _read_layer(data: Buffer, start: int, end: int, names: _Names, source: Sourc
 Span = tuple[int, int, int, int]
 
 
-def _layer_spans(data: Buffer, start: int, end: int, names: _Names) -> tuple[list[Span], list[tuple[int, int]]]:
+def layer_spans(data: Buffer, start: int, end: int, names: _Names) -> tuple[list[Span], list[tuple[int, int]]]:
     """Where name, type and blobs of a layer are, and the V0 layers inside it."""
     spans: list[Span] = []
     inner: list[tuple[int, int]] = []
@@ -204,9 +216,15 @@ def _type(data: Buffer, start: int, end: int, vintage: str) -> str:
     return V0_TYPES.get(name, name) if vintage == "V0" else name
 
 
-def text(data: Buffer, start: int, end: int) -> str:
-    """A string of a binary file; bytes that are not UTF-8 (models with names in GBK exist) as \\xb2."""
-    return data[start:end].decode("utf-8", "backslashreplace")
+def blob_spans(data: Buffer) -> Iterator[tuple[int, int]]:
+    """Where each BlobProto of a net is. Raises: MalformedError."""
+    for number, wire, begin, end in fields(data, 0, len(data)):
+        if number in (100, 2) and wire == BYTES:
+            names = _V2 if number == 100 else _V1
+            spans, inner = layer_spans(data, begin, end, names)
+            spans = [*spans, *(span for start, stop in inner for span in layer_spans(data, start, stop, _V0)[0])]
+            wanted = {names.blobs, _V0.blobs}
+            yield from ((start, stop) for number, _, start, stop in spans if number in wanted)
 
 
 def _short(name: str) -> str:

@@ -77,6 +77,11 @@ def field(data: Buffer, at: int, end: int) -> tuple[int, int, int, int]:
 TRUNCATED = "the file is cut off or damaged: download or copy it again"
 
 
+def text(data: Buffer, start: int, end: int) -> str:
+    """A string of a binary file; bytes that are not UTF-8 (models with names in GBK exist) as \\xb2."""
+    return data[start:end].decode("utf-8", "backslashreplace")
+
+
 def fields(data: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Every field of the message in data[start:end], as `field` gives it. Raises: MalformedError."""
     while start < end:

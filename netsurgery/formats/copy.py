@@ -1,0 +1,76 @@
+"""Values from where they are into a file: by the kernel where both are files, never through a second copy in memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from .mapped import MappedFile, find
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+CHUNK = 1 << 24
+"""Bytes that go through memory at once when they have to."""
+
+_NOT_HERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ENOTSOCK}
+"""What the kernel says when it cannot copy between these two files. (A full disk is another matter.)"""
+
+
+def copy_array(array: Array, out: BinaryIO) -> None:
+    """Write the values of `array` as little-endian float32 in C order."""
+    if array.dtype == np.dtype("<f4"):
+        place = find(array)
+        if place is not None:
+            copy_range(place[0], place[1], array.nbytes, out)
+            return
+    # Row by row as far as needed: an array that is not in order, or of another type, is not copied as a whole.
+    rows = max(1, CHUNK * len(array) // max(1, 4 * array.size)) if array.ndim else 1
+    if array.ndim and array.flags.c_contiguous:
+        array, rows = array.reshape(-1), CHUNK // 4
+    for start in range(0, len(array), rows) if array.ndim else (0,):
+        part = array[start : start + rows] if array.ndim else array
+        if part.size:
+            out.write(np.ascontiguousarray(part, "<f4").reshape(-1).view(np.uint8).data)
+
+
+def copy_range(source: MappedFile, offset: int, length: int, out: BinaryIO) -> None:
+    """Append `length` bytes of a mapped file to `out`; the kernel copies them where it can (Linux), so that they are not read here."""
+    end = offset + length
+    out.flush()
+    position = out.tell()
+    if sys.platform == "linux":
+        offset = _kernel_copy(source.descriptor, offset, end, out.fileno())
+        position += length - (end - offset)
+        out.seek(position)
+    view = memoryview(source)
+    out.writelines(view[start : min(start + CHUNK, end)] for start in range(offset, end, CHUNK))
+
+
+def _kernel_copy(source: int, offset: int, end: int, target: int) -> int:
+    """Copies as much as the kernel is able to; where it stopped."""
+    for copy in (_copy_file_range, _sendfile):
+        try:
+            while offset < end:
+                done = copy(source, offset, min(end - offset, 1 << 30), target)
+                if not done:
+                    break
+                offset += done
+        except OSError as failure:
+            if failure.errno not in _NOT_HERE:
+                raise
+    return offset
+
+
+def _copy_file_range(source: int, offset: int, count: int, target: int) -> int:
+    return os.copy_file_range(source, target, count, offset)
+
+
+def _sendfile(source: int, offset: int, count: int, target: int) -> int:
+    return os.sendfile(target, source, offset, count)

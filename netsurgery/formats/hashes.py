@@ -1,0 +1,50 @@
+"""What identifies a file of weights: all of it, or all but the weights themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ..errors import Source, WeightsError
+from .blob import PAYLOADS
+from .caffemodel import blob_spans
+from .mapped import map_file
+from .signatures import is_hdf5
+from .wire import BYTES, MalformedError, fields
+
+CHUNK = 1 << 24
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of the whole file, in hexadecimal. Raises: WeightsError if it cannot be read."""
+    digest = hashlib.sha256()
+    view = memoryview(map_file(path))
+    for start in range(0, len(view), CHUNK):
+        digest.update(view[start : start + CHUNK])
+    return digest.hexdigest()
+
+
+def structure_hash(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a caffemodel without the values of its blobs: names, types, shapes, parameters, and where each value lies.
+
+    A millisecond whatever the size. An edit of weights in place goes unseen; anything else changes it.
+
+    Raises: WeightsError if it is damaged, or HDF5.
+    """
+    data = map_file(path)
+    source = Source(os.fspath(path))
+    if is_hdf5(data):
+        raise WeightsError("is an HDF5 file: it has no structure apart from its values", source=source)
+    digest = hashlib.sha256(b"%d" % len(data))
+    done = 0
+    try:
+        for start, end in blob_spans(data):
+            for number, wire, begin, stop in fields(data, start, end):
+                if number in PAYLOADS and wire == BYTES:
+                    digest.update(memoryview(data)[done:begin])
+                    digest.update(b"%d-%d" % (begin, stop))
+                    done = stop
+    except MalformedError as error:
+        raise WeightsError(error.problem, source=source, expected=error.expected, fix=error.fix) from None
+    digest.update(memoryview(data)[done:])
+    return digest.hexdigest()

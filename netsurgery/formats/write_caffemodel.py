@@ -1,0 +1,78 @@
+"""Nets to .caffemodel (V2): weights go from where they lie into the file, no copy of them in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..errors import Source, UnsupportedError
+from ..net import Field, Layer, Message, Net
+from .binary import encode
+from .copy import copy_array
+from .output import replacing
+from .wire import BYTES, put_bytes, put_tag, put_varint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+MAX_BYTES = 2**31 - 1
+"""What protobuf, and with it Caffe, reads from a file."""
+
+_NAME, _LAYER, _BLOBS, _SHAPE, _DATA = 1, 100, 7, 7, 5
+
+
+def write_caffemodel(path: str | os.PathLike[str], net: Net, names: Mapping[str, str] | None = None) -> None:
+    """Write the layers of `net` with their parameters and weights, float32. Parameters that only forks know are not written: their
+    numbers mean other things to other readers.
+
+    `names` are the blob names of the file where they differ from the net's (layers in place).
+
+    Raises: UnsupportedError if the file would be over 2 GB, NetsurgeryError if it cannot be written.
+    """
+    plan = [_plan(layer, names or {}) for layer in net.layers]
+    head = put_bytes(_NAME, net.name.encode("utf-8", "surrogateescape")) if net.name else b""
+    size = len(head) + sum(len(start) + sum(len(h) + 4 * a.size for h, a in blobs) for start, blobs in plan)
+    if size > MAX_BYTES:
+        raise UnsupportedError(
+            f"a caffemodel of {size / 1e9:.1f} GB",
+            source=Source(os.fspath(path)),
+            expected="at most 2 GB: protobuf, and so Caffe, cannot read more from one file",
+            fix="convert to ONNX with --weights link or --weights external instead",
+        )
+    with replacing(path) as out:
+        out.write(head)
+        for start, blobs in plan:
+            out.write(start)
+            _write_blobs(out, blobs)
+
+
+def _plan(layer: Layer, names: Mapping[str, str]) -> tuple[bytes, list[tuple[bytes, Array]]]:
+    """What stands before the blobs of a layer, and for each blob what stands before its values."""
+    body = encode(Message("LayerParameter", tuple(_fields(layer, names))))
+    blobs = [(_blob_head(array), array) for array in layer.weights]
+    length = len(body) + sum(len(head) + 4 * array.size for head, array in blobs)
+    return put_tag(_LAYER, BYTES) + put_varint(length) + body, blobs
+
+
+def _fields(layer: Layer, names: Mapping[str, str]) -> Iterator[Field]:
+    yield Field("name", layer.name)
+    yield Field("type", layer.type)
+    yield from (Field("bottom", names.get(blob, blob)) for blob in layer.bottoms)
+    yield from (Field("top", names.get(blob, blob)) for blob in layer.tops)
+    yield from layer.params.fields
+
+
+def _blob_head(array: Array) -> bytes:
+    """A BlobProto up to its values, with its own tag and length."""
+    shape = put_bytes(_SHAPE, put_bytes(1, b"".join(put_varint(n) for n in array.shape)) if array.ndim else b"")
+    head = shape + (put_tag(_DATA, BYTES) + put_varint(4 * array.size) if array.size else b"")
+    return put_tag(_BLOBS, BYTES) + put_varint(len(head) + 4 * array.size) + head
+
+
+def _write_blobs(out: BinaryIO, blobs: list[tuple[bytes, Array]]) -> None:
+    for head, array in blobs:
+        out.write(head)
+        copy_array(array, out)
