@@ -1,7 +1,7 @@
 """Protobuf text -> Message: the words of a prototxt as they stand in the file, with line and column, comments kept.
 
-No schema is asked here: leaf values are Tokens, messages have no type (typed.resolve gives them theirs). What the parser
-of protobuf accepts is accepted (`field: {`, `<...>`, `[1, 2]`, `,` and `;`, adjacent strings, `[extension.name]`), and some
+No schema is asked here: leaf values are Tokens, messages have no type (typed.resolve gives them theirs). What protobuf
+itself accepts is accepted (`field: {`, `<...>`, `[1, 2]`, `,` and `;`, adjacent strings, `[extension.name]`), and some
 things more whose meaning is certain: a byte order mark, no-break spaces, text that is not UTF-8.
 
 Comments: `Field.comments` are those above a field and behind its opening brace, `Field.remark` is the one behind it on
@@ -62,7 +62,7 @@ def parse(data: bytes | str, file: str = "", *, layer_text: bool = True) -> Mess
 
 
 def readable(text: str) -> str:
-    """`text` with `\\xb2` for each surrogate, which stands for a byte that is not UTF-8; wire.text reads names alike."""
+    """`text` with `\\xb2` for each surrogate, which stands for a byte that is not UTF-8; wire.text does the same."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -79,6 +79,10 @@ def _decode(data: bytes | str, file: str) -> str:
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     else:
         text = data.removeprefix("\ufeff")
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # surrogates that stand for no byte: keep them as the bytes they would be
+            text = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
     # Lines that end as on the old Mac: a comment would swallow the rest of the file.
     return text if "\n" in text else text.replace("\r", "\n")
 

@@ -1,8 +1,8 @@
 """Types for the words of a prototxt: Tokens become the bool, int, float, str, bytes or enum name that the schema says.
 
 What protobuf refuses is refused with the line: a value of another kind, an integer out of range, `3.0` for an integer,
-a field set twice that is not repeated. Fields that the schema does not know stay as they were written: whoever reads the
-layer judges them.
+a field set twice that is not repeated. Fields that the schema does not know stay as they were written: whoever reads
+the layer judges them.
 """
 
 from __future__ import annotations
@@ -185,8 +185,10 @@ def _expected(kind: str) -> str:
 
 
 def _title(layer: Message | None) -> str:
-    """How errors name the layer, whose own name may be missing."""
+    """How errors name the layer, as far as its name and type can be read (in a V0 net they stand in a `layer` within)."""
     if layer is None:
         return ""
-    name, type = (value.text if isinstance(value := layer.last(key), Token) else "" for key in ("name", "type"))
-    return f"'{readable(name)}' ({readable(type)})"
+    if isinstance(inner := layer.last("layer"), Message):
+        layer = inner
+    name, type = (readable(t.text) if isinstance(t := layer.last(key), Token) else "" for key in ("name", "type"))
+    return f"'{name}' ({type})" if type else f"'{name}'"
