@@ -1,0 +1,71 @@
+"""netsurgery: Caffe models of every vintage, operated on, and handed over as ONNX with proof.
+
+    import netsurgery
+
+    net = netsurgery.load("deploy.prototxt", "weights.caffemodel")
+    netsurgery.save_onnx(net, "model.onnx")
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import MismatchError as MismatchError
+    from .errors import NetsurgeryError as NetsurgeryError
+    from .errors import ParseError as ParseError
+    from .errors import RewriteError as RewriteError
+    from .errors import ShapeError as ShapeError
+    from .errors import UnsupportedError as UnsupportedError
+    from .errors import WeightsError as WeightsError
+    from .exporters.onnx import to_onnx as to_onnx
+    from .exporters.onnx_file import save_onnx as save_onnx
+    from .formats.load import load as load
+    from .layers import register as register
+    from .net import Layer as Layer
+    from .net import Net as Net
+    from .run import run as run
+
+# Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
+_HOME = {
+    "Layer": "net",
+    "MismatchError": "errors",
+    "Net": "net",
+    "NetsurgeryError": "errors",
+    "ParseError": "errors",
+    "RewriteError": "errors",
+    "ShapeError": "errors",
+    "UnsupportedError": "errors",
+    "WeightsError": "errors",
+    "load": "formats.load",
+    "register": "layers",
+    "run": "run",
+    "save_onnx": "exporters.onnx_file",
+    "to_onnx": "exporters.onnx",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
+
+
+class _Package(ModuleType):
+    """Lets `netsurgery.run` be the function although a module has the same name: importing a submodule would put the module there."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

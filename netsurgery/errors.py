@@ -1,0 +1,84 @@
+"""The errors that netsurgery raises: one family, one layout of the text.
+
+    deploy.prototxt:41: layer 'roi5' (ROIPooling): pooled_w is 0
+      expected: a positive number
+      fix: set roi_pooling_param { pooled_w: 7 }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a thing was read: file, line and column (both from 1; 0 where there is none, as in a binary file)."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file or '<text>'}:{self.line}" if self.line else self.file
+
+
+class NetsurgeryError(Exception):
+    """The base of every error that netsurgery raises on purpose.
+
+    `problem` says what is wrong; `layer` names the layer ("'fc6' (InnerProduct)"), `source` the place, `expected` what would have
+    been right, `fix` what to do.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        layer: str = "",
+        source: Source | None = None,
+        expected: str = "",
+        fix: str = "",
+    ) -> None:
+        self.problem, self.layer, self.source, self.expected, self.fix = problem, layer, source, expected, fix
+        place = f"{source}: " if source and str(source) else ""
+        who = f"layer {layer}: " if layer else ""
+        lines = [f"{place}{who}{problem}"]
+        if expected:
+            lines.append(f"  expected: {expected}")
+        if fix:
+            lines.append(f"  fix: {fix}")
+        super().__init__("\n".join(lines))
+
+
+class ParseError(NetsurgeryError):
+    """A file cannot be read as what it is said to be."""
+
+
+class UnsupportedError(NetsurgeryError):
+    """A layer, a field or a value whose meaning netsurgery does not know or cannot express."""
+
+
+class UnsupportedLayersError(UnsupportedError):
+    """All layers of a net that cannot be used, in one error; `.errors` holds theirs."""
+
+    def __init__(self, errors: Sequence[NetsurgeryError], what: str) -> None:
+        self.errors = tuple(errors)
+        listed = "\n".join(str(error) for error in errors)
+        count = f"{len(errors)} layer{'s' if len(errors) != 1 else ''} cannot be {what}"
+        super().__init__(f"{count}:\n{listed}" if len(errors) != 1 else listed)
+
+
+class ShapeError(NetsurgeryError):
+    """Shapes do not fit: a bottom with the layer, an input with the net, a blob with its layer."""
+
+
+class RewriteError(NetsurgeryError):
+    """A pass refuses: its result would not mean what the net meant."""
+
+
+class WeightsError(NetsurgeryError):
+    """The weights do not fit the net: missing, of another shape, or unreadable."""
+
+
+class MismatchError(NetsurgeryError):
+    """Two models that should agree do not."""

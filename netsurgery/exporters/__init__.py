@@ -1,0 +1,1 @@
+"""Net -> other formats: ONNX and Caffe2. (Net -> Caffe is in formats/.)"""

@@ -1,0 +1,264 @@
+"""The layer types: one file each. To add one: write its file, add its line to _FILES, put its cases into fixtures/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableSequence, Sequence
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+
+from .. import _proto
+from ..errors import NetsurgeryError, ShapeError, Source, UnsupportedError
+from ..net import Field, Layer, Message, Refused, Token
+from ._params import IRRELEVANT_OF_LAYER, Params
+from ._type import LayerType
+
+# Caffe's type name -> the file whose class answers to it (LayerType.types), loaded when a net needs it.
+_FILES: dict[str, str] = {
+    # BVLC Caffe
+    "AbsVal": "absval",
+    "Accuracy": "accuracy",
+    "ArgMax": "argmax",
+    "BatchNorm": "batchnorm",
+    "BatchReindex": "batchreindex",
+    "Bias": "bias",
+    "BNLL": "bnll",
+    "Clip": "clip",
+    "Concat": "concat",
+    "ContrastiveLoss": "contrastiveloss",
+    "Convolution": "convolution",
+    "Crop": "crop",
+    "Data": "data",
+    "Deconvolution": "deconvolution",
+    "Dropout": "dropout",
+    "DummyData": "dummydata",
+    "ELU": "elu",
+    "Eltwise": "eltwise",
+    "Embed": "embed",
+    "EuclideanLoss": "euclideanloss",
+    "Exp": "exp",
+    "Filter": "filter",
+    "Flatten": "flatten",
+    "HDF5Data": "data",
+    "HDF5Output": "silence",
+    "HingeLoss": "hingeloss",
+    "Im2col": "im2col",
+    "ImageData": "data",
+    "InfogainLoss": "infogainloss",
+    "InnerProduct": "innerproduct",
+    "Input": "input",
+    "LRN": "lrn",
+    "LSTM": "lstm",
+    "Log": "log",
+    "MVN": "mvn",
+    "MemoryData": "data",
+    "MultinomialLogisticLoss": "multinomiallogisticloss",
+    "PReLU": "prelu",
+    "Parameter": "parameter",
+    "Pooling": "pooling",
+    "Power": "power",
+    "Python": "python",
+    "RNN": "rnn",
+    "ReLU": "relu",
+    "Reduction": "reduction",
+    "Reshape": "reshape",
+    "SPP": "spp",
+    "Scale": "scale",
+    "Sigmoid": "sigmoid",
+    "SigmoidCrossEntropyLoss": "sigmoidcrossentropyloss",
+    "Silence": "silence",
+    "Slice": "slice",
+    "Softmax": "softmax",
+    "SoftmaxWithLoss": "softmaxwithloss",
+    "Split": "split",
+    "Swish": "swish",
+    "TanH": "tanh",
+    "Threshold": "threshold",
+    "Tile": "tile",
+    "WindowData": "data",
+    # the SSD branch
+    "AnnotatedData": "data",
+    "DetectionOutput": "detectionoutput",
+    "Normalize": "normalize",
+    "Permute": "permute",
+    "PriorBox": "priorbox",
+    "SmoothL1Loss": "smoothl1loss",
+    "VideoData": "data",
+    # forks
+    "Axpy": "axpy",
+    "BN": "bn",
+    "ChannelScale": "channelscale",
+    "ContinuationIndicator": "continuationindicator",
+    "Convolution3D": "convolution3d",
+    "ConvolutionDepthwise": "convolutiondepthwise",
+    "Correlation": "correlation",
+    "CReLU": "crelu",
+    "CropCenter": "cropcenter",
+    "CTCGreedyDecoder": "ctcgreedydecoder",
+    "DenseBlock": "denseblock",
+    "DenseImageData": "data",
+    "DepthwiseConvolution": "depthwiseconvolution",
+    "Flip": "flip",
+    "FlowWarp": "flowwarp",
+    "ImResize": "imresize",
+    "Interp": "interp",
+    "Local": "local",
+    "Lstm": "lstm_junhyuk",
+    "Mish": "mish",
+    "Nms": "nms",
+    "Pooling3D": "pooling3d",
+    "Proposal": "proposal",
+    "PSROIPooling": "psroipooling",
+    "Region": "region",
+    "ReLU6": "relu6",
+    "Reorg": "reorg",
+    "Resample": "resample",
+    "Reverse": "reverse",
+    "ReverseTime": "reversetime",
+    "ROIPooling": "roipooling",
+    "SeLU": "selu",
+    "ShuffleChannel": "shufflechannel",
+    "SimpleCrop": "simplecrop",
+    "SpatialDropout": "spatialdropout",
+    "Transpose": "transpose",
+    "Upsample": "upsample",
+    "YoloDetectionOutput": "yolodetectionoutput",
+    "Yolov3DetectionOutput": "yolov3detectionoutput",
+}
+
+
+@cache
+def _registered() -> dict[str, type[LayerType]]:
+    """Layer types added at run time: by `register`, and by the entry point group `netsurgery.layers`."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, type[LayerType]] = {}
+    for entry in entry_points(group="netsurgery.layers"):
+        for name in (cls := entry.load()).types:
+            found[name] = cls
+    return found
+
+
+def register(cls: type[LayerType]) -> type[LayerType]:
+    """Adds a layer type of one's own, for every net loaded from now on; usable as a decorator. It may replace a built-in one."""
+    if not cls.types:
+        raise NetsurgeryError(f"{cls.__name__}.types is empty", expected="the type names that it answers to, as in the prototxt")
+    for name in cls.types:
+        _registered()[name] = cls
+    return cls
+
+
+def names() -> tuple[str, ...]:
+    """Every layer type that netsurgery knows, sorted."""
+    return tuple(sorted({*_FILES, *_registered()}, key=str.lower))
+
+
+def find(type: str) -> type[LayerType] | None:
+    """The class that answers to a type name, None if none does."""
+    if type in _registered():
+        return _registered()[type]
+    return _built_in(_FILES[type]).get(type) if type in _FILES else None
+
+
+@cache
+def _built_in(file: str) -> dict[str, type[LayerType]]:
+    module = import_module(f"{__name__}.{file}")
+    classes = [
+        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, LayerType) and c.__module__ == module.__name__
+    ]
+    return {name: c for c in classes for name in c.types}
+
+
+def make_layer(
+    name: str,
+    type: str,
+    bottoms: Sequence[str] = (),
+    tops: Sequence[str] = (),
+    params: Message = Message("LayerParameter"),
+    *,
+    source: Source = Source(),
+    weights: Sequence[object] = (),
+    layers: Mapping[str, type[LayerType]] | None = None,
+    ignored: MutableSequence[str] | None = None,
+    blob_count: int | None = None,
+) -> Layer:
+    """A Layer with its kind: parameters read, every field accounted for. A layer that is refused carries the error (net.Refused).
+
+    `layers` replaces layer types by others for this layer; `ignored`, if given, takes a line for each field that no schema knows,
+    which is then passed over instead of refused. `blob_count` tells variants of a type apart by the number of their blobs where the
+    weights come later.
+    """
+    kind: object
+    try:
+        kind = _kind(name, type, bottoms, tops, params, source, layers or {}, ignored, len(weights) if blob_count is None else blob_count)
+    except NetsurgeryError as error:
+        kind = Refused(error)
+    return Layer(name, type, tuple(bottoms), tuple(tops), params, tuple(weights), source, kind)  # type: ignore[arg-type]
+
+
+def _kind(
+    name: str,
+    type: str,
+    bottoms: Sequence[str],
+    tops: Sequence[str],
+    params: Message,
+    source: Source,
+    layers: Mapping[str, type[LayerType]],
+    ignored: MutableSequence[str] | None,
+    blob_count: int,
+) -> LayerType:
+    cls = layers.get(type) or find(type)
+    title = f"'{name}' ({type})"
+    if cls is None:
+        near = get_close_matches(type, names(), n=1)
+        raise UnsupportedError(
+            f"layer type '{type}' is not known",
+            layer=title,
+            source=source,
+            expected="a type that `netsurgery layers` lists",
+            fix=f"did you mean '{near[0]}'?" if near else "register a layer of your own (README: Your own layer)",
+        )
+    for word, found, (least, most) in (("bottoms", bottoms, cls.bottoms), ("tops", tops, cls.tops)):
+        if len(found) < least or (most is not None and len(found) > most):
+            wanted = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
+            raise ShapeError(f"{len(found)} {word}: {', '.join(found) or 'none'}", layer=title, source=source, expected=f"{wanted} {word}")
+    p = Params(params, "LayerParameter", title, source, cls.parameters)
+    kind = cls(name, type, source, p, blob_count)
+    unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
+    if ignored is not None:
+        for t, f in [(t, f) for t, f in unread if not _known(t, f.name)]:
+            ignored.append(f"{f.source}: layer {title}: field '{f.name}' is not known and was ignored")
+            unread.remove((t, f))
+    if unread:
+        raise _unread_error(title, unread)
+    return kind
+
+
+def _passed_over(field: Field) -> bool:
+    """Whether a field of LayerParameter cannot matter: training, or the parameters of another BVLC or SSD type, which Caffe never reads."""
+    if field.name in IRRELEVANT_OF_LAYER:
+        return True
+    known = _proto.message("LayerParameter").get(field.name)
+    return known is not None and known.kind == "message" and not known.fork
+
+
+def _known(type: str, name: str) -> bool:
+    return bool(type) and _proto.has_message(type) and name in _proto.message(type)
+
+
+def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> UnsupportedError:
+    type, field = unread[0]
+    shown = field.value.text if isinstance(field.value, Token) else "{...}" if isinstance(field.value, Message) else repr(field.value)
+    more = f" (and {', '.join(f.name for _, f in unread[1:])})" if len(unread) > 1 else ""
+    if _known(type, field.name):
+        problem = f"field '{field.name}: {shown}' is not used by this layer type{more}"
+        fix = "remove the field if it changes nothing in the net that was trained"
+    else:
+        near = get_close_matches(field.name, _proto.message(type) if _known_message(type) else (), n=1)
+        problem = f"field '{field.name}: {shown}' is not known in {type or 'this message'}{more}"
+        fix = f"did you mean '{near[0]}'?" if near else "--ignore-unknown passes over fields of unknown meaning"
+    return UnsupportedError(problem, layer=title, source=field.source, expected="a field that is known and used", fix=fix)
+
+
+def _known_message(type: str) -> bool:
+    return bool(type) and _proto.has_message(type)

@@ -1,0 +1,162 @@
+"""Field accounting: a layer reads its parameters through Params, which remembers what was asked. What nobody asked for is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import _proto
+from ..errors import NetsurgeryError, ParseError, Source, UnsupportedError
+from ..net import Field, Message, Token, float32
+
+IRRELEVANT = {
+    # Fields of any message at any depth that cannot change what a net computes in the TEST phase, each with the reason.
+    "weight_filler": "initialises training",
+    "bias_filler": "initialises training",
+    "slope_filler": "initialises training",
+    "mean_filler": "initialises training",
+    "variance_filler": "initialises training",
+    "engine": "chooses an implementation",
+    "cudnn_convolution_algo_seeker": "chooses an implementation",
+    "force_nd_im2col": "chooses an implementation",
+}
+IRRELEVANT_OF_LAYER = {
+    # Fields of LayerParameter itself.
+    "include": "applied on loading",
+    "exclude": "applied on loading",
+    "phase": "applied on loading",
+    "param": "learning rates, and shared names that are applied on loading",
+    "loss_weight": "weighs losses in training",
+    "propagate_down": "steers training",
+    "blobs_lr": "steers training",
+    "weight_decay": "steers training",
+}
+
+
+class Params:
+    """The fields of one message of a layer, typed by the schema, with its defaults.
+
+    Every `get_*` takes `default=`, for fields whose default depends on the layer or which no schema knows.
+    """
+
+    def __init__(self, message: Message, type: str, title: str, source: Source, own: Mapping[str, Any] | None = None) -> None:
+        self.type, self.title, self.source = type, title, source
+        self._message = message
+        self._own = dict(own or {})  # what a user's own layer declares: field -> default, or message -> {field: default}
+        self._asked: set[str] = set()
+        self._inner: list[Params] = []
+
+    def has(self, name: str) -> bool:
+        """Whether the file sets the field. Counts as asking for it."""
+        self._asked.add(name)
+        return self._message.has(name)
+
+    def get_int(self, name: str, default: int | None = None) -> int:
+        return int(self._scalar(name, "int32", default))
+
+    def get_float(self, name: str, default: float | None = None) -> float:
+        return float(self._scalar(name, "float", default))
+
+    def get_bool(self, name: str, default: bool | None = None) -> bool:
+        return bool(self._scalar(name, "bool", default))
+
+    def get_str(self, name: str, default: str | None = None) -> str:
+        """A string, or the name of an enum value."""
+        return str(self._scalar(name, "string", default))
+
+    def get_ints(self, name: str) -> tuple[int, ...]:
+        return tuple(int(v) for v in self._values(name, "int32"))
+
+    def get_floats(self, name: str) -> tuple[float, ...]:
+        return tuple(float(v) for v in self._values(name, "float"))
+
+    def get_strs(self, name: str) -> tuple[str, ...]:
+        return tuple(str(v) for v in self._values(name, "string"))
+
+    def message(self, name: str) -> Params:
+        """The message of that name; where the file does not set it, one in which nothing is set."""
+        found = self.messages(name)
+        return found[-1] if found else self._made(name, Message(source=self.source))
+
+    def messages(self, name: str) -> list[Params]:
+        """Every message of a repeated field."""
+        self._asked.add(name)
+        inner = [self._made(name, v) for v in self._message.all(name) if isinstance(v, Message)]
+        self._inner += inner
+        return inner
+
+    def ignore(self, *names: str, why: str) -> None:
+        """Declares that these fields do not matter to what the layer computes, and why."""
+        if not why:
+            raise AssertionError("a field is ignored for a reason")
+        self._asked.update(names)
+
+    def refuse(self, name: str, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
+        """The error that refuses a field's value, with its place, to be raised."""
+        return UnsupportedError(problem, layer=self.title, source=self.place(name), expected=expected, fix=fix)
+
+    def place(self, name: str) -> Source:
+        """Where the file sets the field."""
+        return next((f.source for f in self._message.fields if f.name == name and f.source.line), self.source)
+
+    def unread(self) -> Iterator[tuple[str, Field]]:
+        """The fields that the file sets and that nobody asked for, each with the message's type. Irrelevant ones are left out."""
+        for field in self._message.fields:
+            if field.name not in self._asked and field.name not in IRRELEVANT:
+                yield self.type, field
+        for inner in self._inner:
+            yield from inner.unread()
+
+    def _made(self, name: str, message: Message) -> Params:
+        field = self._fields().get(name)
+        own = self._own.get(name)
+        place = message.source if message.source.line else self.source
+        return Params(message, field.type if field else "", self.title, place, own if isinstance(own, dict) else None)
+
+    def _fields(self) -> Mapping[str, _proto.FieldType]:
+        return _proto.message(self.type) if self.type and _proto.has_message(self.type) else {}
+
+    def _scalar(self, name: str, kind: str, default: Any) -> Any:
+        values = self._values(name, kind)
+        if values:
+            return values[-1]
+        if default is not None:
+            return default
+        if name in self._own:
+            return self._own[name]
+        field = self._fields().get(name)
+        if field is None or field.default is None:
+            raise NetsurgeryError(
+                f"field '{name}' is not set",
+                layer=self.title,
+                source=self.source,
+                expected="a value: the field has no default",
+            )
+        return field.default
+
+    def _values(self, name: str, kind: str) -> list[Any]:
+        self._asked.add(name)
+        return [self._typed(f, kind) for f in self._message.fields if f.name == name]
+
+    def _typed(self, field: Field, kind: str) -> Any:
+        """The value of a field that no schema knows, as the layer wants it."""
+        value = field.value
+        if isinstance(value, Token):
+            try:
+                if kind == "int32":
+                    return int(value.text, 0)
+                if kind == "float":
+                    return float32(float(value.text.rstrip("fF") if value.kind == "number" else value.text))
+                if kind == "bool":
+                    return {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}[value.text.lower()]
+                return value.text
+            except (ValueError, KeyError):
+                pass
+        elif not isinstance(value, Message):
+            return value
+        raise ParseError(
+            f"field '{field.name}' has the value {value.text if isinstance(value, Token) else '{...}'}",
+            layer=self.title,
+            source=field.source,
+            expected={"int32": "a whole number", "float": "a number", "bool": "true or false"}.get(kind, "a string"),
+        )

@@ -1,0 +1,139 @@
+"""Windows that slide over the axes behind the channels: parameters, sizes, and NumPy views, for Convolution, Deconvolution, Im2col."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Size
+from ._params import Params
+from ._type import Array
+
+TILE_BYTES = 256 << 20
+"""How much memory the columns of one tile may take."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Kernel size, stride, padding and dilation of each spatial axis."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """The span of a kernel in its input: dilation * (kernel - 1) + 1."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    def out(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
+        """Output sizes of a convolution: floor((size + 2 pad - extent) / stride) + 1."""
+        axes = zip(sizes, self.extent, self.stride, self.pad, strict=True)
+        return tuple((n + 2 * p - e) // s + 1 for n, e, s, p in axes)
+
+
+def read_windows(p: Params, spatial: int) -> Windows:
+    """kernel_size, stride, pad and dilation as Caffe's base convolution reads them: once for all axes, once each, or as _h and _w.
+
+    Source: base_conv_layer.cpp, LayerSetUp
+    """
+    dilation = p.get_ints("dilation")
+    if p.has("dilation_h") or p.has("dilation_w"):  # spelt so in some forks
+        dilation = (p.get_int("dilation_h", 1), p.get_int("dilation_w", 1))
+    return Windows(
+        _pair(p, "kernel_size", "kernel", None, spatial),
+        _pair(p, "stride", "stride", 1, spatial),
+        _pair(p, "pad", "pad", 0, spatial, least=0),
+        _each(p, "dilation", dilation, 1, spatial, least=1),
+    )
+
+
+def _pair(p: Params, name: str, stem: str, default: int | None, spatial: int, least: int = 1) -> tuple[int, ...]:
+    h, w = f"{stem}_h", f"{stem}_w"
+    if p.has(h) or p.has(w):
+        if spatial != 2:
+            raise p.refuse(h, f"{h} and {w} with {spatial} spatial axes", expected=name)
+        if p.has(name):
+            raise p.refuse(name, f"both {name} and {h} or {w} are set", expected="one of the two")
+        return _each(p, name, (p.get_int(h, default or 0), p.get_int(w, default or 0)), default, spatial, least)
+    return _each(p, name, p.get_ints(name), default, spatial, least)
+
+
+def _each(
+    p: Params, name: str, values: Sequence[int], default: int | None, spatial: int, least: int
+) -> tuple[int, ...]:
+    if not values and default is not None:
+        values = (default,)
+    if len(values) not in (1, spatial):
+        raise p.refuse(name, f"{len(values)} values of {name}", expected=f"1, or {spatial}: one for each spatial axis")
+    if any(v < least for v in values):
+        raise p.refuse(name, f"{name} is {', '.join(map(str, values))}", expected=f"at least {least}")
+    return tuple(values) * (spatial if len(values) == 1 else 1)
+
+
+def padded(x: Array, windows: Windows, value: float = 0) -> Array:
+    """x with `pad` on both sides of each spatial axis."""
+    if not any(windows.pad):
+        return x
+    return np.pad(x, [(0, 0), (0, 0), *((p, p) for p in windows.pad)], constant_values=value)
+
+
+def views(x: Array, windows: Windows) -> Array:
+    """The windows of x (already padded) as a view: (N, C, *output, *kernel)."""
+    spatial = len(windows.kernel)
+    axes = tuple(range(2, 2 + spatial))
+    slid = np.lib.stride_tricks.sliding_window_view(x, windows.extent, axis=axes)  # type: ignore[call-overload]
+    steps = [slice(None, None, s) for s in windows.stride]
+    inside = [slice(None, None, d) for d in windows.dilation]
+    return np.asarray(slid[(slice(None), slice(None), *steps, *inside)])
+
+
+def convolve(x: Array, w: Array, windows: Windows, group: int) -> Array:
+    """Cross-correlation of x (N, C, ...) with w (M, C / group, ...): columns of windows times the matrix of weights, in tiles along
+    the first output axis that keep the columns under TILE_BYTES.
+
+    Shapes: -> (N, M, *output).
+    """
+    n, c = x.shape[:2]
+    m, spatial = w.shape[0], len(windows.kernel)
+    out = tuple(int(s) for s in windows.out(x.shape[2:]) if isinstance(s, int))
+    x = padded(x, windows)
+    slid = views(x, windows)
+    y = np.empty((n, m, *out), x.dtype)
+    if group == c and m == c:  # depthwise: no sum over channels
+        return _depthwise(x, w, windows, y)
+    matrix = w.reshape(group, m // group, -1)
+    depth = matrix.shape[2]
+    row = depth * group * int(np.prod(out[1:])) * x.itemsize
+    step = max(1, TILE_BYTES // max(row, 1))
+    for item in range(n):
+        for start in range(0, out[0], step):
+            tile = slid[item, :, start : start + step]  # (C, rows, *rest, *kernel)
+            columns = np.moveaxis(tile, range(1 + spatial, 1 + 2 * spatial), range(1, 1 + spatial))
+            columns = columns.reshape(group, depth, -1)
+            y[item, :, start : start + step] = (matrix @ columns).reshape(m, -1, *out[1:])
+    return y
+
+
+def _depthwise(x: Array, w: Array, windows: Windows, y: Array) -> Array:
+    y[...] = 0
+    out = y.shape[2:]
+    for offset in np.ndindex(*windows.kernel):
+        steps = [
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, d, s, n in zip(offset, windows.dilation, windows.stride, out, strict=True)
+        ]
+        weight = w[(slice(None), 0, *offset)].reshape(-1, *(1,) * len(out))
+        y += x[(slice(None), slice(None), *steps)] * weight
+    return y
+
+
+def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
+    """Raises: ShapeError if the kernel does not fit into the padded input."""
+    for n, e, p in zip(sizes, windows.extent, windows.pad, strict=True):
+        if isinstance(n, int) and n + 2 * p < e:
+            raise ShapeError(f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=title, expected="a kernel that fits")

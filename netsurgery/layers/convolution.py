@@ -1,0 +1,111 @@
+"""Convolution: each output channel is a weighted sum over a window of the input channels of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..net import Field, Message
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, convolve, read_windows, require_room
+
+
+class Convolution(LayerType):
+    """y[m, i] = b[m] + sum over c, k of W[m, c, k] * x[c, stride * i + dilation * k - pad], x being 0 outside.
+
+    Any number of spatial axes; several bottoms share the weights, one top each.
+
+    Shapes: (N, C, size...) -> (N, num_output, floor((size + 2 pad - dilation (kernel - 1) - 1) / stride) + 1 ...);
+        W (num_output, C / group, kernel...), b (num_output).
+    Source: conv_layer.cpp, base_conv_layer.cpp
+    """
+
+    types = ("Convolution",)
+    bottoms = (1, None)
+    tops = (1, None)
+
+    def read(self, p: Params) -> None:
+        self.p = q = p.message("convolution_param")
+        self.num_output = q.get_int("num_output")
+        self.bias_term = q.get_bool("bias_term")
+        self.group = q.get_int("group")
+        self.channel_axis = q.get_int("axis")
+        if self.num_output < 1 or self.group < 1 or self.num_output % self.group:
+            raise q.refuse(
+                "num_output",
+                f"num_output is {self.num_output}, group {self.group}",
+                expected="positive numbers, num_output a multiple of group",
+            )
+        read_windows(q, 2 if self._says_h_and_w(q) else max(1, self._count(q)))  # marks the fields as read, checks them
+        if self.channel_axis not in (1, -3) or (self.channel_axis == -3 and self._count(q) > 2):
+            raise q.refuse("axis", f"axis is {self.channel_axis}", expected="1")
+
+    @staticmethod
+    def _says_h_and_w(q: Params) -> bool:
+        return any(q.has(f"{stem}_{side}") for stem in ("kernel", "stride", "pad", "dilation") for side in "hw")
+
+    @staticmethod
+    def _count(q: Params) -> int:
+        return max(len(q.get_ints(name)) for name in ("kernel_size", "stride", "pad", "dilation"))
+
+    def windows(self, rank: int) -> Windows:
+        """Kernel, stride, padding and dilation for bottoms of `rank` axes."""
+        return read_windows(self.p, rank - 2)
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x = bottoms[0]
+        return [(self.num_output, x[1] // self.group, *self.windows(len(x)).kernel), (self.num_output,)][: 1 + self.bias_term]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        tops: list[Shape] = []
+        for x in bottoms:
+            if len(x) < 3:
+                self.rank(x, 4)
+            windows = self.windows(len(x))
+            self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
+            self.require(x[1], bottoms[0][1], "channels")
+            require_room(self.title, windows, x[2:])
+            tops.append((x[0], self.num_output, *windows.out(x[2:])))
+        return tops
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        tops = []
+        for x in bottoms:
+            y = convolve(x, weights[0], self.windows(x.ndim), self.group)
+            if self.bias_term:
+                y += weights[1].reshape(-1, *(1,) * (x.ndim - 2))
+            tops.append(y)
+        return tops
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        w = op.weight(weights[0], "weight")
+        bias = op.weight(weights[1], "bias") if self.bias_term else None
+        at = self.windows(weights[0].ndim)
+        return [
+            op(
+                "Conv",
+                x,
+                w,
+                bias,
+                kernel_shape=at.kernel,
+                strides=at.stride,
+                pads=(*at.pad, *at.pad),
+                dilations=at.dilation,
+                group=self.group,
+            )
+            for x in bottoms
+        ]
+
+    def absorb(
+        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...]] | None:
+        w = weights[0].astype(np.float64) * np.broadcast_to(scale, (self.num_output,)).reshape(-1, *(1,) * (weights[0].ndim - 1))
+        old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
+        param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
+        return params.with_fields(Field("convolution_param", param)), (
+            w.astype(np.float32),
+            (old * scale + shift).astype(np.float32),
+        )

@@ -1,0 +1,35 @@
+"""Input: a blob that is fed from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._params import Params
+from ._type import LayerType
+
+
+class Input(LayerType):
+    """Tops are net inputs, their shapes declared by `input_param { shape }`: one for all tops, or one each.
+
+    Source: input_layer.cpp
+    """
+
+    types = ("Input",)
+    bottoms = (0, 0)
+    tops = (1, None)
+    is_input = True
+
+    def read(self, p: Params) -> None:
+        self.declared_shapes = [tuple(shape.get_ints("dim")) for shape in p.message("input_param").messages("shape")]
+        for shape in self.declared_shapes:
+            if any(n < 0 for n in shape):
+                raise ShapeError(f"a declared size is negative: {shape}", layer=self.title, source=self.source)
+
+    def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
+        shapes = self.declared_shapes
+        if len(shapes) not in (0, 1, count):
+            raise ShapeError(f"{len(shapes)} shapes for {count} tops", layer=self.title, source=self.source, expected="one for all, or one each")
+        if not shapes:
+            return [None] * count
+        return shapes if len(shapes) == count else shapes * count

@@ -1,0 +1,123 @@
+"""Pooling: the greatest or the average value of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, Size, ceil_div, minimum
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, views
+
+
+class Pooling(LayerType):
+    """MAX: y[i] = max of x over window i, cut off at the image. AVE: y[i] = sum of x over window i / its size, cut off at the padded image.
+
+    A second top of MAX is the mask: the index h * W + w of the greatest value within its channel, the first one if several.
+
+    Shapes: (N, C, H, W) -> (N, C, H', W'), H' = ceil((H + 2 pad - kernel) / stride) + 1 (`round_mode: FLOOR`, or `ceil_mode: false` in
+        forks: floor), less one if the last window would start outside image and left padding.
+    Source: pooling_layer.cpp
+    """
+
+    types = ("Pooling",)
+    tops = (1, 2)
+
+    def read(self, p: Params) -> None:
+        q = p.message("pooling_param")
+        self.method = q.get_str("pool")
+        self.round_up = q.get_str("round_mode") == "CEIL"
+        if q.has("ceil_mode"):  # NVIDIA's and other forks' way to say it
+            self.round_up = q.get_bool("ceil_mode")
+        self.global_pooling = q.get_bool("global_pooling")
+        sides = [q.get_int("kernel_h", 0), q.get_int("kernel_w", 0)]
+        size = q.get_int("kernel_size", 0)
+        self.windows = Windows(
+            (size, size) if size else (sides[0], sides[1]),
+            self._sides(q, "stride", 1),
+            self._sides(q, "pad", 0),
+            (1, 1),
+        )
+        if self.method not in ("MAX", "AVE"):
+            raise q.refuse(
+                "pool", f"pool is {self.method}", expected="MAX or AVE", fix="STOCHASTIC pooling draws at random: choose one of the two"
+            )
+        if self.global_pooling:
+            if size or any(sides):
+                raise q.refuse("kernel_size", "global_pooling with a kernel size", expected="one of the two")
+            if self.windows.pad != (0, 0) or self.windows.stride != (1, 1):
+                raise q.refuse("pad", "global_pooling with pad or stride", expected="pad 0 and stride 1")
+        else:
+            if min(self.windows.kernel) < 1 or min(self.windows.stride) < 1:
+                raise q.refuse("kernel_size", f"kernel {self.windows.kernel}, stride {self.windows.stride}", expected="positive numbers")
+            if any(b >= k for b, k in zip(self.windows.pad, self.windows.kernel, strict=True)):
+                raise q.refuse("pad", f"pad {self.windows.pad}, kernel {self.windows.kernel}", expected="pad less than kernel")
+
+    @staticmethod
+    def _sides(q: Params, name: str, default: int) -> tuple[int, int]:
+        """`name` for both axes, or name_h and name_w where those are set."""
+        if q.has(f"{name}_h") or q.has(f"{name}_w"):
+            return q.get_int(f"{name}_h", default), q.get_int(f"{name}_w", default)
+        return (q.get_int(name, default),) * 2
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 4)
+        if self.global_pooling:
+            top: Shape = (x[0], x[1], 1, 1)
+        else:
+            top = (x[0], x[1], *(self._out(n, i) for i, n in enumerate(x[2:])))
+        return [top, top][: 1 + (self.method == "MAX")]
+
+    def _out(self, n: Size, axis: int) -> Size:
+        k, s, p = self.windows.kernel[axis], self.windows.stride[axis], self.windows.pad[axis]
+        span = n + 2 * p - k
+        out = (ceil_div(span, s) if self.round_up else span // s) + 1
+        # a last window that starts at n + p or later is dropped, where there is padding
+        return minimum(out, ceil_div(n + p, s)) if any(self.windows.pad) else out
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        h, w = x.shape[2:]
+        at = Windows((h, w), (1, 1), (0, 0), (1, 1)) if self.global_pooling else self.windows
+        out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
+        after = [
+            max(0, (o - 1) * s + k - n - p) for o, s, k, n, p in zip(out, at.stride, at.kernel, (h, w), at.pad, strict=True)
+        ]
+        around = [(0, 0), (0, 0), *zip(at.pad, after, strict=True)]
+        if self.method == "AVE":
+            slid = views(np.pad(x, around), at)[:, :, : out[0], : out[1]]
+            ends = [
+                np.minimum(np.arange(o) * s - p + k, n + p) - (np.arange(o) * s - p)
+                for o, s, p, k, n in zip(out, at.stride, at.pad, at.kernel, (h, w), strict=True)
+            ]
+            return [slid.sum(axis=(4, 5)) / np.outer(*ends).astype(x.dtype)]
+        slid = views(np.pad(x, around, constant_values=-np.inf), at)[:, :, : out[0], : out[1]]
+        flat = slid.reshape(*slid.shape[:4], -1)
+        best = flat.argmax(axis=4)
+        top = np.take_along_axis(flat, best[..., None], axis=4)[..., 0]
+        rows = best // at.kernel[1] + (np.arange(out[0]) * at.stride[0] - at.pad[0])[:, None]
+        columns = best % at.kernel[1] + np.arange(out[1]) * at.stride[1] - at.pad[1]
+        return [top, (rows * w + columns).astype(x.dtype)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.global_pooling and self.method == "AVE":
+            return [op("GlobalAveragePool", x)]
+        if self.global_pooling:
+            return [op("GlobalMaxPool", x)]
+        at = self.windows
+        attributes = {
+            "kernel_shape": at.kernel,
+            "strides": at.stride,
+            "pads": (*at.pad, *at.pad),
+            "ceil_mode": int(self.round_up),
+        }
+        if self.method == "AVE":
+            return [op("AveragePool", x, count_include_pad=1, **attributes)]
+        y, index = op.many(2, "MaxPool", x, **attributes)
+        # Caffe counts within one channel, ONNX over the whole tensor
+        plane = op("Mul", op.size(x, 2), op.size(x, 3))
+        return [y, op("Cast", op("Mod", index, plane), to=1)]

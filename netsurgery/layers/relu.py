@@ -1,0 +1,36 @@
+"""ReLU: max(0, x), or leaky."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class ReLU(LayerType):
+    """y = max(x, 0) + negative_slope * min(x, 0)
+
+    Shapes: any.
+    Source: relu_layer.cpp
+    """
+
+    types = ("ReLU",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        self.slope = p.message("relu_param").get_float("negative_slope")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        if self.slope == 0:
+            return [np.maximum(x, 0)]
+        return [np.maximum(x, 0) + x.dtype.type(self.slope) * np.minimum(x, 0)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.slope == 0:
+            return [op("Relu", x)]
+        return [op("LeakyRelu", x, alpha=self.slope)]

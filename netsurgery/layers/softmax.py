@@ -1,0 +1,37 @@
+"""Softmax: shares that sum to one along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Softmax(LayerType):
+    """y = exp(x - max x) / sum exp(x - max x), along `axis` (1) alone.
+
+    Shapes: any.
+    Source: softmax_layer.cpp
+    """
+
+    types = ("Softmax",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        self.along = p.message("softmax_param").get_int("axis")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.axis(self.along, len(bottoms[0]))
+        return [bottoms[0]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        e = np.exp(x - x.max(axis=self.along, keepdims=True))
+        return [e / e.sum(axis=self.along, keepdims=True)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Softmax", bottoms[0], axis=self.along)]

@@ -1,0 +1,319 @@
+"""Net, Layer and Message: what a Caffe model is, once read. Frozen, checked on construction; no files, no protobuf, no ONNX."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .errors import NetsurgeryError, ShapeError, Source, UnsupportedLayersError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+Size = int | None
+"""One dimension of a blob; None where it depends on the data (how many boxes were found)."""
+
+
+def float32(value: float) -> float:
+    """`value` as Caffe holds it: rounded to float32 (beyond its range: infinite)."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A value of a field that no schema knows, as it was written: `kind` is "string" (then `text` is decoded), "number" or "name"."""
+
+    text: str
+    kind: str
+
+
+Value = "bool | int | float | str | bytes | Token | Message"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One `name: value` of a Message. `comments` are the lines above it, without `#`; `remark` is the one behind it."""
+
+    name: str
+    value: Any
+    source: Source = Source()
+    comments: tuple[str, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A protobuf message as it was written: fields in order, repeats included, unknown ones kept.
+
+    `type` is the schema's name for it ("PoolingParameter"), "" if no schema knows it. Values are bool, int, float (already rounded to
+    float32 where the field is one), str (also enum values, by name), bytes, Message, or Token where the schema does not know the field.
+    `text` is the original text of the whole field (name, braces, comments above it), kept for layers only.
+    """
+
+    type: str = ""
+    fields: tuple[Field, ...] = ()
+    source: Source = Source()
+    text: str = field(default="", compare=False)
+
+    def all(self, name: str) -> list[Any]:
+        """Every value of the field `name`, in order."""
+        return [f.value for f in self.fields if f.name == name]
+
+    def last(self, name: str, default: Any = None) -> Any:
+        """The value of a field that is not repeated: protobuf lets the last one win. Messages are not merged here."""
+        for f in reversed(self.fields):
+            if f.name == name:
+                return f.value
+        return default
+
+    def has(self, name: str) -> bool:
+        return any(f.name == name for f in self.fields)
+
+    def with_fields(self, *fields: Field) -> Message:
+        """The same message with `fields` in place of all that had one of their names (put where the first one was, else at the end)."""
+        names = {f.name for f in fields}
+        kept: list[Field] = []
+        placed = False
+        for f in self.fields:
+            if f.name not in names:
+                kept.append(f)
+            elif not placed:
+                kept.extend(fields)
+                placed = True
+        if not placed:
+            kept.extend(fields)
+        return replace(self, fields=tuple(kept), text="")
+
+    def without(self, *names: str) -> Message:
+        return replace(self, fields=tuple(f for f in self.fields if f.name not in names), text="")
+
+
+class Kind(Protocol):
+    """What Net needs of a layer's type: see layers/_type.py, where its base class stands."""
+
+    in_place: bool
+
+    def shapes(self, bottoms: Sequence[Any]) -> Sequence[Any]: ...
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The kind of a layer that cannot be used, with the error that says why. It is raised when the layer is needed, not on loading."""
+
+    error: NetsurgeryError
+    in_place: bool = True
+
+    def shapes(self, bottoms: Sequence[Any]) -> Sequence[Any]:
+        raise self.error
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: `bottoms` and `tops` are blob names of which each has one writer (see Net).
+
+    `params` is its LayerParameter message (V2, whatever the vintage) without name, type, bottom, top and blobs; `weights` are its blobs
+    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file made of `params`.
+    """
+
+    name: str
+    type: str
+    bottoms: tuple[str, ...] = ()
+    tops: tuple[str, ...] = ()
+    params: Message = Message("LayerParameter")
+    weights: tuple[Array, ...] = field(default=(), compare=False)
+    source: Source = field(default=Source(), compare=False)
+    kind: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def title(self) -> str:
+        """How errors name it: 'fc6' (InnerProduct)."""
+        return f"'{self.name}' ({self.type})"
+
+
+class Inputs(Mapping[str, "tuple[int, ...] | None"]):
+    """Input blobs of a net in order, each with its declared shape (None where the file declares none)."""
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...] | None]) -> None:
+        self._shapes = dict(shapes)
+
+    def __getitem__(self, name: str) -> tuple[int, ...] | None:
+        return self._shapes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __repr__(self) -> str:
+        return f"Inputs({self._shapes})"
+
+
+@dataclass(frozen=True)
+class Net:
+    """A Caffe net: layers in order, every blob written once.
+
+    A net input keeps its name, and its later versions (layers in place on it) are `data@layer`; of any other blob the last version has
+    the plain name and earlier ones are `blob@layer`, by the layer that wrote them. `notes` say what was done on the way in.
+
+    Raises: ShapeError, NetsurgeryError on construction if a bottom has no writer, a blob has two, or a layer name comes twice.
+    """
+
+    layers: tuple[Layer, ...]
+    name: str = ""
+    source: Source = Source()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Paths of the files that it came from: "prototxt", "weights"."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
+        written: dict[str, Layer] = {}
+        for layer in self.layers:
+            for blob in layer.bottoms:
+                if blob not in written:
+                    raise NetsurgeryError(
+                        f"bottom '{blob}' is not written by any layer before it",
+                        layer=layer.title,
+                        source=layer.source,
+                        expected=f"one of: {', '.join(list(written)[-8:]) or 'an input (the net has none)'}",
+                        fix=_closest(blob, written),
+                    )
+            for blob in layer.tops:
+                if blob in written:
+                    raise NetsurgeryError(
+                        f"top '{blob}' is already written by layer {written[blob].title}",
+                        layer=layer.title,
+                        source=layer.source,
+                        expected="one writer per blob (in-place layers name the same blob as bottom and top)",
+                        fix="give one of the two tops another name",
+                    )
+                written[blob] = layer
+
+    @property
+    def inputs(self) -> Inputs:
+        """Blobs that are fed from outside, in order, with their declared shapes."""
+        shapes: dict[str, tuple[int, ...] | None] = {}
+        for layer in self.layers:
+            if getattr(layer.kind, "is_input", False):
+                for top, shape in zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True):
+                    shapes[top] = shape
+        return Inputs(shapes)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Blobs that nothing consumes, net inputs excepted, in order."""
+        used = {blob for layer in self.layers for blob in layer.bottoms}
+        inputs = self.inputs
+        return tuple(b for layer in self.layers for b in layer.tops if b not in used and b not in inputs)
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """All blobs in the order in which they are written."""
+        return tuple(blob for layer in self.layers for blob in layer.tops)
+
+    def __getitem__(self, name: str) -> Layer:
+        """The layer of that name (the first one, should a name come twice, as Caffe allows)."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        known = {layer.name: layer for layer in self.layers}
+        raise NetsurgeryError(f"there is no layer '{name}'", source=self.source, fix=_closest(name, known))
+
+    def __contains__(self, name: object) -> bool:
+        return any(layer.name == name for layer in self.layers)
+
+    def writer(self, blob: str) -> Layer:
+        """The layer that writes `blob`. Raises: NetsurgeryError if there is none."""
+        for layer in self.layers:
+            if blob in layer.tops:
+                return layer
+        raise NetsurgeryError(
+            f"there is no blob '{blob}'", source=self.source, fix=_closest(blob, dict.fromkeys(self.blobs))
+        )
+
+    def readers(self, blob: str) -> tuple[Layer, ...]:
+        return tuple(layer for layer in self.layers if blob in layer.bottoms)
+
+    def with_layers(self, layers: Iterable[Layer]) -> Net:
+        """The same net of other layers: checked again."""
+        return replace(self, layers=tuple(layers))
+
+    def with_weights(self, name: str, *weights: Array) -> Net:
+        """The same net in which layer `name` has these blobs. Shapes must be those of the blobs it had.
+
+        Raises: ShapeError."""
+        layer = self[name]
+        if layer.weights and [w.shape for w in layer.weights] != [w.shape for w in weights]:
+            raise ShapeError(
+                f"blobs of shapes {[w.shape for w in weights]}",
+                layer=layer.title,
+                source=layer.source,
+                expected=str([w.shape for w in layer.weights]),
+            )
+        return self.with_layers(replace(x, weights=tuple(weights)) if x is layer else x for x in self.layers)
+
+    def require_supported(self, what: str = "used") -> None:
+        """Raises: UnsupportedLayersError that lists every layer that netsurgery refuses."""
+        errors = [layer.kind.error for layer in self.layers if isinstance(layer.kind, Refused)]
+        if errors:
+            raise UnsupportedLayersError(errors, what)
+
+    def shapes(self, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[str, tuple[Size, ...]]:
+        """The shape of every blob when the inputs have these shapes (those not given: as declared). None where the data decide.
+
+        Raises: ShapeError, UnsupportedLayersError."""
+        self.require_supported()
+        given = {name: tuple(shape) for name, shape in (inputs or {}).items()}
+        declared = self.inputs
+        for name in given:
+            if name not in declared:
+                raise ShapeError(f"the net has no input '{name}'", source=self.source, fix=_closest(name, declared))
+        shapes: dict[str, tuple[Size, ...]] = {}
+        for layer in self.layers:
+            if getattr(layer.kind, "is_input", False):
+                for top in layer.tops:
+                    shape = given.get(top, declared[top])
+                    if shape is None:
+                        raise ShapeError(
+                            f"the shape of input '{top}' is not declared",
+                            layer=layer.title,
+                            source=layer.source,
+                            expected="a shape",
+                            fix=f"--input-shape {top}=1,3,H,W, or shapes={{'{top}': (1, 3, 224, 224)}} in Python",
+                        )
+                    shapes[top] = shape
+            else:
+                tops = self.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
+                shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
+        return shapes
+
+    @staticmethod
+    def layer_shapes(layer: Layer, bottoms: Sequence[Any]) -> Sequence[Any]:
+        """The shapes of the layer's tops, by its own rule; unused automatic tops (a loss without a top) are cut off."""
+        tops = layer.kind.shapes(bottoms)
+        if len(tops) < len(layer.tops):
+            raise ShapeError(
+                f"{len(layer.tops)} tops",
+                layer=layer.title,
+                source=layer.source,
+                expected=f"at most {len(tops)}",
+                fix="remove the tops that the layer does not have",
+            )
+        return tops[: len(layer.tops)]
+
+
+def _closest(name: str, known: Mapping[str, object]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else ""
+

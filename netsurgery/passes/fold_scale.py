@@ -1,0 +1,63 @@
+"""Fold BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them.
+
+    conv1@conv1 = W x + b                                     conv1 = (W g) x + (b g + h)
+    conv1@bn1 = conv1@conv1 * s + t       becomes             with g = s u and h = t u + v
+    conv1 = conv1@bn1 * u + v                                 per output channel
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..layers import make_layer
+from ..net import Layer, Net
+
+
+def fold_scale(net: Net, keep: Collection[str] = ()) -> Net:
+    """The net in which every per-channel factor and summand that follows a linear layer is part of that layer's weights (computed in
+    float64, stored as float32). Folded only where the linear layer's top has no other reader and is not in `keep`: exact up to
+    float32 rounding."""
+    readers: dict[str, int] = {}
+    for layer in net.layers:
+        for blob in layer.bottoms:
+            readers[blob] = readers.get(blob, 0) + 1
+    layers: list[Layer] = []
+    writer: dict[str, int] = {}
+    for layer in net.layers:
+        folded = None
+        if len(layer.bottoms) == 1 and len(layer.tops) == 1:
+            (bottom,) = layer.bottoms
+            at = writer.get(bottom)
+            if at is not None and readers[bottom] == 1 and bottom not in keep:
+                folded = _folded(layers[at], layer)
+                if folded is not None:
+                    layers[at] = folded
+                    writer[layer.tops[0]] = at
+        if folded is None:
+            layers.append(layer)
+            for top in layer.tops:
+                writer[top] = len(layers) - 1
+    return net.with_layers(layers)
+
+
+def _folded(linear: Layer, affine: Layer) -> Layer | None:
+    """One layer for the two, or None."""
+    if len(linear.tops) != 1 or not linear.weights:
+        return None
+    change = affine.kind.affine(affine.weights)
+    if change is None:
+        return None
+    absorbed = linear.kind.absorb(linear.params, linear.weights, *change)
+    if absorbed is None:
+        return None
+    params, weights = absorbed
+    return make_layer(
+        linear.name,
+        linear.type,
+        linear.bottoms,
+        affine.tops,
+        params,
+        source=linear.source,
+        weights=weights,
+        layers={linear.type: type(linear.kind)},
+    )
