@@ -299,7 +299,7 @@ class Net:
     @staticmethod
     def layer_shapes(layer: Layer, bottoms: Sequence[Any]) -> Sequence[Any]:
         """The shapes of the layer's tops, by its own rule; unused automatic tops (a loss without a top) are cut off."""
-        tops = layer.kind.shapes(bottoms)
+        tops: Sequence[Any] = layer.kind.shapes(bottoms)
         if len(tops) < len(layer.tops):
             raise ShapeError(
                 f"{len(layer.tops)} tops",
@@ -316,4 +316,3 @@ def _closest(name: str, known: Mapping[str, object]) -> str:
 
     near = get_close_matches(name, list(known), n=1)
     return f"did you mean '{near[0]}'?" if near else ""
-

@@ -59,7 +59,9 @@ def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.floa
     weights = [np.asarray(w, dtype) for w in layer.weights]
     tops = [np.asarray(top, dtype) for top in layer.kind.forward(bottoms, weights)[: len(layer.tops)]]
     for top, shape in zip(tops, expected, strict=True):
-        if len(top.shape) != len(shape) or any(isinstance(n, int) and n != m for m, n in zip(top.shape, shape, strict=True)):
+        if len(top.shape) != len(shape) or any(
+            isinstance(n, int) and n != m for m, n in zip(top.shape, shape, strict=True)
+        ):
             raise AssertionError(f"layer {layer.title} computed {top.shape}, its shape rule says {shape}")
     return tops
 
@@ -88,7 +90,10 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
 
 
 def _show(shapes: Collection[Sequence[Any]]) -> str:
-    return ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in shape) or "scalar" for shape in shapes) or "none"
+    return (
+        ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in shape) or "scalar" for shape in shapes)
+        or "none"
+    )
 
 
 def _check_feeds(net: Net, feeds: Mapping[str, NDArray[Any]]) -> None:

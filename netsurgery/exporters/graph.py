@@ -155,8 +155,18 @@ class GraphBuilder:
         while tensors and tensors[-1] is None:
             tensors.pop()
         attributes = {k: v for k, v in attributes.items() if v is not None}
-        if tensors and not domain and all(t is not None and t.value is not None and t.value.size < 1 << 20 for t in tensors):
-            folded = _fold(op_type, [t.value for t in tensors if t is not None and t.value is not None], attributes, count, self.opset)
+        if (
+            tensors
+            and not domain
+            and all(t is not None and t.value is not None and t.value.size < 1 << 20 for t in tensors)
+        ):
+            folded = _fold(
+                op_type,
+                [t.value for t in tensors if t is not None and t.value is not None],
+                attributes,
+                count,
+                self.opset,
+            )
             if folded is not None:
                 return [self._constant(v) for v in folded]
         name = self.store.name(f"{self.layer}/{op_type}")
@@ -177,7 +187,9 @@ class GraphBuilder:
         key = (array.dtype.str, array.shape, array.tobytes() if array.size < 1 << 16 else id(array))
         if key not in self.store.constants:
             label = "x".join(str(n) for n in array.shape) or "scalar"
-            name = self.store.name(f"{array.dtype.name}:{_numbers(array)}" if array.size <= 4 else f"{self.layer}/const_{label}")
+            name = self.store.name(
+                f"{array.dtype.name}:{_numbers(array)}" if array.size <= 4 else f"{self.layer}/const_{label}"
+            )
             self.store.constants[key] = Tensor(name, array.shape, array)
         return self.store.constants[key]
 
@@ -196,7 +208,9 @@ _QUICK: dict[str, Callable[..., Array]] = {
 }
 
 
-def _fold(op_type: str, inputs: list[Array], attributes: Mapping[str, Any], count: int, opset: int) -> list[Array] | None:
+def _fold(
+    op_type: str, inputs: list[Array], attributes: Mapping[str, Any], count: int, opset: int
+) -> list[Array] | None:
     """The outputs of a node whose inputs are constant; None for what should stay a node."""
     if any(isinstance(v, Body) for v in attributes.values()) or op_type in {"Identity", "RandomNormal"}:
         return None
@@ -215,7 +229,10 @@ def _fold(op_type: str, inputs: list[Array], attributes: Mapping[str, Any], coun
     graph = onnx.helper.make_graph(
         [node],
         "constant",
-        [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape) for n, x in zip(names, inputs, strict=True)],
+        [
+            onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+            for n, x in zip(names, inputs, strict=True)
+        ],
         [onnx.helper.make_empty_tensor_value_info(o) for o in outs],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])

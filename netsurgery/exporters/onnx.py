@@ -198,9 +198,7 @@ def _graph(
         ],
     )
     for name, array in arrays.items():
-        graph.initializer.add(
-            name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype)
-        )
+        graph.initializer.add(name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype))
     return graph, arrays
 
 
@@ -236,14 +234,16 @@ def _initializers(nodes: Sequence[Node]) -> list[Tensor]:
 
 
 def _node_proto(node: Node) -> onnx.NodeProto:
-    return helper.make_node(
+    proto = helper.make_node(
         node.op_type,
         [t.name if t is not None else "" for t in node.inputs],
         [t.name for t in node.outputs],
         name=node.name,
         domain=node.domain or None,
-        **{k: _body_proto(v) if isinstance(v, Body) else v for k, v in node.attributes.items()},
     )
+    for key, value in sorted(node.attributes.items()):
+        proto.attribute.append(helper.make_attribute(key, _body_proto(value) if isinstance(value, Body) else value))
+    return proto
 
 
 def _body_proto(body: Body) -> onnx.GraphProto:

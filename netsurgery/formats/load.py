@@ -122,7 +122,9 @@ def from_message(
             "no layers" if not message.fields else "no layers are left in this phase",
             source=message.source,
             expected="a net: layer { ... }",
-            fix="" if not message.fields else f"phase is {phase}, level {level}, stages {list(stages)}: check include and exclude",
+            fix=""
+            if not message.fields
+            else f"phase is {phase}, level {level}, stages {list(stages)}: check include and exclude",
         )
     ignored: list[str] = []
     made = _layers(fields, stored, layers, ignored if ignore_unknown else None)
@@ -214,9 +216,9 @@ def attach(net: Net, stored: ModelFile) -> Net:
     Raises: WeightsError for a layer without its blobs, of another number or shape.
     """
     by_name: dict[str, int] = {}
-    for index, stored_layer in enumerate(stored.layers):
+    for number, stored_layer in enumerate(stored.layers):
         if stored_layer.blobs:
-            by_name[stored_layer.name] = index
+            by_name[stored_layer.name] = number
     shapes = known_shapes(net)
     shared = _shared(net)
     owned: dict[str, tuple[int, Array]] = {}
@@ -307,7 +309,9 @@ def _fitted(layer: Layer, index: int, blob: StoredBlob, wanted: tuple[Any, ...] 
                 shape = shape[1:]
         return array.reshape(shape)
     padded = (1,) * (4 - len(wanted)) + wanted if blob.legacy and len(wanted) <= 4 else wanted
-    fits = len(shape) == len(padded) and all(not isinstance(w, int) or w == s for w, s in zip(padded, shape, strict=True))
+    fits = len(shape) == len(padded) and all(
+        not isinstance(w, int) or w == s for w, s in zip(padded, shape, strict=True)
+    )
     if not fits:
         raise WeightsError(
             f"blob {index} has shape {_show([shape])} in {path}",

@@ -142,7 +142,9 @@ def _registered() -> dict[str, type[LayerType]]:
 def register(cls: type[LayerType]) -> type[LayerType]:
     """Adds a layer type of one's own, for every net loaded from now on; usable as a decorator. It may replace a built-in one."""
     if not cls.types:
-        raise NetsurgeryError(f"{cls.__name__}.types is empty", expected="the type names that it answers to, as in the prototxt")
+        raise NetsurgeryError(
+            f"{cls.__name__}.types is empty", expected="the type names that it answers to, as in the prototxt"
+        )
     for name in cls.types:
         _registered()[name] = cls
     return cls
@@ -164,7 +166,9 @@ def find(type: str) -> type[LayerType] | None:
 def _built_in(file: str) -> dict[str, type[LayerType]]:
     module = import_module(f"{__name__}.{file}")
     classes = [
-        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, LayerType) and c.__module__ == module.__name__
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, LayerType) and c.__module__ == module.__name__
     ]
     return {name: c for c in classes for name in c.types}
 
@@ -190,7 +194,17 @@ def make_layer(
     """
     kind: object
     try:
-        kind = _kind(name, type, bottoms, tops, params, source, layers or {}, ignored, len(weights) if blob_count is None else blob_count)
+        kind = _kind(
+            name,
+            type,
+            bottoms,
+            tops,
+            params,
+            source,
+            layers or {},
+            ignored,
+            len(weights) if blob_count is None else blob_count,
+        )
     except NetsurgeryError as error:
         kind = Refused(error)
     return Layer(name, type, tuple(bottoms), tuple(tops), params, tuple(weights), source, kind)  # type: ignore[arg-type]
@@ -221,7 +235,12 @@ def _kind(
     for word, found, (least, most) in (("bottoms", bottoms, cls.bottoms), ("tops", tops, cls.tops)):
         if len(found) < least or (most is not None and len(found) > most):
             wanted = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
-            raise ShapeError(f"{len(found)} {word}: {', '.join(found) or 'none'}", layer=title, source=source, expected=f"{wanted} {word}")
+            raise ShapeError(
+                f"{len(found)} {word}: {', '.join(found) or 'none'}",
+                layer=title,
+                source=source,
+                expected=f"{wanted} {word}",
+            )
     p = Params(params, "LayerParameter", title, source, cls.parameters)
     kind = cls(name, type, source, p, blob_count)
     unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
@@ -248,7 +267,13 @@ def _known(type: str, name: str) -> bool:
 
 def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> UnsupportedError:
     type, field = unread[0]
-    shown = field.value.text if isinstance(field.value, Token) else "{...}" if isinstance(field.value, Message) else repr(field.value)
+    shown = (
+        field.value.text
+        if isinstance(field.value, Token)
+        else "{...}"
+        if isinstance(field.value, Message)
+        else repr(field.value)
+    )
     more = f" (and {', '.join(f.name for _, f in unread[1:])})" if len(unread) > 1 else ""
     if _known(type, field.name):
         problem = f"field '{field.name}: {shown}' is not used by this layer type{more}"
@@ -257,7 +282,9 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
         near = get_close_matches(field.name, _proto.message(type) if _known_message(type) else (), n=1)
         problem = f"field '{field.name}: {shown}' is not known in {type or 'this message'}{more}"
         fix = f"did you mean '{near[0]}'?" if near else "--ignore-unknown passes over fields of unknown meaning"
-    return UnsupportedError(problem, layer=title, source=field.source, expected="a field that is known and used", fix=fix)
+    return UnsupportedError(
+        problem, layer=title, source=field.source, expected="a field that is known and used", fix=fix
+    )
 
 
 def _known_message(type: str) -> bool:

@@ -133,6 +133,4 @@ def _apply(
 
 
 def _misfit(layer: Layer, constraint: Constraint, here: Size, there: Size) -> ShapeError:
-    return ShapeError(
-        f"{constraint.what}: {show(here)}", layer=layer.title, source=layer.source, expected=show(there)
-    )
+    return ShapeError(f"{constraint.what}: {show(here)}", layer=layer.title, source=layer.source, expected=show(there))

@@ -39,10 +39,14 @@ class Params:
     Every `get_*` takes `default=`, for fields whose default depends on the layer or which no schema knows.
     """
 
-    def __init__(self, message: Message, type: str, title: str, source: Source, own: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: Message, type: str, title: str, source: Source, own: Mapping[str, Any] | None = None
+    ) -> None:
         self.type, self.title, self.source = type, title, source
         self._message = message
-        self._own = dict(own or {})  # what a user's own layer declares: field -> default, or message -> {field: default}
+        self._own = dict(
+            own or {}
+        )  # what a user's own layer declares: field -> default, or message -> {field: default}
         self._asked: set[str] = set()
         self._inner: list[Params] = []
 
@@ -148,7 +152,9 @@ class Params:
                 if kind == "float":
                     return float32(float(value.text.rstrip("fF") if value.kind == "number" else value.text))
                 if kind == "bool":
-                    return {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}[value.text.lower()]
+                    return {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}[
+                        value.text.lower()
+                    ]
                 return value.text
             except (ValueError, KeyError):
                 pass

@@ -23,8 +23,8 @@ class Tensor(Protocol):
     def name(self) -> str: ...
 
     @property
-    def shape(self) -> Shape | None:
-        """Its sizes as far as they are known; None inside a layer where nobody said."""
+    def shape(self) -> Shape:
+        """Its sizes, where they are known: always for bottoms, inside a layer only where it said."""
 
     @property
     def value(self) -> NDArray[Any] | None:
@@ -100,7 +100,9 @@ class LayerType:
 
     def __init__(self, name: str, type: str, source: Source, p: Params, blob_count: int = 0) -> None:
         self.name, self.type, self.source = name, type, source
-        self.blob_count = blob_count  # blobs that the weights file holds for the layer, 0 without one: tells variants apart
+        self.blob_count = (
+            blob_count  # blobs that the weights file holds for the layer, 0 without one: tells variants apart
+        )
         self.read(p)
 
     @property

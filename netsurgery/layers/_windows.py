@@ -86,7 +86,7 @@ def views(x: Array, windows: Windows) -> Array:
     """The windows of x (already padded) as a view: (N, C, *output, *kernel)."""
     spatial = len(windows.kernel)
     axes = tuple(range(2, 2 + spatial))
-    slid = np.lib.stride_tricks.sliding_window_view(x, windows.extent, axis=axes)  # type: ignore[call-overload]
+    slid = np.lib.stride_tricks.sliding_window_view(x, windows.extent, axis=axes)
     steps = [slice(None, None, s) for s in windows.stride]
     inside = [slice(None, None, d) for d in windows.dilation]
     return np.asarray(slid[(slice(None), slice(None), *steps, *inside)])
@@ -136,4 +136,6 @@ def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
     """Raises: ShapeError if the kernel does not fit into the padded input."""
     for n, e, p in zip(sizes, windows.extent, windows.pad, strict=True):
         if isinstance(n, int) and n + 2 * p < e:
-            raise ShapeError(f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=title, expected="a kernel that fits")
+            raise ShapeError(
+                f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=title, expected="a kernel that fits"
+            )

@@ -57,7 +57,9 @@ class Convolution(LayerType):
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x = bottoms[0]
-        return [(self.num_output, x[1] // self.group, *self.windows(len(x)).kernel), (self.num_output,)][: 1 + self.bias_term]
+        return [(self.num_output, x[1] // self.group, *self.windows(len(x)).kernel), (self.num_output,)][
+            : 1 + self.bias_term
+        ]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         tops: list[Shape] = []
@@ -102,7 +104,9 @@ class Convolution(LayerType):
     def absorb(
         self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...]] | None:
-        w = weights[0].astype(np.float64) * np.broadcast_to(scale, (self.num_output,)).reshape(-1, *(1,) * (weights[0].ndim - 1))
+        w = weights[0].astype(np.float64) * np.broadcast_to(scale, (self.num_output,)).reshape(
+            -1, *(1,) * (weights[0].ndim - 1)
+        )
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
         param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
         return params.with_fields(Field("convolution_param", param)), (

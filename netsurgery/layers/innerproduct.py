@@ -48,8 +48,6 @@ class InnerProduct(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
-        if x.shape is None:
-            raise AssertionError("bottoms have shapes")
         axis = self.axis(self.from_axis, len(x.shape))
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None

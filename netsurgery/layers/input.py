@@ -29,7 +29,12 @@ class Input(LayerType):
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         shapes = self.declared_shapes
         if len(shapes) not in (0, 1, count):
-            raise ShapeError(f"{len(shapes)} shapes for {count} tops", layer=self.title, source=self.source, expected="one for all, or one each")
+            raise ShapeError(
+                f"{len(shapes)} shapes for {count} tops",
+                layer=self.title,
+                source=self.source,
+                expected="one for all, or one each",
+            )
         if not shapes:
             return [None] * count
         return shapes if len(shapes) == count else shapes * count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,10 @@ class Pooling(LayerType):
         )
         if self.method not in ("MAX", "AVE"):
             raise q.refuse(
-                "pool", f"pool is {self.method}", expected="MAX or AVE", fix="STOCHASTIC pooling draws at random: choose one of the two"
+                "pool",
+                f"pool is {self.method}",
+                expected="MAX or AVE",
+                fix="STOCHASTIC pooling draws at random: choose one of the two",
             )
         if self.global_pooling:
             if size or any(sides):
@@ -51,9 +55,15 @@ class Pooling(LayerType):
                 raise q.refuse("pad", "global_pooling with pad or stride", expected="pad 0 and stride 1")
         else:
             if min(self.windows.kernel) < 1 or min(self.windows.stride) < 1:
-                raise q.refuse("kernel_size", f"kernel {self.windows.kernel}, stride {self.windows.stride}", expected="positive numbers")
+                raise q.refuse(
+                    "kernel_size",
+                    f"kernel {self.windows.kernel}, stride {self.windows.stride}",
+                    expected="positive numbers",
+                )
             if any(b >= k for b, k in zip(self.windows.pad, self.windows.kernel, strict=True)):
-                raise q.refuse("pad", f"pad {self.windows.pad}, kernel {self.windows.kernel}", expected="pad less than kernel")
+                raise q.refuse(
+                    "pad", f"pad {self.windows.pad}, kernel {self.windows.kernel}", expected="pad less than kernel"
+                )
 
     @staticmethod
     def _sides(q: Params, name: str, default: int) -> tuple[int, int]:
@@ -84,7 +94,8 @@ class Pooling(LayerType):
         at = Windows((h, w), (1, 1), (0, 0), (1, 1)) if self.global_pooling else self.windows
         out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
         after = [
-            max(0, (o - 1) * s + k - n - p) for o, s, k, n, p in zip(out, at.stride, at.kernel, (h, w), at.pad, strict=True)
+            max(0, (o - 1) * s + k - n - p)
+            for o, s, k, n, p in zip(out, at.stride, at.kernel, (h, w), at.pad, strict=True)
         ]
         around = [(0, 0), (0, 0), *zip(at.pad, after, strict=True)]
         if self.method == "AVE":
@@ -109,7 +120,7 @@ class Pooling(LayerType):
         if self.global_pooling:
             return [op("GlobalMaxPool", x)]
         at = self.windows
-        attributes = {
+        attributes: dict[str, Any] = {
             "kernel_shape": at.kernel,
             "strides": at.stride,
             "pads": (*at.pad, *at.pad),

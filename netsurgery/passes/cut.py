@@ -1,7 +1,7 @@
 """Keep what computes some blobs.
 
-    x -> conv1 -> conv2 -> prob          cut(net, ["conv1"]):    x -> conv1
-              \\-> aux
+x -> conv1 -> conv2 -> prob          cut(net, ["conv1"]):    x -> conv1
+          \\-> aux
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Leave out layers that do nothing in the TEST phase: Dropout, Split, and what only they feed.
 
-    fc6@relu6 -> drop6 (Dropout) -> fc6 -> fc7      becomes      fc6 -> fc7
+fc6@relu6 -> drop6 (Dropout) -> fc6 -> fc7      becomes      fc6 -> fc7
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fold BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them.
 
-    conv1@conv1 = W x + b                                     conv1 = (W g) x + (b g + h)
-    conv1@bn1 = conv1@conv1 * s + t       becomes             with g = s u and h = t u + v
-    conv1 = conv1@bn1 * u + v                                 per output channel
+conv1@conv1 = W x + b                                     conv1 = (W g) x + (b g + h)
+conv1@bn1 = conv1@conv1 * s + t       becomes             with g = s u and h = t u + v
+conv1 = conv1@bn1 * u + v                                 per output channel
 """
 
 from __future__ import annotations

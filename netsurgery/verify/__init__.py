@@ -1,0 +1,1 @@
+"""Proof: the reference against runtimes, blob by blob."""

@@ -1,0 +1,1 @@
+"""What people do with a net: preprocessing, heatmaps, pictures of filters and activations, kernels."""
