@@ -1,5 +1,7 @@
 """netsurgery: Caffe models of every vintage, operated on, and handed over as ONNX with proof.
 
+In short::
+
     import netsurgery
 
     net = netsurgery.load("deploy.prototxt", "weights.caffemodel")

@@ -1,5 +1,7 @@
 """The errors that netsurgery raises: one family, one layout of the text.
 
+For example::
+
     deploy.prototxt:41: layer 'roi5' (ROIPooling): pooled_w is 0
       expected: a positive number
       fix: set roi_pooling_param { pooled_w: 7 }

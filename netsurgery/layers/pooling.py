@@ -120,15 +120,51 @@ class Pooling(LayerType):
         if self.global_pooling:
             return [op("GlobalMaxPool", x)]
         at = self.windows
+        may_round = self.round_up and any(
+            s > 1 and not (isinstance(n, int) and (n + 2 * p - k) % s == 0)
+            for n, k, s, p in zip(x.shape[2:], at.kernel, at.stride, at.pad, strict=True)
+        )
         attributes: dict[str, Any] = {
             "kernel_shape": at.kernel,
             "strides": at.stride,
             "pads": (*at.pad, *at.pad),
-            "ceil_mode": int(self.round_up),
+            "ceil_mode": int(may_round),
         }
         if self.method == "AVE":
+            if may_round and op.opset < 19:
+                return [self._average_without_ceil_mode(op, x)]
             return [op("AveragePool", x, count_include_pad=1, **attributes)]
         y, index = op.many(2, "MaxPool", x, **attributes)
         # Caffe counts within one channel, ONNX over the whole tensor
         plane = op("Mul", op.size(x, 2), op.size(x, 3))
         return [y, op("Cast", op("Mod", index, plane), to=1)]
+
+    def _average_without_ceil_mode(self, op: Graph, x: Tensor) -> Tensor:
+        """Average of the image padded to whole windows / average of ones on the padded image and zeros behind it: before opset 19 runtimes
+        differ on what `ceil_mode` divides by."""
+        at = self.windows
+        tails = []
+        for axis, k, s, p in zip((2, 3), at.kernel, at.stride, at.pad, strict=True):
+            n = op.size(x, axis)
+            windows = op("Add", self._up(op, op("Add", n, op.ints(2 * p - k)), s), op.ints(1))
+            if any(at.pad):
+                windows = op("Min", windows, self._up(op, op("Add", n, op.ints(p)), s))
+            tails.append(op("Sub", op("Add", op("Mul", op("Sub", windows, op.ints(1)), op.ints(s)), op.ints(k)), n))
+        (top, left), zero = at.pad, op.const(0.0)
+        behind = [op("Sub", t, op.ints(2 * p)) for t, p in zip(tails, at.pad, strict=True)]
+        image = op(
+            "Pad",
+            x,
+            op.ints(0, 0, top, left, 0, 0, *(op("Sub", t, op.ints(p)) for t, p in zip(tails, at.pad, strict=True))),
+            zero,
+        )
+        sizes = [op("Add", op.size(x, axis), op.ints(2 * p)) for axis, p in zip((2, 3), at.pad, strict=True)]
+        ones = op("Expand", op.const(1.0), op.ints(1, 1, *sizes))
+        ones = op("Pad", ones, op.ints([0] * 6, *behind), zero)
+        sums, counts = (op("AveragePool", t, kernel_shape=at.kernel, strides=at.stride) for t in (image, ones))
+        return op("Div", sums, counts)
+
+    @staticmethod
+    def _up(op: Graph, a: Tensor, by: int) -> Tensor:
+        """ceil(a / by) for a > -by."""
+        return op("Div", op("Add", a, op.ints(by - 1)), op.ints(by))

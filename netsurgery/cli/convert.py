@@ -1,0 +1,93 @@
+"""netsurgery convert"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._common import (
+    IgnoreUnknown,
+    InputShapes,
+    Json,
+    Phase,
+    Quiet,
+    Settings,
+    Stage,
+    note,
+    parse_settings,
+    parse_shapes,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from ..exporters.convert import Conversion
+
+
+def convert(
+    prototxt: Annotated[Path, typer.Argument(help="The net: deploy.prototxt or train_val.prototxt, of any vintage.", show_default=False)],
+    weights: Annotated[Path | None, typer.Argument(help="Its weights: .caffemodel or .caffemodel.h5.", show_default=False)] = None,
+    output: Annotated[
+        Path, typer.Option("--output-file", "-o", help="What to write: MODEL.onnx, or NET.prototxt (with NET.caffemodel beside it).", show_default=False)
+    ] = Path("model.onnx"),
+    fully_convolutional: Annotated[
+        bool, typer.Option("--fully-convolutional", help="Turn InnerProduct into Convolution: any image size, a map of answers.")
+    ] = False,
+    only: Annotated[str | None, typer.Option(metavar="FC6,FC7", help="Turn only these InnerProduct layers.", show_default=False)] = None,
+    sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pool of the whole map slide instead of giving one answer.")] = False,
+    rename: Annotated[list[str] | None, typer.Option(metavar="FC6=FC6-CONV", help="New name of a converted layer. Repeatable.", show_default=False)] = None,
+    blobs: Annotated[list[str] | None, typer.Option("--output", metavar="BLOB", help="A blob to give out, instead of the net's outputs. Repeatable.", show_default=False)] = None,
+    input_shape: InputShapes = None,
+    static: Annotated[bool, typer.Option("--static", help="Fix every axis at its declared size.")] = False,
+    opset: Annotated[int, typer.Option(help="ONNX opset, 17 or newer.")] = 21,
+    no_fold: Annotated[bool, typer.Option("--no-fold", help="Keep BatchNorm and Scale as nodes of their own.")] = False,
+    phase: Phase = "TEST",
+    stage: Stage = None,
+    settings: Settings = None,
+    ignore_unknown: IgnoreUnknown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a Caffe net into one ONNX model that runs at every input size.
+
+    Example: netsurgery convert deploy.prototxt weights.caffemodel -o model.onnx
+    """
+    from ..exporters.convert import convert as run
+
+    done = run(
+        prototxt,
+        weights,
+        output,
+        phase=phase,
+        stages=stage or (),
+        settings=parse_settings(settings),
+        ignore_unknown=ignore_unknown,
+        fully_convolutional=fully_convolutional,
+        only=only.split(",") if only else None,
+        sliding_pool=sliding_pool,
+        rename=parse_settings(rename),
+        outputs=blobs,
+        input_shapes=parse_shapes(input_shape),
+        static=static,
+        opset=opset,
+        fold=not no_fold,
+    )
+    if as_json:
+        print_json(done.to_json())
+    else:
+        _print(done, quiet)
+
+
+def _print(done: Conversion, quiet: bool) -> None:
+    for text in done.notes:
+        note(f"note: {text}", quiet)
+    inputs = done.to_json()["inputs"]
+    shown = ", ".join(f"{name} ({', '.join(map(str, sizes))})" for name, sizes in inputs.items())
+    note(f"{done.path}: {shown} -> {', '.join(done.outputs)}", quiet)
+    by_layer: dict[str, list[str]] = {}
+    for axis in done.axes:
+        if axis.freed_by_surgery:
+            by_layer.setdefault(axis.tied_by, []).append(f"axis {axis.axis} of {axis.input} to {axis.size}")
+    for layer, axes in by_layer.items():
+        note(f"note: layer {layer} ties {' and '.join(axes)}; --fully-convolutional frees it", quiet)
