@@ -232,6 +232,8 @@ def _kind(
             expected="a type that `netsurgery layers` lists",
             fix=f"did you mean '{near[0]}'?" if near else "register a layer of your own (README: Your own layer)",
         )
+    p = Params(params, "LayerParameter", title, source, cls.parameters)
+    cls = cls.variant(p, title, len(bottoms))
     for word, found, (least, most) in (("bottoms", bottoms, cls.bottoms), ("tops", tops, cls.tops)):
         if len(found) < least or (most is not None and len(found) > most):
             wanted = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
@@ -241,8 +243,7 @@ def _kind(
                 source=source,
                 expected=f"{wanted} {word}",
             )
-    p = Params(params, "LayerParameter", title, source, cls.parameters)
-    kind = cls(name, type, source, p, blob_count)
+    kind = cls(name, type, source, p, blob_count, len(bottoms), len(tops))
     unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
     if ignored is not None:
         for t, f in [(t, f) for t, f in unread if not _known(t, f.name)]:

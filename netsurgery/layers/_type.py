@@ -83,8 +83,8 @@ class LayerType:
     in_place: ClassVar[bool] = False
     """Whether Caffe computes the same numbers when top and bottom are one blob."""
 
-    is_input: ClassVar[bool] = False
-    """Whether the tops are fed from outside (Input, data layers)."""
+    is_input: bool = False
+    """Whether the tops are fed from outside (Input, data layers); a layer whose parameters decide it sets it in `read`."""
 
     is_identity: ClassVar[bool] = False
     """Whether every top is the bottom in the TEST phase (Dropout, Split): exporters leave the layer out."""
@@ -98,16 +98,31 @@ class LayerType:
     parameters: ClassVar[Mapping[str, Any]] = {}
     """For layers of one's own: {"my_param": {"scale": 1.0, "mode": "SUM"}}: message -> field -> default."""
 
-    def __init__(self, name: str, type: str, source: Source, p: Params, blob_count: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        type: str,
+        source: Source,
+        p: Params,
+        blob_count: int = 0,
+        bottom_count: int = 1,
+        top_count: int = 1,
+    ) -> None:
         self.name, self.type, self.source = name, type, source
         self.blob_count = (
             blob_count  # blobs that the weights file holds for the layer, 0 without one: tells variants apart
         )
+        self.bottom_count, self.top_count = bottom_count, top_count
         self.read(p)
 
     @property
     def title(self) -> str:
         return f"'{self.name}' ({self.type})"
+
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        """The class for a layer of this type, where its parameters choose it (Python: module and layer)."""
+        return cls
 
     def read(self, p: Params) -> None:
         """Reads the layer's parameters. Raises: UnsupportedError for a value that is refused."""
