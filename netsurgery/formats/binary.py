@@ -1,9 +1,9 @@
 """Messages of the schema from and to protobuf's wire format, blobs left out.
 
-From a binary only the numbers of BVLC and SSD are trusted: forks reuse each other's. A field whose number the schema does not know
-keeps it as its name, "#149": its value is bytes, or the number as protobuf prints it for unknown fields (decimal for a varint, 0x and
-8 or 16 digits for fixed ones). So does a field that does not read as what the schema says: no reader of a layer will know it, and
-field accounting refuses it.
+From a binary only the numbers of BVLC and SSD are trusted: forks reuse each other's. A field whose number the schema
+does not know keeps it as its name, "#149": its value is bytes, or the number as protobuf prints it for unknown fields
+(decimal for a varint, 0x and 8 or 16 digits for fixed ones). So does a field that does not read as what the schema says:
+no reader of a layer will know it, and field accounting refuses it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .wire import (
     varint,
 )
 
-MAX_FIELDS = 1_000_000
+MAX_FIELDS = 300_000
 """More values than this no net has outside of its blobs: it bounds the memory that a hostile file can ask for."""
 
 _WIRES = {"float": FIXED32, "double": FIXED64, "string": BYTES, "bytes": BYTES, "message": BYTES}
@@ -152,7 +152,7 @@ class _Decoder:
 
 
 def encode(message: Message) -> bytes:
-    """The wire format of a message of the schema. Fields whose numbers only forks know are left out, those named by number kept.
+    """The wire format of a message of the schema. Fields whose numbers only forks know are left out.
 
     Raises: UnsupportedError for a value that its field cannot hold.
     """

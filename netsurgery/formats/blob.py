@@ -28,8 +28,10 @@ RAW_DTYPES: dict[int | None, str] = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 @dataclass(frozen=True)
 class StoredBlob:
-    """A blob as a file holds it: float32, read-only. `legacy`: its shape was given as num, channels, height, width (so it is 4-d,
-    with ones in front), and Caffe fits it to any blob of up to 4 axes. `precision` is what the file holds."""
+    """A blob as a file holds it: float32, read-only. `precision` is what the values were in the file.
+
+    `legacy`: its shape was given as num, channels, height, width, so it is 4-d, ones in front.
+    """
 
     array: Array
     legacy: bool = False
@@ -59,11 +61,10 @@ class _Values:
 
     def read(self, data: Buffer) -> Array:
         """A view of `data` when the values stand side by side, else a copy."""
-        runs = [self.runs[i : i + 3] for i in range(0, min(len(self.runs), 6), 3)]
-        if not runs:
+        if not self.count:
             return np.empty(0, self.dtype)
-        if len(self.runs) == 3 and runs[0][2] == self.dtype.itemsize:
-            return np.frombuffer(data, self.dtype, self.count, runs[0][0])
+        if len(self.runs) == 3 and self.runs[2] == self.dtype.itemsize:
+            return np.frombuffer(data, self.dtype, self.count, self.runs[0])
         values = np.empty(self.count, self.dtype)
         done = 0
         for i in range(0, len(self.runs), 3):
@@ -74,7 +75,7 @@ class _Values:
 
 
 def _run(data: Buffer, at: int, end: int, width: int) -> int:
-    """How many fields of a tag of one byte and a value of `width` bytes follow each other from `at` on, all with the tag at `at`.
+    """How many fields of one byte of tag, that at `at`, and `width` bytes of value follow each other from `at` on.
 
     Values written one by one come by the million: only their tags are looked at, and those by NumPy.
     """
@@ -95,7 +96,8 @@ def _run(data: Buffer, at: int, end: int, width: int) -> int:
 def read_blob(data: Buffer, start: int, end: int) -> StoredBlob:
     """The BlobProto in data[start:end]. Gradients (diff) are skipped.
 
-    raw_data counts before double_data, and that before data, as in NVIDIA's and BVLC's Caffe; legacy dimensions before shape.
+    raw_data counts before double_data, and that before data, as in NVIDIA's and BVLC's Caffe; num, channels, height and
+    width before shape.
 
     Raises: MalformedError.
     Source: BVLC/caffe src/caffe/blob.cpp, NVIDIA/caffe src/caffe/blob.cpp
@@ -138,7 +140,7 @@ def read_blob(data: Buffer, start: int, end: int) -> StoredBlob:
             if wire != BYTES:
                 raise _wire(number, wire, tag_at)
             raw = begin, at
-    if raw:
+    if raw and raw[0] < raw[1]:
         if raw_type not in RAW_DTYPES:
             raise MalformedError(
                 f"raw_data_type {'missing' if raw_type is None else raw_type}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ParseError, Source, WeightsError
 from .blob import StoredBlob, read_blob
@@ -15,26 +15,38 @@ from .signatures import describe_wrong_file, is_hdf5
 from .wire import BYTES, VARINT, Buffer, MalformedError, fields, text, varint
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..net import Message
 
-__all__ = ["ModelFile", "StoredBlob", "StoredLayer", "locate", "parse_caffemodel", "read_caffemodel"]
+    Array = NDArray[Any]
 
-MAX_LAYERS = 50_000
-MAX_BLOBS = 200_000
+__all__ = [
+    "ModelFile",
+    "StoredBlob",
+    "StoredLayer",
+    "locate",
+    "parse_caffemodel",
+    "read_binaryproto",
+    "read_caffemodel",
+]
+
+MAX_LAYERS = 20_000
+MAX_BLOBS = 20_000
 """More than these no real model has: they bound the memory that a hostile file can ask for."""
 
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """A layer of a weights file: its V2 type whatever the vintage ("#45" for a V1 number that BVLC does not have, "" in HDF5).
+    """A layer of a weights file, of V2 type whatever the vintage ("#45" for a V1 number that BVLC lacks, "" in HDF5).
 
     A blob is None where an HDF5 file leaves it out because another layer owns it.
     """
 
     name: str
     type: str
-    blobs: tuple[StoredBlob | None, ...] = ()
-    source: Source = Source()
+    blobs: tuple[StoredBlob | None, ...]
+    source: Source
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class ModelFile:
     data: Buffer = field(default=b"", repr=False, compare=False)
 
     def message(self) -> Message:
-        """The net itself as the file holds it, without blobs: a "NetParameter" as written, of whatever vintage (see binary.decode).
+        """The net itself as the file holds it, of whatever vintage, without blobs: a NetParameter (see binary.decode).
 
         Raises: ParseError if it cannot be read, or the file is HDF5, which holds weights only.
         """
@@ -95,6 +107,24 @@ def read_caffemodel(path: str | os.PathLike[str]) -> ModelFile:
     return parse_caffemodel(data, name)
 
 
+def read_binaryproto(path: str | os.PathLike[str]) -> Array:
+    """The one blob of a .binaryproto file (a mean image), float32.
+
+    Raises: WeightsError if it is missing, damaged, or something else.
+    """
+    source = Source(os.fspath(path))
+    data = map_file(path)
+    try:
+        return read_blob(data, 0, len(data)).array
+    except MalformedError as error:
+        raise WeightsError(
+            error.problem,
+            source=source,
+            expected=error.expected or "a single BlobProto, as compute_image_mean writes it",
+            fix=error.fix,
+        ) from None
+
+
 def parse_caffemodel(data: Buffer, path: str) -> ModelFile:
     """The NetParameter in `data`. Raises: WeightsError that names `path`, the layer and the byte."""
     source = Source(path)
@@ -131,7 +161,7 @@ def parse_caffemodel(data: Buffer, path: str) -> ModelFile:
 
 
 def _top_fields(data: Buffer, source: Source) -> Iterator[tuple[int, int, int, int]]:
-    """The fields of the net; where they break off, the error names the layer in which that is, if its name can be read."""
+    """The fields of the net. Where they break off, the error names the layer, if its name can be read."""
     at = 0
     try:
         for found in fields(data, at, len(data)):
@@ -144,13 +174,22 @@ def _top_fields(data: Buffer, source: Source) -> Iterator[tuple[int, int, int, i
 
 
 def _broken_layer(data: Buffer, at: int) -> str:
+    """The title of the layer at `at`, whose end is missing, if that is what is there."""
     try:
         tag, at = varint(data, at, len(data))
         _, at = varint(data, at, len(data))
-        names = {802: _V2, 18: _V1}.get(tag)
-        for number, wire, begin, end in fields(data, at, len(data)) if names else ():
-            if number == names.name and wire == BYTES:  # type: ignore[union-attr]
-                return f"'{_short(text(data, begin, end))}'"
+    except MalformedError:
+        return ""
+    names = {100 << 3 | BYTES: _V2, 2 << 3 | BYTES: _V1}.get(tag)
+    return _broken_title(data, at, len(data), names) if names else ""
+
+
+def _broken_title(data: Buffer, start: int, end: int, names: _Names) -> str:
+    """The name that a layer has before it breaks off, as a title."""
+    try:
+        for number, wire, begin, stop in fields(data, start, end):
+            if number == names.name and wire == BYTES:
+                return f"'{_short(text(data, begin, stop))}'"
     except MalformedError:
         pass
     return ""
@@ -161,25 +200,27 @@ def _read_layer(data: Buffer, start: int, end: int, names: _Names, source: Sourc
     name = kind = ""
     vintage = "V2" if names is _V2 else "V1"
     blobs: list[StoredBlob] = []
+    reading_blobs = False
     try:
         spans, inner = layer_spans(data, start, end, names)
         if inner:
             # A V0 layer: the message inside holds name, type and blobs, and Caffe reads them nowhere else.
             vintage, names = "V0", _V0
             spans = [span for begin, stop in inner for span in layer_spans(data, begin, stop, _V0)[0]]
-        for number, wire, begin, stop in spans:
+        for number, _, begin, stop in spans:
             if number == names.name:
                 name = text(data, begin, stop)
             elif number == names.type:
                 kind = _type(data, begin, stop, vintage)
-        for number, wire, begin, stop in spans:
+        reading_blobs = True
+        for number, _, begin, stop in spans:
             if number == names.blobs:
                 if len(blobs) == MAX_BLOBS:
                     raise MalformedError(f"more than {MAX_BLOBS} blobs", begin)
                 blobs.append(read_blob(data, begin, stop))
     except MalformedError as error:
-        problem = f"blob {len(blobs)}: {error.problem}" if name or kind else error.problem
-        title = f"'{_short(name)}' ({_short(kind)})" if name or kind else ""
+        problem = f"blob {len(blobs)}: {error.problem}" if reading_blobs else error.problem
+        title = f"'{_short(name)}' ({_short(kind) or '?'})" if reading_blobs else _broken_title(data, start, end, names)
         raise WeightsError(problem, layer=title, source=source, expected=error.expected, fix=error.fix) from None
     return StoredLayer(name, kind, tuple(blobs), source), vintage
 

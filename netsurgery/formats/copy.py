@@ -41,7 +41,7 @@ def copy_array(array: Array, out: BinaryIO) -> None:
 
 
 def copy_range(source: MappedFile, offset: int, length: int, out: BinaryIO) -> None:
-    """Append `length` bytes of a mapped file to `out`; the kernel copies them where it can (Linux), so that they are not read here."""
+    """Append `length` bytes of a mapped file to `out`, copied by the kernel where it can (Linux): not read here."""
     end = offset + length
     out.flush()
     position = out.tell()

@@ -25,7 +25,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def structure_hash(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a caffemodel without the values of its blobs: names, types, shapes, parameters, and where each value lies.
+    """The SHA-256 of a caffemodel but for the values of its blobs: names, types, shapes, parameters, where values lie.
 
     A millisecond whatever the size. An edit of weights in place goes unseen; anything else changes it.
 

@@ -1,7 +1,7 @@
 """Caffe's HDF5 snapshots: group data/<layer>, in it one dataset per blob, named 0, 1, 2 ...
 
-A blob that a layer shares with another one is stored with its owner only: the numbers then have a hole, and the place in
-`StoredLayer.blobs` holds None (missing ones at the end are just not there).
+A blob that a layer shares with another one is stored with its owner only: the numbers then have a hole, and the place
+in `StoredLayer.blobs` holds None (missing ones at the end are just not there).
 
 Source: BVLC/caffe src/caffe/net.cpp (ToHDF5, CopyTrainedLayersFromHDF5), src/caffe/util/hdf5.cpp
 """
@@ -31,7 +31,7 @@ MAX_RATIO = 10
 
 
 def read_hdf5(path: str, mapped: MappedFile) -> ModelFile:
-    """The layers of a .caffemodel.h5, in the order of their names. Datasets that lie in the file as plain float32 become views of it.
+    """The layers of a .caffemodel.h5, in the order of their names. Plain float32 datasets become views of the file.
 
     Raises: WeightsError if it is damaged, or h5py is not installed.
     """

@@ -68,7 +68,7 @@ def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def find(array: Array) -> tuple[MappedFile, int] | None:
-    """The map whose bytes `array` is, and where they begin; None if it is not a plain run of a map's bytes as they are."""
+    """The map in which the values of `array` lie side by side, and the byte where they begin; None if there is none."""
     if not array.flags.c_contiguous or array.dtype.byteorder == ">":
         return None
     base: Any = array
@@ -82,9 +82,9 @@ def find(array: Array) -> tuple[MappedFile, int] | None:
 
 
 def locate(array: Array) -> tuple[str, int] | None:
-    """(absolute path, byte offset) of the file in which `array` lies as it is (little-endian float32, C order), else None.
+    """(absolute path, byte offset) of the file that holds `array` as it is (little-endian float32, C order), else None.
 
-    Also None once the file has been replaced, renamed or written to since it was mapped: the path no longer names these bytes.
+    Also None once the file has been replaced, renamed or written to: its path no longer names these bytes.
     """
     if array.dtype != np.dtype("<f4"):
         return None

@@ -44,7 +44,7 @@ V1_TYPES = {
     38: "Exp",
     39: "Deconvolution",
 }
-"""V1LayerParameter.LayerType numbers. Forks gave other meanings to the numbers behind them, so those say nothing in a binary file."""
+"""V1LayerParameter.LayerType numbers. Each fork went on in its own way: in a binary, other numbers say nothing."""
 
 V0_TYPES = {
     "accuracy": "Accuracy",

@@ -14,9 +14,9 @@ from ..errors import NetsurgeryError, Source
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `path` when the block ends without an error; until then `path` stays as it was.
+    """A file to write that takes the place of `path` when the block ends without an error; until then nothing changes.
 
-    It is written beside `path` (beside what a symbolic link points to), so that taking its place is one step of the file system.
+    It is written beside `path` (beside what a symbolic link points to): taking its place is one step of the system.
 
     Raises: NetsurgeryError if it cannot be written.
     """

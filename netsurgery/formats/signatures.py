@@ -28,7 +28,7 @@ def is_hdf5(data: Buffer) -> bool:
 
 
 def describe_wrong_file(data: Buffer) -> tuple[str, str, str] | None:
-    """(what it is, what was expected, what to do) if `data` begins like something that is surely no binary NetParameter."""
+    """(what it is, what was expected, what to do) if `data` begins like what is surely no binary NetParameter."""
     wanted = "a .caffemodel (binary)"
     head = bytes(data[:1024])
     for start, problem, fix in _STARTS:

@@ -25,8 +25,9 @@ _NAME, _LAYER, _BLOBS, _SHAPE, _DATA = 1, 100, 7, 7, 5
 
 
 def write_caffemodel(path: str | os.PathLike[str], net: Net, names: Mapping[str, str] | None = None) -> None:
-    """Write the layers of `net` with their parameters and weights, float32. Parameters that only forks know are not written: their
-    numbers mean other things to other readers.
+    """Write the layers of `net` with their parameters and weights, float32.
+
+    Parameters that only forks know are not written: their numbers mean other things to other readers.
 
     `names` are the blob names of the file where they differ from the net's (layers in place).
 
