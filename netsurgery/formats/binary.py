@@ -2,7 +2,7 @@
 
 From a binary only the numbers of BVLC and SSD are trusted: forks reuse each other's. A field whose number the schema
 does not know keeps it as its name, "#149": its value is bytes, or the number as protobuf prints it for unknown fields
-(decimal for a varint, 0x and 8 or 16 digits for fixed ones). So does a field that does not read as what the schema says:
+(decimal for a varint, 0x and 8 or 16 digits for fixed ones). So does a field that does not read as the schema says:
 no reader of a layer will know it, and field accounting refuses it.
 """
 
