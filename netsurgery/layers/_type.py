@@ -89,6 +89,9 @@ class LayerType:
     is_identity: ClassVar[bool] = False
     """Whether every top is the bottom in the TEST phase (Dropout, Split): exporters leave the layer out."""
 
+    choices: ClassVar[bool] = False
+    """Whether tops hold choices that near-ties may flip (ArgMax, detections): comparisons hold them row by row."""
+
     needs_weights: ClassVar[bool] = True
     """Whether the blobs of `weight_shapes` must come from a caffemodel or a filler."""
 
