@@ -1,0 +1,63 @@
+"""ContrastiveLoss: draws similar pairs together and pushes others apart, up to a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._losses import Loss, emit_count, emit_rows
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+
+class ContrastiveLoss(Loss):
+    """y = sum over pairs of (s ? D^2 : max(margin - D, 0)^2) / (2 N), D being the distance of a and b;
+    with `legacy_version` max(margin - D^2, 0) for pairs that are not similar.
+
+    Shapes: a and b (N, C) or (N, C, 1, 1), s (N) -> ().
+    Source: contrastive_loss_layer.cpp
+    """
+
+    types = ("ContrastiveLoss",)
+    bottoms = (3, 3)
+
+    def read(self, p: Params) -> None:
+        q = p.message("contrastive_loss_param")
+        self.margin = q.get_float("margin")
+        self.legacy = q.get_bool("legacy_version")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        (n, c, *_), (_, d, *_), (pairs, *_) = fours = [self.four(b, f"bottom {i}") for i, b in enumerate(bottoms)]
+        self.require(d, c, "channels of bottom 1")
+        for i, (_, _, h, w) in enumerate(fours):
+            self.require(h, 1, f"height of bottom {i}")
+            self.require(w, 1, f"width of bottom {i}")
+        self.require(fours[2][1], 1, "channels of bottom 2")
+        self.require(pairs, n, "pairs of bottom 2")
+        return [()]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        a, b, similar = bottoms
+        n = len(a)
+        squares = np.square(a.reshape(n, -1) - b.reshape(n, -1)).sum(axis=1)
+        margin = a.dtype.type(self.margin)
+        apart = np.maximum(margin - squares, 0) if self.legacy else np.square(np.maximum(margin - np.sqrt(squares), 0))
+        pairs = np.where(similar.reshape(n).astype(np.int64) != 0, squares, apart)
+        return [pairs.sum() / a.dtype.type(n) / 2]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a, b = bottoms[:2]
+        difference = op("Sub", emit_rows(op, a), emit_rows(op, b))
+        squares = op("ReduceSum", op("Mul", difference, difference), op.ints(1), keepdims=0)
+        distance = squares if self.legacy else op("Sqrt", squares)
+        apart = op("Relu", op("Sub", op.const(self.margin), distance))
+        if not self.legacy:
+            apart = op("Mul", apart, apart)
+        similar = op("Cast", op("Cast", bottoms[2], to=6), to=9)  # as Caffe: cut to a whole number, then 0 or not
+        if len(bottoms[2].shape) != 1:
+            similar = op.reshape(similar, -1)
+        total = op("ReduceSum", op("Where", similar, squares, apart), keepdims=0)
+        return [op("Div", total, op("Mul", emit_count(op, a, [0]), op.const(2.0)))]

@@ -1,0 +1,35 @@
+"""EuclideanLoss: half the mean squared distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, product
+from ._losses import Loss, emit_alike, emit_count
+from ._type import Array, Graph, Tensor
+
+
+class EuclideanLoss(Loss):
+    """y = sum (a - b)^2 / (2 N)
+
+    Shapes: two bottoms (N, ...) of equal counts per item -> ().
+    Source: euclidean_loss_layer.cpp
+    """
+
+    types = ("EuclideanLoss",)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        self.four(bottoms[0], "bottom 0")
+        self.require(product(bottoms[1][1:]), product(bottoms[0][1:]), "values per item of bottom 1")
+        return [()]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        d = (bottoms[0].ravel() - bottoms[1].ravel()).astype(bottoms[0].dtype)
+        return [np.dot(d, d) / len(bottoms[0]) / 2]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        total = op("ReduceSumSquare", op("Sub", *emit_alike(op, *bottoms)), keepdims=0)
+        return [op("Div", total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]

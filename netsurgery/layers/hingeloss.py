@@ -1,0 +1,53 @@
+"""HingeLoss: one-vs-all margins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, product
+from ._losses import Loss, emit_count, emit_rows
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+
+class HingeLoss(Loss):
+    """y = sum over n, k of max(0, 1 - s x[n, k])^p / N, s being 1 for the item's class and -1 for others.
+
+    p is 1 (`norm: L1`) or 2 (`norm: L2`).
+
+    Shapes: (N, ...) and labels (N, ...), of which the first N count -> ().
+    Source: hinge_loss_layer.cpp
+    """
+
+    types = ("HingeLoss",)
+
+    def read(self, p: Params) -> None:
+        self.squared = p.message("hinge_loss_param").get_str("norm") == "L2"
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        self.four(bottoms[0], "bottom 0")
+        return [()]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, label = bottoms
+        n = len(x)
+        margins = x.reshape(n, -1).copy()
+        margins[np.arange(n), self.classes(label.ravel()[:n], margins.shape[1])] *= -1
+        margins = np.fmax(1 + margins, 0)  # NaN gives 0 there too
+        return [(np.square(margins) if self.squared else margins).sum() / x.dtype.type(n)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, label = bottoms
+        rows = emit_rows(op, x)
+        index = op("Cast", label, to=7)
+        if len(label.shape) != 1:
+            index = op.reshape(index, -1)
+            if product(label.shape) != x.shape[0]:
+                index = op("Slice", index, op.ints(0), op.size(x, 0), op.ints(0))
+        signs = op("OneHot", index, op.size(rows, 1), np.array([1, -1], np.float32))
+        margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
+        total = op("ReduceSumSquare" if self.squared else "ReduceSum", margins, keepdims=0)
+        return [op("Div", total, emit_count(op, x, [0]))]

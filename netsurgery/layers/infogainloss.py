@@ -1,0 +1,94 @@
+"""InfogainLoss: softmax and the logarithms of all shares, weighed by a row of a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape, product
+from ._losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+
+class InfogainLoss(Loss):
+    """y = -sum over places, k of H[label, k] log max(p[k], 1e-20) / divisor, p = softmax of x along `axis` (1).
+
+    H is the third bottom. Ignored labels and the divisor are SoftmaxWithLoss's; a second top is p.
+
+    Shapes: x (N, C, ...), labels (N, ...) or (N, 1, ...), H of C * C values -> (), the shape of x.
+    Source: infogain_loss_layer.cpp
+    """
+
+    types = ("InfogainLoss",)
+    bottoms = (2, 3)
+    tops = (0, 2)
+    note = "with softmax inside, as Caffe since 2016; the matrix is the third bottom, not a file"
+
+    def read(self, p: Params) -> None:
+        q = p.message("infogain_loss_param")
+        self.along = q.get_int("axis")
+        if q.has("source"):
+            raise q.refuse(
+                "source",
+                f"the matrix is read from a file: {q.get_str('source')}",
+                expected="the matrix as the third bottom",
+                fix="add an Input of C * C values as third bottom, and feed the matrix",
+            )
+        loss = p.message("loss_param")
+        if loss.has("normalize"):
+            raise loss.refuse("normalize", "normalize is refused by Caffe here", expected="normalization")
+        self.loss = LossParam.read(loss, "VALID")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        if len(bottoms) < 3:
+            raise ShapeError(
+                "has no matrix",
+                layer=self.title,
+                source=self.source,
+                expected="the matrix as the third bottom",
+                fix="add an Input of C * C values as third bottom, and feed the matrix",
+            )
+        x, label, matrix = bottoms
+        axis = self.axis(self.along, len(x))
+        self.require(product(label), product(x[:axis]) * product(x[axis + 1 :]), "labels")
+        self.require(product(matrix), x[axis] * x[axis], "values of the matrix (bottom 2)")
+        return [(), x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, label, matrix = bottoms
+        axis = self.along % x.ndim
+        outer, classes = int(np.prod(x.shape[:axis])), x.shape[axis]
+        e = np.exp(x - x.max(axis=axis, keepdims=True))
+        p = e / e.sum(axis=axis, keepdims=True)
+        places = np.moveaxis(p.reshape(outer, classes, -1), 1, 2)
+        index = label.astype(np.int64).reshape(places.shape[:2])
+        counts = index != self.loss.ignore_label if self.loss.ignore_label is not None else np.full(index.shape, True)
+        rows = matrix.reshape(classes, classes)[self.classes(index[counts], classes)]
+        logs = np.log(np.maximum(places[counts], x.dtype.type(SMALLEST_PROBABILITY)))
+        return [-(rows * logs).sum() / x.dtype.type(self.loss.divisor(outer, places.shape[1], len(rows))), p]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, label, matrix = bottoms
+        rank = len(x.shape)
+        axis = self.along % rank
+        p = op("Softmax", x, axis=axis)
+        logs = op("Log", op("Max", p, op.const(SMALLEST_PROBABILITY)))
+        index, counts, ignored = emit_labels(op, label, x, axis), None, self.loss.ignore_label
+        if ignored is not None:
+            skip = op("Equal", index, op.const(ignored, "int64"))
+            index = op("Where", skip, op.const(0, "int64"), index)
+            counts = op("Cast", op("Not", skip), to=1)
+        if len(matrix.shape) != 2:
+            matrix = op.reshape(matrix, op.size(x, axis), op.size(x, axis))
+        rows = op("Gather", matrix, op("Squeeze", index, op.ints(axis)), axis=0)  # the classes stand last
+        if axis != rank - 1:
+            rows = op("Transpose", rows, perm=(*range(axis), rank - 1, *range(axis, rank - 1)))
+        terms = op("Mul", rows, logs)
+        if ignored is not None:
+            terms = op("Where", skip, op.const(0.0), terms)
+        total = op("Neg", op("ReduceSum", terms, keepdims=0))
+        return [self.loss.emit_division(op, total, counts, x, axis), p]

@@ -1,0 +1,40 @@
+"""MultinomialLogisticLoss: the negative logarithm of the class's probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
+from ._type import Array, Graph, Tensor
+
+
+class MultinomialLogisticLoss(Loss):
+    """y = -sum log max(p[n, label n], 1e-20) / N
+
+    Shapes: probabilities (N, ...) and labels (N) or (N, 1, 1, 1) -> ().
+    Source: multinomial_logistic_loss_layer.cpp
+    """
+
+    types = ("MultinomialLogisticLoss",)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        self.four(bottoms[0], "bottom 0")
+        for size, what in zip(self.four(bottoms[1], "bottom 1")[1:], ("channels", "height", "width"), strict=True):
+            self.require(size, 1, f"{what} of bottom 1")
+        return [()]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        n = len(bottoms[0])
+        rows = bottoms[0].reshape(n, -1)
+        p = rows[np.arange(n), self.classes(bottoms[1].reshape(n), rows.shape[1])]
+        return [-np.log(np.maximum(p, p.dtype.type(SMALLEST_PROBABILITY))).sum() / p.dtype.type(n)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        rows = emit_rows(op, bottoms[0])
+        p = op("GatherElements", rows, emit_labels(op, bottoms[1], rows, 1), axis=1)
+        total = op("ReduceSum", op("Log", op("Max", p, op.const(SMALLEST_PROBABILITY))), keepdims=0)
+        return [op("Neg", op("Div", total, emit_count(op, bottoms[0], [0])))]

@@ -1,0 +1,55 @@
+"""SigmoidCrossEntropyLoss: cross-entropy of independent probabilities, from their logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, product
+from ._losses import Loss, LossParam, emit_alike
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+
+class SigmoidCrossEntropyLoss(Loss):
+    """y = sum of x ((x >= 0) - t) + log(1 + exp(-|x|)) / divisor: -t log p - (1 - t) log(1 - p) with p = sigmoid(x).
+
+    Targets that, cut to a whole number, are `ignore_label` count for nothing. The divisor, at least 1, is N
+    (`normalization: BATCH_SIZE`, the default), the number of values that count (VALID) or of all (FULL), or 1 (NONE).
+
+    Shapes: x and t (N, ...) of equal counts -> ().
+    Source: sigmoid_cross_entropy_loss_layer.cpp
+    """
+
+    types = ("SigmoidCrossEntropyLoss",)
+
+    def read(self, p: Params) -> None:
+        self.loss = LossParam.read(p.message("loss_param"), "BATCH_SIZE")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        self.require(product(bottoms[1][1:]), product(bottoms[0][1:]), "values per item of bottom 1")
+        return [()]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, target = (b.ravel() for b in bottoms)
+        if self.loss.ignore_label is not None:
+            counts = target.astype(np.int64) != self.loss.ignore_label
+            x, target = x[counts], target[counts]
+        terms = x * ((x >= 0).astype(x.dtype) - target) + np.log1p(np.exp(-np.abs(x)))
+        items = len(bottoms[0])
+        divisor = self.loss.divisor(items, bottoms[0].size // max(items, 1), len(x))
+        return [terms.sum() / x.dtype.type(divisor)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, target = emit_alike(op, *bottoms)
+        positive = op("Cast", op("GreaterOrEqual", x, op.const(0.0)), to=1)
+        terms = op("Add", op("Mul", x, op("Sub", positive, target)), op("Softplus", op("Neg", op("Abs", x))))
+        counts = None
+        if self.loss.ignore_label is not None:
+            skip = op("Equal", op("Cast", target, to=7), op.const(self.loss.ignore_label, "int64"))
+            terms = op("Where", skip, op.const(0.0), terms)
+            counts = op("Cast", op("Not", skip), to=1)
+        total = op("ReduceSum", terms, keepdims=0)
+        return [self.loss.emit_division(op, total, counts, bottoms[0], 1, 1)]

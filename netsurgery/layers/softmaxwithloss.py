@@ -1,0 +1,69 @@
+"""SoftmaxWithLoss: softmax and the negative logarithm of the class's share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, product
+from ._losses import Loss, LossParam, emit_labels
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+FLT_MIN = float(np.finfo(np.float32).tiny)
+
+
+class SoftmaxWithLoss(Loss):
+    """y = -sum over places of log max(p[label], FLT_MIN) / divisor, p = softmax of x along the axis of softmax_param.
+
+    Places whose label is `ignore_label` count for nothing. The divisor, at least 1, is the number of places that count
+    (`normalization: VALID`, the default), of all places (FULL), the sizes before the axis (BATCH_SIZE), or 1 (NONE).
+    A second top is p.
+
+    Shapes: x (N, C, ...) and labels, one per place: (N, ...) or (N, 1, ...) -> (), the shape of x.
+    Source: softmax_loss_layer.cpp
+    """
+
+    types = ("SoftmaxWithLoss",)
+    tops = (0, 2)
+
+    def read(self, p: Params) -> None:
+        self.along = p.message("softmax_param").get_int("axis")
+        self.loss = LossParam.read(p.message("loss_param"), "VALID")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.same_items(bottoms)
+        x, label = bottoms
+        axis = self.axis(self.along, len(x))
+        self.require(product(label), product(x[:axis]) * product(x[axis + 1 :]), "labels")
+        return [(), x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, label = bottoms
+        axis = self.along % x.ndim
+        outer = int(np.prod(x.shape[:axis]))
+        e = np.exp(x - x.max(axis=axis, keepdims=True))
+        p = e / e.sum(axis=axis, keepdims=True)
+        places = np.moveaxis(p.reshape(outer, x.shape[axis], -1), 1, 2)
+        index = label.astype(np.int64).reshape(places.shape[:2])
+        counts = index != self.loss.ignore_label if self.loss.ignore_label is not None else np.full(index.shape, True)
+        chosen = places[counts]
+        shares = chosen[np.arange(len(chosen)), self.classes(index[counts], x.shape[axis])]
+        divisor = self.loss.divisor(outer, places.shape[1], len(chosen))
+        return [-np.log(np.maximum(shares, x.dtype.type(FLT_MIN))).sum() / x.dtype.type(divisor), p]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, label = bottoms
+        axis = self.along % len(x.shape)
+        p = op("Softmax", x, axis=axis)
+        index, counts, ignored = emit_labels(op, label, x, axis), None, self.loss.ignore_label
+        if ignored is not None:
+            skip = op("Equal", index, op.const(ignored, "int64"))
+            index = op("Where", skip, op.const(0, "int64"), index)  # it may be no class, as 255 is not
+            counts = op("Cast", op("Not", skip), to=1)
+        logs = op("Log", op("Max", op("GatherElements", p, index, axis=axis), op.const(FLT_MIN)))
+        if ignored is not None:
+            logs = op("Where", skip, op.const(0.0), logs)  # not a product: the place may be NaN
+        total = op("Neg", op("ReduceSum", logs, keepdims=0))
+        return [self.loss.emit_division(op, total, counts, x, axis), p]
