@@ -36,10 +36,14 @@ InputShapes = Annotated[
     ),
 ]
 Phase = Annotated[str, typer.Option(help="TEST or TRAIN: which layers count.")]
-Stage = Annotated[list[str] | None, typer.Option("--stage", help="A stage for include/exclude rules. Repeatable.", show_default=False)]
+Stage = Annotated[
+    list[str] | None, typer.Option("--stage", help="A stage for include/exclude rules. Repeatable.", show_default=False)
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Fills a placeholder of a template. Repeatable.", show_default=False),
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Fills a placeholder of a template. Repeatable.", show_default=False
+    ),
 ]
 IgnoreUnknown = Annotated[
     bool, typer.Option("--ignore-unknown", help="Pass over fields of unknown meaning, and list them.")
@@ -55,7 +59,9 @@ def parse_shapes(given: Sequence[str] | None) -> dict[str, list[int | str]]:
         blob, sign, sizes = text.partition("=")
         parts = [part.strip() for part in sizes.split(",")]
         if not sign or not blob or not all(part.isdigit() or part.isidentifier() for part in parts):
-            raise NetsurgeryError(f"--input-shape {text}", expected="BLOB=N,C,H,W, such as data=1,3,224,224 or data=1,3,H,W")
+            raise NetsurgeryError(
+                f"--input-shape {text}", expected="BLOB=N,C,H,W, such as data=1,3,224,224 or data=1,3,H,W"
+            )
         shapes[blob] = [int(part) if part.isdigit() else part for part in parts]
     return shapes
 

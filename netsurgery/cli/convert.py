@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ._common import (
+    EXIT_BAD_INPUT,
     IgnoreUnknown,
     InputShapes,
     Json,
@@ -19,6 +21,7 @@ from ._common import (
     parse_settings,
     parse_shapes,
     print_json,
+    progress,
 )
 
 if TYPE_CHECKING:
@@ -26,18 +29,56 @@ if TYPE_CHECKING:
 
 
 def convert(
-    prototxt: Annotated[Path, typer.Argument(help="The net: deploy.prototxt or train_val.prototxt, of any vintage.", show_default=False)],
-    weights: Annotated[Path | None, typer.Argument(help="Its weights: .caffemodel or .caffemodel.h5.", show_default=False)] = None,
+    prototxt: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The net: deploy.prototxt or train_val.prototxt, of any vintage; or a folder of models.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Argument(help="Its weights: .caffemodel or .caffemodel.h5.", show_default=False)
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output-file", "-o", help="What to write: MODEL.onnx, or NET.prototxt (with NET.caffemodel beside it).", show_default=False)
-    ] = Path("model.onnx"),
-    fully_convolutional: Annotated[
-        bool, typer.Option("--fully-convolutional", help="Turn InnerProduct into Convolution: any image size, a map of answers.")
+        Path | None,
+        typer.Option(
+            "--output-file",
+            "-o",
+            help="What to write: MODEL.onnx, or NET.prototxt (with NET.caffemodel beside it); a folder for many models. Default: the net's name, .onnx",
+            show_default=False,
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="A list of models in TOML: does them all.", show_default=False)
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Of many models, convert also those that are up to date.")
     ] = False,
-    only: Annotated[str | None, typer.Option(metavar="FC6,FC7", help="Turn only these InnerProduct layers.", show_default=False)] = None,
-    sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pool of the whole map slide instead of giving one answer.")] = False,
-    rename: Annotated[list[str] | None, typer.Option(metavar="FC6=FC6-CONV", help="New name of a converted layer. Repeatable.", show_default=False)] = None,
-    blobs: Annotated[list[str] | None, typer.Option("--output", metavar="BLOB", help="A blob to give out, instead of the net's outputs. Repeatable.", show_default=False)] = None,
+    fully_convolutional: Annotated[
+        bool,
+        typer.Option(
+            "--fully-convolutional", help="Turn InnerProduct into Convolution: any image size, a map of answers."
+        ),
+    ] = False,
+    only: Annotated[
+        str | None, typer.Option(metavar="FC6,FC7", help="Turn only these InnerProduct layers.", show_default=False)
+    ] = None,
+    sliding_pool: Annotated[
+        bool, typer.Option("--sliding-pool", help="Let a pool of the whole map slide instead of giving one answer.")
+    ] = False,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FC6=FC6-CONV", help="New name of a converted layer. Repeatable.", show_default=False),
+    ] = None,
+    blobs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            metavar="BLOB",
+            help="A blob to give out, instead of the net's outputs. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     input_shape: InputShapes = None,
     static: Annotated[bool, typer.Option("--static", help="Fix every axis at its declared size.")] = False,
     opset: Annotated[int, typer.Option(help="ONNX opset, 17 or newer.")] = 21,
@@ -53,30 +94,70 @@ def convert(
 
     Example: netsurgery convert deploy.prototxt weights.caffemodel -o model.onnx
     """
+    from ..errors import NetsurgeryError
     from ..exporters.convert import convert as run
 
-    done = run(
-        prototxt,
-        weights,
-        output,
-        phase=phase,
-        stages=stage or (),
-        settings=parse_settings(settings),
-        ignore_unknown=ignore_unknown,
-        fully_convolutional=fully_convolutional,
-        only=only.split(",") if only else None,
-        sliding_pool=sliding_pool,
-        rename=parse_settings(rename),
-        outputs=blobs,
-        input_shapes=parse_shapes(input_shape),
-        static=static,
-        opset=opset,
-        fold=not no_fold,
-    )
+    options: dict[str, Any] = {
+        "phase": phase,
+        "stages": stage or (),
+        "settings": parse_settings(settings),
+        "ignore_unknown": ignore_unknown,
+        "fully_convolutional": fully_convolutional,
+        "only": only.split(",") if only else None,
+        "sliding_pool": sliding_pool,
+        "rename": parse_settings(rename),
+        "outputs": blobs,
+        "input_shapes": parse_shapes(input_shape),
+        "static": static,
+        "opset": opset,
+        "fold": not no_fold,
+    }
+    if manifest is not None or (prototxt is not None and prototxt.is_dir()):
+        _convert_many(prototxt, manifest, output, options, force, as_json, quiet)
+        return
+    if prototxt is None:
+        raise NetsurgeryError(
+            "no net given", expected="a prototxt, a folder, or --manifest", fix="netsurgery convert --help"
+        )
+    done = run(prototxt, weights, output or Path(prototxt.name).with_suffix(".onnx"), **options)
     if as_json:
         print_json(done.to_json())
     else:
         _print(done, quiet)
+
+
+def _convert_many(
+    folder: Path | None,
+    manifest: Path | None,
+    output: Path | None,
+    options: dict[str, Any],
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from ..exporters.batch import convert_all
+    from ..formats.manifest import find_models, read_manifest
+
+    models = read_manifest(manifest) if manifest is not None else find_models(folder or ".")
+    outcomes = []
+    with progress(quiet or as_json) as bar:
+        task = bar.add_task("converting", total=len(models))
+        for outcome in convert_all(
+            models, output or Path("."), folder if manifest is None else None, force=force, **options
+        ):
+            outcomes.append(outcome)
+            bar.advance(task)
+            note(
+                f"{outcome.status}: {outcome.output if outcome.status != 'refused' else outcome.reason}",
+                quiet or as_json,
+            )
+    count = Counter(outcome.status for outcome in outcomes)
+    if as_json:
+        print_json({"models": [outcome.to_json() for outcome in outcomes], "count": count})
+    else:
+        note(", ".join(f"{n} {status}" for status, n in count.items()), quiet)
+    if count["refused"]:
+        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def _print(done: Conversion, quiet: bool) -> None:

@@ -44,10 +44,17 @@ class Conversion:
         return {
             "output": str(self.path),
             "inputs": {
-                name: [a.size for a in self.axes if a.input == name] for name in dict.fromkeys(a.input for a in self.axes)
+                name: [a.size for a in self.axes if a.input == name]
+                for name in dict.fromkeys(a.input for a in self.axes)
             },
             "tied": [
-                {"input": a.input, "axis": a.axis, "size": a.size, "by": a.tied_by, "freed_by_surgery": a.freed_by_surgery}
+                {
+                    "input": a.input,
+                    "axis": a.axis,
+                    "size": a.size,
+                    "by": a.tied_by,
+                    "freed_by_surgery": a.freed_by_surgery,
+                }
                 for a in self.axes
                 if a.tied_by
             ],
