@@ -15,6 +15,7 @@ from .template import fill_template
 from .text import parse
 from .typed import resolve
 from .upgrade import upgrade
+from .versions import name_versions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,7 +139,7 @@ def _layers(
     layers: Mapping[str, type[LayerType]] | None,
     ignored: list[str] | None,
 ) -> tuple[Layer, ...]:
-    bottoms, tops, in_place = _versions([f.value for f in fields])
+    bottoms, tops, in_place = name_versions([f.value for f in fields])
     counts = {layer.name: len(layer.blobs) for layer in stored.layers if layer.blobs} if stored else {}
     made = []
     for f, b, t, doubled in zip(fields, bottoms, tops, in_place, strict=True):
@@ -158,55 +159,6 @@ def _layers(
             layer = replace(layer, kind=Refused(error))
         made.append(layer)
     return tuple(made)
-
-
-def _versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list[str]], list[str]]:
-    """Blob names with one writer each: the bottoms and tops of every layer, and the blob that it works on in place ("" if none)."""
-    count: dict[str, int] = {}
-    inputs: set[str] = set()
-    bottoms: list[list[tuple[str, int]]] = []
-    tops: list[list[tuple[str, int]]] = []
-    in_place: list[str] = []
-    writers: dict[tuple[str, int], str] = {}
-    for layer in layers:
-        names = layer.all("bottom")
-        read = [(b, count.get(b, 1) - 1) for b in names]
-        written = []
-        doubled = ""
-        for i, top in enumerate(layer.all("top")):
-            at_once = i < len(names) and names[i] == top
-            doubled = top if at_once else doubled
-            if top in count and not at_once:
-                first = writers[top, 0]
-                raise NetsurgeryError(
-                    f"top '{top}' is already written by layer '{first}'",
-                    layer=f"'{layer.last('name', '')}' ({layer.last('type', '')})",
-                    source=layer.source,
-                    expected="one writer per blob (in-place layers name the same blob as bottom and top)",
-                    fix="give one of the two tops another name",
-                )
-            count[top] = count.get(top, 0) + 1
-            written.append((top, count[top] - 1))
-            writers[top, count[top] - 1] = str(layer.last("name", ""))
-            if not names:
-                inputs.add(top)
-        bottoms.append(read)
-        tops.append(written)
-        in_place.append(doubled)
-    taken = set(count)
-    spelled: dict[tuple[str, int], str] = {}
-    for (blob, version), writer in writers.items():
-        plain = version == (0 if blob in inputs else count[blob] - 1)
-        name = blob if plain else f"{blob}@{writer}"
-        while not plain and name in taken:
-            name += "'"
-        taken.add(name)
-        spelled[blob, version] = name
-    return (
-        [[spelled.get(b, b[0]) for b in read] for read in bottoms],
-        [[spelled[t] for t in written] for written in tops],
-        in_place,
-    )
 
 
 def attach(net: Net, stored: ModelFile) -> Net:
