@@ -105,10 +105,7 @@ def test_half_a_gigabyte_opens_at_once_and_untouched(tmp_path: Path) -> None:
     # The payload is a hole in the file: 553 MB, as VGG16 has.
     path = tmp_path / "vgg.caffemodel"
     count = 138_357_544
-    blob = dims(count) + b"\x2a" + varint(4 * count)
-    layer = length_delimited(1, b"fc6") + b"\x3a" + varint(len(blob) + 4 * count) + blob
-    path.write_bytes(b"\xa2\x06" + varint(len(layer) + 4 * count) + layer)
-    os.truncate(path, path.stat().st_size + 4 * count)
+    hollow(path, count)
     read_caffemodel(path)  # imports, warm
     faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
     model = read_caffemodel(path)
@@ -120,6 +117,38 @@ def test_half_a_gigabyte_opens_at_once_and_untouched(tmp_path: Path) -> None:
     start = time.perf_counter()
     structure_hash(path)
     assert time.perf_counter() - start < 0.05
+
+
+def hollow(path: Path, *counts: int) -> None:
+    """A net of one layer for each count, with so many values, which are a hole in the file."""
+    with open(path, "wb") as file:
+        for i, count in enumerate(counts):
+            blob = dims(count) + b"\x2a" + varint(4 * count)
+            layer = length_delimited(1, b"fc%d" % i) + b"\x3a" + varint(len(blob) + 4 * count) + blob
+            file.write(b"\xa2\x06" + varint(len(layer) + 4 * count) + layer)
+            file.seek(4 * count, 1)
+        file.truncate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no holes by default")
+def test_more_than_two_gigabytes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.caffemodel"
+    hollow(path, 600_000_000, 1_200_000_000)  # protobuf could not write the second layer: 4.8 GB
+    assert path.stat().st_size > 7.2e9
+    assert [arrays(x)[0].shape for x in read_caffemodel(path).layers] == [(600_000_000,), (1_200_000_000,)]
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(WeightsError) as caught:
+        read_caffemodel(path)
+    assert str(caught.value) == (
+        f"{path}: layer 'fc1': field 100 needs 4800000025 bytes and 4800000024 are left (byte 2400000033)\n"
+        "  fix: protobuf cannot write a file of over 2 GB: save the model as HDF5 (snapshot_format: HDF5) or in half "
+        "precision"
+    )
+
+
+def test_names_that_are_not_utf8_stay_apart() -> None:
+    data = b"".join(length_delimited(100, length_delimited(1, name)) for name in (b"\xb2\xe3", b"\xb2\xe4"))
+    assert [x.name for x in parse_caffemodel(data, "x").layers] == ["\\xb2\\xe3", "\\xb2\\xe4"]
 
 
 # -- where the values lie --

@@ -35,6 +35,10 @@ MAX_LAYERS = 20_000
 MAX_BLOBS = 20_000
 """More than these no real model has: they bound the memory that a hostile file can ask for."""
 
+OVER_2_GB = (
+    "protobuf cannot write a file of over 2 GB: save the model as HDF5 (snapshot_format: HDF5) or in half precision"
+)
+
 
 @dataclass(frozen=True)
 class StoredLayer:
@@ -168,8 +172,9 @@ def _top_fields(data: Buffer, source: Source) -> Iterator[tuple[int, int, int, i
             yield found
             at = found[3]
     except MalformedError as error:
+        fix = OVER_2_GB if len(data) > 2**31 else error.fix
         raise WeightsError(
-            error.problem, layer=_broken_layer(data, at), source=source, expected=error.expected, fix=error.fix
+            error.problem, layer=_broken_layer(data, at), source=source, expected=error.expected, fix=fix
         ) from None
 
 
