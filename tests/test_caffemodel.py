@@ -140,9 +140,9 @@ def test_more_than_two_gigabytes_are_read(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         read_caffemodel(path)
     assert str(caught.value) == (
-        f"{path}: layer 'fc1': field 100 needs 4800000025 bytes and 4800000024 are left (byte 2400000033)\n"
-        "  fix: protobuf cannot write a file of over 2 GB: save the model as HDF5 (snapshot_format: HDF5) or in half "
-        "precision"
+        f"{path}: layer 'fc1': field 100 needs 4800000026 bytes and 4800000025 are left (byte 2400000033)\n"
+        "  fix: the file is cut off or damaged: download or copy it again; protobuf writes nothing over 2 GB: "
+        "if it was saved so, save HDF5 (snapshot_format: HDF5)"
     )
 
 

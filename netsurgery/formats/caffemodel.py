@@ -12,7 +12,7 @@ from .blob import StoredBlob, read_blob
 from .mapped import locate, map_file
 from .old_types import V0_TYPES, V1_TYPES
 from .signatures import describe_wrong_file, is_hdf5
-from .wire import BYTES, VARINT, Buffer, MalformedError, fields, text, varint
+from .wire import BYTES, TRUNCATED, VARINT, Buffer, MalformedError, fields, text, varint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,9 +35,7 @@ MAX_LAYERS = 20_000
 MAX_BLOBS = 20_000
 """More than these no real model has: they bound the memory that a hostile file can ask for."""
 
-OVER_2_GB = (
-    "protobuf cannot write a file of over 2 GB: save the model as HDF5 (snapshot_format: HDF5) or in half precision"
-)
+OVER_2_GB = f"{TRUNCATED}; protobuf writes nothing over 2 GB: if it was saved so, save HDF5 (snapshot_format: HDF5)"
 
 
 @dataclass(frozen=True)
