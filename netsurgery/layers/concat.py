@@ -1,0 +1,56 @@
+"""Concat: the bottoms one behind the other along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Concat(LayerType):
+    """y = x1, x2, ... along `axis` (1; `concat_dim` in old files).
+
+    Shapes: equal but for the axis, whose sizes add up.
+    Source: concat_layer.cpp
+    """
+
+    types = ("Concat",)
+    bottoms = (1, None)
+
+    def read(self, p: Params) -> None:
+        q = p.message("concat_param")
+        legacy = q.has("concat_dim")
+        if legacy and q.has("axis"):
+            raise q.refuse("concat_dim", "both axis and concat_dim are set", expected="one of the two")
+        self.along = q.get_int("concat_dim" if legacy else "axis")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        first, *others = bottoms
+        axis = self.axis(self.along, len(first))
+        total = first[axis]
+        for x in others:
+            if len(x) != len(first):
+                raise ShapeError(
+                    f"a bottom has {len(x)} axes",
+                    layer=self.title,
+                    source=self.source,
+                    expected=f"{len(first)} axes, as the first bottom has",
+                )
+            for i, (size, expected) in enumerate(zip(x, first, strict=True)):
+                if i != axis:
+                    self.require(size, expected, f"axis {i} of a bottom")
+            total = total + x[axis]
+        return [(*first[:axis], total, *first[axis + 1 :])]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [np.concatenate(bottoms, axis=self.along)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        if len(bottoms) == 1:
+            return [bottoms[0]]
+        return [op("Concat", *bottoms, axis=self.along)]
