@@ -1,0 +1,60 @@
+"""Flatten: several axes made one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._dims import Shape, product
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Flatten(LayerType):
+    """The axes from `axis` (1) to `end_axis` (-1) become one; end_axis = axis - 1 inserts an axis of size 1.
+
+    Shapes: (d0, .., d_axis, .., d_end, ..) -> (d0, .., d_axis * .. * d_end, ..).
+    Source: flatten_layer.cpp
+    """
+
+    types = ("Flatten",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("flatten_param")
+        self.first, self.last = q.get_int("axis"), q.get_int("end_axis")
+
+    def _range(self, rank: int) -> tuple[int, int]:
+        """The first axis that is flattened, and the first after it that is not."""
+        return self.axis(self.first, rank), self.axis(self.last, rank) + 1
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        start, end = self._range(len(x))
+        if start > end:
+            raise ShapeError(
+                f"axis {self.first}, end_axis {self.last} of {len(x)} axes",
+                layer=self.title,
+                source=self.source,
+                expected="axis not behind end_axis",
+            )
+        return [(*x[:start], product(x[start:end]), *x[end:])]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        start, end = self._range(x.ndim)
+        return [x.reshape(*x.shape[:start], -1 if end > start else 1, *x.shape[end:])] if x.size else [self._empty(x)]
+
+    def _empty(self, x: Array) -> Array:
+        (shape,) = self.shapes([x.shape])
+        return x.reshape([int(n) for n in shape if isinstance(n, int)])
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        start, end = self._range(len(x.shape))
+        if end == start + 1:
+            return [x]
+        if start == 1 and end == len(x.shape):
+            return [op("Flatten", x, axis=1)]
+        flat = product(x.shape[start:end])
+        kept = [op.size(x, i) for i in range(end, len(x.shape))]
+        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]
