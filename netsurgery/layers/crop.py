@@ -1,0 +1,74 @@
+"""Crop: a blob cut to the size of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Crop(LayerType):
+    """y = x[.., offset : offset + size of ref, ..] on every axis from `axis` (2) on; offset 0, or one for all, or one each.
+
+    Shapes: x (d0, ..), ref (r0, ..) -> (d0, .., d_axis-1, r_axis, ..).
+    Source: crop_layer.cpp
+    """
+
+    types = ("Crop",)
+    bottoms = (2, 2)
+
+    def read(self, p: Params) -> None:
+        q = p.message("crop_param")
+        self.from_axis = q.get_int("axis")
+        self.offset = q.get_ints("offset")
+
+    def _offsets(self, rank: int) -> list[int]:
+        """The offset of each axis from `axis` on."""
+        axes = rank - self.axis(self.from_axis, rank)
+        if len(self.offset) > 1 and len(self.offset) != axes:
+            raise ShapeError(
+                f"{len(self.offset)} offsets for {axes} axes",
+                layer=self.title,
+                source=self.source,
+                expected=f"one for all, or {axes}",
+            )
+        return list(self.offset or (0,)) * (axes if len(self.offset) < 2 else 1)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, ref = bottoms
+        if len(ref) < len(x):
+            self.rank(ref, len(x), "the second bottom")
+        offsets = self._offsets(len(x))
+        start = len(x) - len(offsets)
+        for i, offset in enumerate(offsets, start):
+            size, wanted = x[i], ref[i]
+            if isinstance(size, int) and isinstance(wanted, int) and offset + wanted > size:
+                raise ShapeError(
+                    f"axis {i}: {wanted} from {offset} on, out of {size}",
+                    layer=self.title,
+                    source=self.source,
+                    expected="a part of the first bottom",
+                )
+        return [(*x[:start], *ref[start : len(x)])]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, ref = bottoms
+        offsets = self._offsets(x.ndim)
+        start = x.ndim - len(offsets)
+        cut = [slice(None)] * start + [slice(o, o + n) for o, n in zip(offsets, ref.shape[start : x.ndim], strict=True)]
+        return [x[tuple(cut)]]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, ref = bottoms
+        offsets = self._offsets(len(x.shape))
+        start = len(x.shape) - len(offsets)
+        cut = {i: o for i, o in enumerate(offsets, start) if o or x.shape[i] != ref.shape[i]}
+        if not cut:
+            return [x]
+        sizes = op.ints(*(op.size(ref, i) for i in cut))
+        starts = op.ints(list(cut.values()))
+        ends = op("Add", sizes, starts) if any(cut.values()) else sizes
+        return [op("Slice", x, starts, ends, op.ints(list(cut)))]
