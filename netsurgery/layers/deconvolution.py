@@ -1,0 +1,100 @@
+"""Deconvolution: each input value spreads over a window of the output, weighted; the transpose of a Convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..net import Field, Message
+from ._dims import Shape
+from ._type import Array, Graph, Tensor
+from .convolution import Convolution
+
+
+class Deconvolution(Convolution):
+    """y[m, stride * i + dilation * k - pad] = b[m] + sum over c, i, k that meet there of W[c, m, k] * x[c, i].
+
+    Shapes: (N, C, size...) -> (N, num_output, stride (size - 1) + dilation (kernel - 1) + 1 - 2 pad ...);
+        W (C, num_output / group, kernel...), b (num_output).
+    Source: deconv_layer.cpp, base_conv_layer.cpp
+    """
+
+    types = ("Deconvolution",)
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x = bottoms[0]
+        weight: Shape = (x[1], self.num_output // self.group, *self.windows(len(x)).kernel)
+        return [weight, (self.num_output,)][: 1 + self.bias_term]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        tops: list[Shape] = []
+        for x in bottoms:
+            if len(x) < 3:
+                self.rank(x, 4)
+            at = self.windows(len(x))
+            self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
+            self.require(x[1], bottoms[0][1], "channels")
+            sizes = [s * (n - 1) + e - 2 * p for n, s, e, p in zip(x[2:], at.stride, at.extent, at.pad, strict=True)]
+            if any(isinstance(n, int) and n < 1 for n in sizes):
+                raise ShapeError(
+                    f"padding leaves nothing of the top: {sizes}",
+                    layer=self.title,
+                    source=self.source,
+                    expected="positive sizes",
+                )
+            tops.append((x[0], self.num_output, *sizes))
+        return tops
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        tops = [self._spread(x, weights[0]) for x in bottoms]
+        if self.bias_term:
+            for y in tops:
+                y += weights[1].reshape(-1, *(1,) * (y.ndim - 2))
+        return tops
+
+    def _spread(self, x: Array, w: Array) -> Array:
+        at, sizes, group = self.windows(x.ndim), x.shape[2:], self.group
+        full = [s * (n - 1) + e for n, s, e in zip(sizes, at.stride, at.extent, strict=True)]
+        y = np.zeros((x.shape[0], self.num_output, *full), x.dtype)
+        columns = x.reshape(x.shape[0], group, -1, int(np.prod(sizes)))
+        matrices = w.reshape(group, x.shape[1] // group, self.num_output // group, -1).transpose(3, 0, 2, 1)
+        for matrix, offset in zip(matrices, np.ndindex(*at.kernel), strict=True):
+            axes = zip(offset, at.dilation, at.stride, sizes, strict=True)
+            met = [slice(o * d, o * d + s * (n - 1) + 1, s) for o, d, s, n in axes]
+            y[(slice(None), slice(None), *met)] += (matrix @ columns).reshape(x.shape[0], self.num_output, *sizes)
+        inner = [slice(p, n - p) for p, n in zip(at.pad, full, strict=True)]
+        return np.ascontiguousarray(y[(slice(None), slice(None), *inner)])
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        w = op.weight(weights[0], "weight")
+        bias = op.weight(weights[1], "bias") if self.bias_term else None
+        at = self.windows(weights[0].ndim)
+        return [
+            op(
+                "ConvTranspose",
+                x,
+                w,
+                bias,
+                kernel_shape=at.kernel,
+                strides=at.stride,
+                pads=(*at.pad, *at.pad),
+                dilations=at.dilation,
+                group=self.group,
+            )
+            for x in bottoms
+        ]
+
+    def absorb(
+        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...]] | None:
+        w = weights[0].astype(np.float64)
+        factor = np.broadcast_to(scale, (self.num_output,)).reshape(self.group, 1, -1, *(1,) * (w.ndim - 2))
+        grouped = w.reshape(self.group, -1, *w.shape[1:]) * factor
+        old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
+        param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
+        return params.with_fields(Field("convolution_param", param)), (
+            grouped.reshape(w.shape).astype(np.float32),
+            (old * scale + shift).astype(np.float32),
+        )
