@@ -1,0 +1,70 @@
+"""Im2col: the windows of a convolution, laid out along the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, product
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, padded, read_windows, require_room, views
+
+
+class Im2col(LayerType):
+    """y[c * K + k, i] = x[c, stride * i + dilation * k - pad], K being the number of kernel offsets k; x is 0 outside.
+
+    Shapes: (N, C, size...) -> (N, C * K, floor((size + 2 pad - dilation (kernel - 1) - 1) / stride) + 1 ...).
+    Source: im2col_layer.cpp
+    """
+
+    types = ("Im2col",)
+
+    def read(self, p: Params) -> None:
+        self.p = q = p.message("convolution_param")
+        sides = any(q.has(f"{stem}_{side}") for stem in ("kernel", "stride", "pad", "dilation") for side in "hw")
+        counts = [len(q.get_ints(name)) for name in ("kernel_size", "stride", "pad", "dilation")]
+        read_windows(q, 2 if sides else max(1, *counts))  # marks the fields as read, checks them
+        if q.get_int("axis") != 1:
+            raise q.refuse("axis", f"axis is {q.get_int('axis')}", expected="1")
+        q.ignore("num_output", "bias_term", "group", why="Im2col only moves numbers")
+
+    def windows(self, rank: int) -> Windows:
+        return read_windows(self.p, rank - 2)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        if len(x) < 3:
+            self.rank(x, 4)
+        at = self.windows(len(x))
+        require_room(self.title, at, x[2:])
+        return [(x[0], x[1] * product(at.kernel), *at.out(x[2:]))]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        at, spatial = self.windows(x.ndim), x.ndim - 2
+        slid = views(padded(x, at), at)  # (N, C, *output, *kernel)
+        columns = np.moveaxis(slid, range(2 + spatial, 2 + 2 * spatial), range(2, 2 + spatial))
+        return [columns.reshape(x.shape[0], -1, *slid.shape[2 : 2 + spatial])]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank = len(x.shape)
+        at = self.windows(rank)
+        count = int(np.prod(at.kernel))
+        # each kernel has a single 1: a convolution of every channel by itself, whatever the number of channels
+        picks = np.eye(count, dtype=np.float32).reshape(count, 1, *at.kernel)
+        sizes = [op.size(x, i) for i in range(2, rank)]
+        y = op(
+            "Conv",
+            op.reshape(x, -1, 1, *sizes),
+            picks,
+            kernel_shape=at.kernel,
+            strides=at.stride,
+            pads=(*at.pad, *at.pad),
+            dilations=at.dilation,
+        )
+        channels = x.shape[1] * count
+        batch, depth = op.size(x, 0), channels if isinstance(channels, int) else -1
+        return [op.reshape(y, -1 if isinstance(channels, int) else batch, depth, *[0] * (rank - 2))]
