@@ -1,0 +1,44 @@
+"""Tile: copies of a blob along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Tile(LayerType):
+    """y = x, x, ... (`tiles` times) along `axis` (1).
+
+    Shapes: as the bottom's, the axis times `tiles`.
+    Source: tile_layer.cpp
+    """
+
+    types = ("Tile",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("tile_param")
+        self.along = q.get_int("axis")
+        self.tiles = q.get_int("tiles", 0)
+        if self.tiles < 1:
+            raise q.refuse("tiles", f"tiles is {self.tiles or 'not set'}", expected="a positive number")
+
+    def _repeats(self, rank: int) -> list[int]:
+        axis = self.axis(self.along, rank)
+        return [self.tiles if i == axis else 1 for i in range(rank)]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        return [tuple(n * times for n, times in zip(x, self._repeats(len(x)), strict=True))]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [np.tile(x, self._repeats(x.ndim))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        return [x] if self.tiles == 1 else [op("Tile", x, op.ints(self._repeats(len(x.shape))))]
