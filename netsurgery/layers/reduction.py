@@ -1,0 +1,51 @@
+"""Reduction: the sum, mean, sum of magnitudes or sum of squares of each item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._reduce import reduce
+from ._type import Array, Graph, LayerType, Tensor
+
+_NODES = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
+
+
+class Reduction(LayerType):
+    """y = coeff * sum x (SUM), sum |x| (ASUM), sum x^2 (SUMSQ) or mean x (MEAN), over all axes from `axis` (0) on.
+
+    Shapes: (d0, .., d_axis, ..) -> (d0, .., d_axis-1).
+    Source: reduction_layer.cpp
+    """
+
+    types = ("Reduction",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("reduction_param")
+        self.operation = q.get_str("operation")
+        self.from_axis = q.get_int("axis")
+        self.coeff = q.get_float("coeff")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        return [x[: self.axis(self.from_axis, len(x))]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        lead = x.shape[: self.axis(self.from_axis, x.ndim)]
+        rows = x.reshape(*lead, int(np.prod(x.shape[len(lead) :])))
+        if self.operation == "ASUM":
+            rows = np.abs(rows)
+        elif self.operation == "SUMSQ":
+            rows = rows * rows
+        y = rows.mean(axis=-1) if self.operation == "MEAN" else rows.sum(axis=-1)
+        return [y * x.dtype.type(self.coeff)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        axes = range(self.axis(self.from_axis, len(x.shape)), len(x.shape))
+        y = reduce(op, _NODES[self.operation], x, axes)
+        return [y if self.coeff == 1 else op("Mul", y, op.const(self.coeff))]
