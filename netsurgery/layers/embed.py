@@ -1,0 +1,52 @@
+"""Embed: a row of a table for each index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Embed(LayerType):
+    """y = W[int(x)] + b
+
+    Shapes: (d0, ..) -> (d0, .., num_output); W (input_dim, num_output), b (num_output).
+    Source: embed_layer.cpp
+    """
+
+    types = ("Embed",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("embed_param")
+        self.num_output, self.input_dim = q.get_int("num_output", 0), q.get_int("input_dim", 0)
+        self.bias_term = q.get_bool("bias_term")
+        for name in ("num_output", "input_dim"):
+            if (value := q.get_int(name, 0)) < 1:
+                raise q.refuse(name, f"{name} is {value}", expected="a positive number")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [(self.input_dim, self.num_output), (self.num_output,)][: 1 + self.bias_term]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [(*bottoms[0], self.num_output)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        index = bottoms[0].astype(np.int64)
+        if index.size and not 0 <= index.min() <= index.max() < self.input_dim:
+            raise ShapeError(
+                f"indices from {index.min()} to {index.max()}",
+                layer=self.title,
+                source=self.source,
+                expected=f"0 to {self.input_dim - 1}",
+            )
+        y = weights[0][index]
+        return [y + weights[1] if self.bias_term else y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        y = op("Gather", op.weight(weights[0], "weight"), op("Cast", bottoms[0], to=7), axis=0)
+        return [op("Add", y, op.weight(weights[1], "bias")) if self.bias_term else y]
