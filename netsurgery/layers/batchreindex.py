@@ -1,0 +1,43 @@
+"""BatchReindex: items picked by index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class BatchReindex(LayerType):
+    """y[i] = x[int(index[i])]
+
+    Shapes: x (N, ..), index (M) -> (M, ..).
+    Source: batch_reindex_layer.cpp
+    """
+
+    types = ("BatchReindex",)
+    bottoms = (2, 2)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, index = bottoms
+        self.rank(index, 1, "the second bottom")
+        self.axis(0, len(x))
+        return [(index[0], *x[1:])]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, index = bottoms
+        if index.size and (index.min() < 0 or index.max() >= len(x)):
+            raise ShapeError(
+                f"indices from {index.min()} to {index.max()}",
+                layer=self.title,
+                source=self.source,
+                expected=f"0 to {len(x) - 1}",
+            )
+        return [x[index.astype(np.int64)]]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, index = bottoms
+        return [op("Gather", x, op("Cast", index, to=7), axis=0)]
