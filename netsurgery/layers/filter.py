@@ -1,0 +1,50 @@
+"""Filter: the items that a selector names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._dims import Shape, by_data
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Filter(LayerType):
+    """Top k holds the items n of bottom k for which selector[n] is not 0, the selector being the last bottom.
+
+    Shapes: x (N, ..) .., selector (N, 1..) -> (M, ..) .., M <= N.
+    Source: filter_layer.cpp
+    """
+
+    types = ("Filter",)
+    bottoms = (2, None)
+    tops = (1, None)
+
+    def read(self, p: Params) -> None:
+        if self.top_count != self.bottom_count - 1:
+            raise ShapeError(
+                f"{self.top_count} tops for {self.bottom_count} bottoms",
+                layer=self.title,
+                source=self.source,
+                expected=f"{self.bottom_count - 1}: one for each bottom but the selector",
+            )
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        *data, selector = bottoms
+        for shape in bottoms:
+            self.axis(0, len(shape))
+            self.require(shape[0], selector[0], "items")
+        for size in selector[1:]:
+            self.require(size, 1, "an axis of the selector")
+        return [(by_data(self.name, "selected"), *x[1:]) for x in data]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        *data, selector = bottoms
+        return [x[selector.reshape(-1) != 0] for x in data]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        *data, selector = bottoms
+        flat = selector if len(selector.shape) == 1 else op.reshape(selector, -1)
+        chosen = op("Cast", flat, to=9)
+        return [op("Compress", x, chosen, axis=0) for x in data]
