@@ -49,7 +49,7 @@ _HOME = {
     "to_onnx": "exporters.onnx",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

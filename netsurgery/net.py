@@ -92,6 +92,18 @@ class Message:
             kept.extend(fields)
         return replace(self, fields=tuple(kept), text="")
 
+    def same(self, other: Message) -> bool:
+        """Whether both hold the same values in the same order, wherever they were read and whatever the comments say."""
+        return len(self.fields) == len(other.fields) and all(
+            a.name == b.name
+            and (
+                a.value.same(b.value)
+                if isinstance(a.value, Message) and isinstance(b.value, Message)
+                else type(a.value) is type(b.value) and a.value == b.value
+            )
+            for a, b in zip(self.fields, other.fields, strict=True)
+        )
+
     def without(self, *names: str) -> Message:
         return replace(self, fields=tuple(f for f in self.fields if f.name not in names), text="")
 
@@ -204,8 +216,7 @@ class Net:
         shapes: dict[str, tuple[int, ...] | None] = {}
         for layer in self.layers:
             if getattr(layer.kind, "is_input", False):
-                for top, shape in zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True):
-                    shapes[top] = shape
+                shapes.update(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
         return Inputs(shapes)
 
     @property

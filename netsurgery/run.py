@@ -31,7 +31,7 @@ def run(
     _check_feeds(net, feeds)
     wanted = _wanted(net, blobs)
     needed = _layers_for(net, wanted)
-    uses = {blob: 0 for blob in net.blobs}
+    uses = dict.fromkeys(net.blobs, 0)
     for layer in needed:
         for blob in layer.bottoms:
             uses[blob] += 1
