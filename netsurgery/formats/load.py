@@ -183,10 +183,10 @@ def attach(net: Net, stored: ModelFile) -> Net:
             blobs = ()
         if wanted is not None and blobs and len(blobs) != len(wanted):
             raise WeightsError(
-                f"has {len(blobs)} blobs in {stored.path}: {_show([b.array.shape for b in blobs if b])}",
+                f"has {len(blobs)} blobs in {stored.path}: {show_shapes([b.array.shape for b in blobs if b])}",
                 layer=layer.title,
                 source=layer.source,
-                expected=f"{len(wanted)}: {_show(wanted)}",
+                expected=f"{len(wanted)}: {show_shapes(wanted)}",
                 fix="give the weights that belong to this prototxt",
             )
         arrays: list[Array | None] = [None] * (len(wanted) if wanted is not None else len(blobs))
@@ -209,7 +209,7 @@ def attach(net: Net, stored: ModelFile) -> Net:
                     f"has no weights in {stored.path}",
                     layer=layer.title,
                     source=layer.source,
-                    expected=f"blobs of shapes {_show(_wanted_shapes(layer, shapes) or ())} under the layer's name",
+                    expected=f"blobs of shapes {show_shapes(_wanted_shapes(layer, shapes) or ())} under the layer's name",
                     fix="give the weights that belong to this prototxt (layers are matched by name)",
                 )
             found.append(array)
@@ -266,16 +266,17 @@ def _fitted(layer: Layer, index: int, blob: StoredBlob, wanted: tuple[Any, ...] 
     )
     if not fits:
         raise WeightsError(
-            f"blob {index} has shape {_show([shape])} in {path}",
+            f"blob {index} has shape {show_shapes([shape])} in {path}",
             layer=layer.title,
             source=layer.source,
-            expected=_show([wanted]),
+            expected=show_shapes([wanted]),
             fix="give the weights that belong to this prototxt",
         )
     return array.reshape(shape[len(shape) - len(wanted) :]) if blob.legacy else array
 
 
-def _show(shapes: Sequence[Sequence[Any]]) -> str:
+def show_shapes(shapes: Sequence[Sequence[Any]]) -> str:
+    """For errors: 96x3x11x11, 96."""
     return ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in s) or "scalar" for s in shapes) or "none"
 
 

@@ -25,13 +25,23 @@ def _lines(message: Message, margin: str) -> Iterator[str]:
             yield from (margin + line for line in _comment(comment))
         remark, *below = _comment(field.remark)
         remark = f" {remark}" if field.remark.partition("\n")[0] else ""
-        if isinstance(field.value, Message):
+        if isinstance(field.value, Message) and _fits_a_line(field.value):
+            sizes = " ".join(f"{f.name}: {f.value}" for f in field.value.fields)
+            yield f"{margin}{field.name} {{ {sizes} }}{remark}"
+        elif isinstance(field.value, Message):
             yield f"{margin}{field.name} {{"
             yield from _lines(field.value, f"{margin}  ")
             yield f"{margin}}}{remark}"
         else:
             yield f"{margin}{field.name}: {_scalar(field, known)}{remark}"
         yield from (margin + line for line in below)
+
+
+def _fits_a_line(message: Message) -> bool:
+    """Whether it is written as Caffe's models write shapes: `shape { dim: 1 dim: 3 }`."""
+    return message.type == "BlobShape" and all(
+        isinstance(f.value, int) and not f.comments and not f.remark for f in message.fields
+    )
 
 
 def _comment(text: str) -> list[str]:

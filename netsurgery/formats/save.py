@@ -1,0 +1,152 @@
+"""Net -> Caffe: a prototxt and a caffemodel that BVLC Caffe loads, with the same numbers.
+
+Layers that are as they were read keep their text and comments; others are written as Caffe's own models are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..errors import NetsurgeryError, UnsupportedError, WeightsError
+from ..net import Field, Layer, Message, Net, Refused
+from .load import IDENTITY, known_shapes, show_shapes
+from .output import replacing
+from .phases import filter_net
+from .text import parse
+from .typed import resolve
+from .versions import file_names
+from .write import quote, write_message
+
+
+def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.PathLike[str] | None = None) -> None:
+    """Writes the net as V2 prototxt and, if asked for, its weights as float32 caffemodel: each whole or not at all.
+
+    Layers that only a phase or stages select which Caffe would not select by itself (TEST, none) lose their rules.
+
+    Raises: WeightsError for a layer whose weights are missing, UnsupportedError for what Caffe cannot read, NetsurgeryError if a file
+    cannot be written.
+    """
+    path = os.fspath(prototxt)
+    for blob, shape in net.inputs.items():
+        if shape is None and net.writer(blob).type == "Input":
+            raise UnsupportedError(
+                f"the shape of input '{blob}' is not declared",
+                layer=net.writer(blob).title,
+                source=net.writer(blob).source,
+                expected="a shape: Caffe cannot load the net without",
+                fix=f"--input-shape {blob}=1,3,224,224, or netsurgery.passes.set_input_shape(net, '{blob}', (1, 3, 224, 224))",
+            )
+    net = _unconditional(net)
+    names = file_names(net)
+    text = to_prototxt(net)
+    with replacing(path) as out:
+        out.write(text.encode("utf-8", "surrogateescape"))
+        if caffemodel is not None:
+            from .write_caffemodel import write_caffemodel
+
+            _require_weights(net)
+            write_caffemodel(caffemodel, net, names)
+
+
+def to_prototxt(net: Net) -> str:
+    """The net as text, V2: what `save_caffe` writes."""
+    net = _unconditional(net)
+    names = file_names(net)
+    header = f"name: {quote(net.name)}\n" if net.name else ""
+    return header + "".join(_layer_text(layer, names) for layer in net.layers)
+
+
+def layer_message(layer: Layer, names: Mapping[str, str]) -> Message:
+    """The whole LayerParameter of a layer, blobs under the names of a file."""
+    return Message(
+        "LayerParameter",
+        (
+            Field("name", layer.name),
+            Field("type", layer.type),
+            *(Field("bottom", names[blob]) for blob in layer.bottoms),
+            *(Field("top", names[blob]) for blob in layer.tops),
+            *layer.params.fields,
+        ),
+    )
+
+
+def write_layer(message: Message, text: str = "") -> str:
+    """A layer as text: `text` itself where it says the same, else in the house style, under the comments of `text`."""
+    text = text.replace("\r\n", "\n")
+    if text and _says(text, message):
+        return f"{text}\n"
+    for f in _fields_by_number(message):
+        raise UnsupportedError(
+            f"field {f.name[1:]} of the binary net is not known and has no name to write",
+            layer=f"'{message.last('name', '')}' ({message.last('type', '')})",
+            source=f.source,
+            fix="give the prototxt, which names it",
+        )
+    comments = _COMMENTS.match(text)
+    return f"{comments[0] if comments else ''}layer {{\n{write_message(message, 1)}}}\n"
+
+
+def _layer_text(layer: Layer, names: Mapping[str, str]) -> str:
+    return write_layer(layer_message(layer, names), layer.params.text)
+
+
+_COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*\n)+")
+_NOT_CODE = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|#[^\n]*')
+_BOOLS = {"true", "True", "t", "false", "False", "f"}
+
+
+def _says(text: str, message: Message) -> bool:
+    """Whether the text of a layer is that of `message`, and Caffe's parser, stricter than ours, reads it."""
+    code = _NOT_CODE.sub('""', text)
+    words = re.findall(r":\s*(true|false|t|f)\b", code, re.IGNORECASE)
+    if not code.isascii() or "[" in code or not _BOOLS.issuperset(words):
+        return False
+    try:
+        fields = resolve(parse(text, layer_text=False), "NetParameter").fields
+    except NetsurgeryError:
+        return False
+    if len(fields) != 1 or fields[0].name != "layer":
+        return False
+    said = fields[0].value
+    return all(said.all(name) == message.all(name) for name in IDENTITY) and said.without(*IDENTITY).same(
+        message.without(*IDENTITY)
+    )
+
+
+def _fields_by_number(message: Message) -> list[Field]:
+    found = [f for f in message.fields if f.name.startswith("#")]
+    for f in message.fields:
+        if isinstance(f.value, Message):
+            found += _fields_by_number(f.value)
+    return found
+
+
+def _unconditional(net: Net) -> Net:
+    """The net without the rules by which Caffe would leave one of its layers out."""
+    layers = []
+    for layer in net.layers:
+        if layer.params.has("include") or layer.params.has("exclude"):
+            only = Message("NetParameter", (Field("layer", layer.params),))
+            if not filter_net(only).fields:
+                layer = replace(layer, params=layer.params.without("include", "exclude"))
+        layers.append(layer)
+    return net.with_layers(layers)
+
+
+def _require_weights(net: Net) -> None:
+    """Raises: WeightsError for a layer that wants blobs and has none."""
+    shapes = known_shapes(net)
+    for layer in net.layers:
+        if layer.weights or isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
+            continue
+        if wanted := layer.kind.weight_shapes([shapes[b] for b in layer.bottoms]):
+            raise WeightsError(
+                "has no weights",
+                layer=layer.title,
+                source=layer.source,
+                expected=f"blobs of shapes {show_shapes(wanted)}",
+                fix="give the weights as well, or write the prototxt alone",
+            )
