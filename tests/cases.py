@@ -49,7 +49,9 @@ def difference(got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -> str:
     coordinates differ in size."""
     if got.shape != want.shape:
         return f"shape {got.shape}, Caffe's is {want.shape}"
-    table = want.ndim in (2, 4) and want.shape[-1] in (5, 7) and want.shape[1] == (want.shape[-1] if want.ndim == 2 else 1)
+    table = (
+        want.ndim in (2, 4) and want.shape[-1] in (5, 7) and want.shape[1] == (want.shape[-1] if want.ndim == 2 else 1)
+    )
     columns = range(want.shape[-1]) if table else [slice(None)]
     for column in columns:
         g, w = np.asarray(got[..., column], np.float64), np.asarray(want[..., column], np.float64)

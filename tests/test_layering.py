@@ -25,7 +25,6 @@ RANKS = [
 ]
 
 
-
 def rank(part: str) -> int:
     return next(i for i, parts in enumerate(RANKS) if part in parts)
 
@@ -61,7 +60,9 @@ def test_imports_point_one_way() -> None:
 
 def test_importing_netsurgery_is_light() -> None:
     code = "import sys, netsurgery; print([m for m in ('numpy', 'onnx', 'onnxruntime', 'h5py', 'google.protobuf', 'rich') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_help_imports_neither_numpy_nor_onnx() -> None:
