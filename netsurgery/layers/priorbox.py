@@ -18,8 +18,8 @@ class PriorBox(LayerType):
 
     in channel 0, the variances in channel 1. The sizes are, for each min_size m (a whole number, fractions are cut off)
     with its max_size M: (m, m), (sqrt(m M), sqrt(m M)), then (m sqrt(r), m / sqrt(r)) for each aspect ratio r other
-    than 1, with `flip` also for 1 / r. The image is the second bottom unless img_size or img_h and img_w are set; a step
-    is image / map unless it is set.
+    than 1, with `flip` also for 1 / r. The image is the second bottom unless img_size or img_h and img_w are set; a
+    step is image / map unless it is set.
 
     Shapes: map (.., .., H, W), image (.., .., h, w) -> (1, 2, H * W * K * 4).
     Source: prior_box_layer.cpp (SSD)

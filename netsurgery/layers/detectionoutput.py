@@ -1,0 +1,99 @@
+"""DetectionOutput: the boxes that SSD and RefineDet find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ._boxes import by_score, emit_halves, emit_rows_or_none, rows_or_none, suppress
+from ._detectionboxes import LOWEST, DetectionBoxes
+from ._dims import Shape, by_data, minimum
+from ._type import Array, Graph, Tensor
+
+
+class DetectionOutput(DetectionBoxes):
+    """Per image and class: scores above confidence_threshold, the top_k best (equal ones by index), greedy suppression of boxes
+    whose intersection over union exceeds nms_threshold; then the keep_top_k best of the image. Rows (image, label, score, x1,
+    y1, x2, y2) by image, label, falling score; if nothing is found at all, (image, -1, ..) for each image.
+
+    Shapes: as DetectionBoxes -> (1, 1, K, 7).
+    """
+
+    types = ("DetectionOutput",)
+    tops = (1, 1)
+    choices = True
+    note = "SSD's with three bottoms (or visualize), RefineDet's with four or five; no ONNX form for eta < 1 where it matters"
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.priors(bottoms)
+        return [(1, 1, by_data(self.name, "detections"), 7)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        boxes, scores, _ = super().forward(bottoms, weights)
+        rows = []
+        for image, (box, score) in enumerate(zip(boxes, scores, strict=True)):
+            found = []
+            for label in self.labels:
+                at = np.flatnonzero(score[:, label] > self.threshold)
+                at = at[by_score(score[at, label])][: self.top_k if self.top_k >= 0 else None]
+                corners = box[at] if self.shared else box[at, label]
+                kept = suppress(corners, self.overlap, eta=self.eta)
+                named = np.broadcast_to(np.array([image, label], box.dtype), (len(kept), 2))
+                found.append(np.hstack([named, score[at[kept], label][:, None], corners[kept]]))
+            all_found = np.concatenate([np.zeros((0, 7), box.dtype), *found])
+            if -1 < self.keep_top_k < len(all_found):
+                all_found = all_found[np.sort(by_score(all_found[:, 2])[: self.keep_top_k])]
+            rows.append(all_found)
+        return [rows_or_none(rows, len(boxes), boxes.dtype)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        if self.eta < 1 and self.overlap > 0.5:
+            raise UnsupportedError(
+                f"adaptive suppression (eta {self.eta:g}) has no ONNX form",
+                layer=self.title,
+                source=self.source,
+                expected="eta 1, or nms_threshold at most 0.5, where eta changes nothing",
+                fix="--detections raw leaves the choice to your own code",
+            )
+        boxes, scores, _ = super().emit(op, bottoms, weights)
+        n, p, k = bottoms[0].shape[0], bottoms[2].shape[2] // 4, len(self.labels)
+        if not k:
+            return [emit_rows_or_none(op, [op.const(np.zeros((0, 7)))], op.size(bottoms[0], 0))]
+        labels = np.array(self.labels)
+        if k < self.classes:
+            scores = op("Gather", scores, labels, axis=2)
+        scores = op("Transpose", scores, perm=(0, 2, 1), shape=(n, k, p))
+        if not self.shared:  # suppression takes one set of boxes per batch item: let each class be an item
+            boxes = op("Gather", boxes, labels, axis=2) if k < self.classes else boxes
+            boxes = op.reshape(op("Transpose", boxes, perm=(0, 2, 1, 3)), -1, op.size(scores, 2), 4)
+            scores = op.reshape(scores, -1, 1, op.size(scores, 2), shape=(n * k, 1, p))
+        nothing = op("Expand", op.const(LOWEST), op("Shape", scores))
+        most = p if self.top_k < 0 else minimum(p, self.top_k)
+        if most != p:
+            best, at = op.many(2, "TopK", scores, op("Min", op.ints(self.top_k), op.size(scores, 2)), axis=2)
+            scores = op("ScatterElements", nothing, at, best, axis=2, shape=scores.shape)
+        tested = boxes
+        if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing, to ONNX its corners are swapped
+            low, high = emit_halves(op, boxes)
+            tested = op("Concat", low, op("Max", low, high), axis=-1)
+        limit = op("Squeeze", op.size(scores, 2)) if self.top_k < 0 else op.const(self.top_k, "int64")
+        overlap, threshold = op.const(min(self.overlap, 1.0)), op.const(self.threshold)
+        found = op("NonMaxSuppression", tested, scores, limit, overlap, threshold)
+        score = op("GatherND", scores, found)
+        can_find = k * most
+        if self.keep_top_k >= 0 and not (isinstance(can_find, int) and can_find <= self.keep_top_k):
+            flat = op.reshape(op("ScatterND", nothing, found, score), op.size(bottoms[0], 0), -1)
+            best, at = op.many(2, "TopK", flat, op("Min", op.ints(self.keep_top_k), op.size(flat, 1)), axis=1)
+            none = op("Expand", op.const(False, "bool"), op("Shape", flat))
+            kept = op("ScatterElements", none, at, op("Greater", best, op.const(LOWEST)), axis=1)
+            kept = op("GatherND", op("Reshape", kept, op("Shape", scores)), found)
+            found, score = (op("Compress", x, kept, axis=0) for x in (found, score))
+        item, label = (op("Gather", found, op.ints(i), axis=1) for i in (0, 1))
+        if not self.shared:
+            item, label = op("Div", item, op.ints(k)), op("Mod", item, op.ints(k))
+        corners = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
+        label = op("Gather", op.const(self.labels), label)
+        columns = [op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners]
+        return [emit_rows_or_none(op, columns, op.size(bottoms[0], 0))]
