@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import ShapeError
 from ..net import Layer, Net
-from ._dims import Axis, Constraint, Dim, Shape, Size, axis, collect, show
+from ._dims import Axis, Constraint, Dim, Shape, Size, axis, collect, constrain, show
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,10 @@ def _run(
             continue
         with collect() as constraints:
             tops = Net.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
-            layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])
+            wanted = layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])
+            for blob, weight in zip(wanted, layer.weights, strict=False):  # their number: run.check_weights
+                for n, m in zip(blob, weight.shape, strict=False):
+                    constrain(n, m, "a size of its blobs")
         shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
         found += [(layer, c) for c in constraints]
     return shapes, found
