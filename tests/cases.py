@@ -49,6 +49,7 @@ def difference(got: np.ndarray[Any, Any], want: np.ndarray[Any, Any]) -> str:
     coordinates differ in size."""
     if got.shape != want.shape:
         return f"shape {got.shape}, Caffe's is {want.shape}"
+    got, want = np.atleast_1d(got, want)  # a loss is a scalar
     table = (
         want.ndim in (2, 4) and want.shape[-1] in (5, 7) and want.shape[1] == (want.shape[-1] if want.ndim == 2 else 1)
     )

@@ -25,7 +25,7 @@ class InfogainLoss(Loss):
     types = ("InfogainLoss",)
     bottoms = (2, 3)
     tops = (0, 2)
-    note = "with softmax inside, as Caffe since 2016; the matrix is the third bottom, not a file"
+    note = "by formula; with softmax inside, as Caffe since 2016; the matrix is the third bottom, not a file"
 
     def read(self, p: Params) -> None:
         q = p.message("infogain_loss_param")
