@@ -1,0 +1,61 @@
+"""RNN: a recurrent net of one hidden layer, over sequences that may begin at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._recurrent import Recurrent, Step
+from ._type import Array, Graph, Tensor
+
+
+class RNN(Recurrent):
+    """h = tanh(W_h (cont h) + W_x x[t] + W_s static + b); y[t] = tanh(W_o h + b_o).
+
+    Shapes: see Recurrent; blobs W_x (H, K), b (H), W_s (H, K_s) if there is a static input, W_h (H, H), W_o (H, H), b_o (H).
+    Source: rnn_layer.cpp
+    """
+
+    types = ("RNN",)
+    states, gates = 1, 1
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        h = self.num_output
+        return [*self.input_shapes(bottoms), (h, h), (h, h), (h,)]
+
+    def steps(
+        self, gates: Array, cont: Array, states: Sequence[Array], weights: Sequence[Array]
+    ) -> tuple[Array, Sequence[Array]]:
+        (h,) = states
+        hidden = np.empty_like(gates)
+        for t, going in enumerate(cont[:, :, None]):
+            h = hidden[t] = np.tanh((going * h) @ weights[0].T + gates[t])
+        return np.tanh(hidden @ weights[1].T + weights[2]), (h,)
+
+    def step(self, recurrent: Tensor) -> Step:
+        def step(op: Graph, gates: Tensor, cont: Tensor, h: Tensor) -> Sequence[Tensor]:
+            return [op("Tanh", op("Gemm", op("Mul", h, cont), recurrent, gates, transB=1))]
+
+        return step
+
+    def emit_whole(
+        self, op: Graph, x: Tensor, states: Sequence[Tensor] | None, weights: Sequence[Array]
+    ) -> Sequence[Tensor]:
+        y, h = op.many(
+            2,
+            "RNN",
+            x,
+            op.weight(weights[0][None], "weight"),
+            op.weight(weights[2][None], "recurrent"),
+            op.weight(np.concatenate([weights[1], np.zeros_like(weights[1])])[None], "bias"),
+            None,
+            *(states or ()),
+            hidden_size=self.num_output,
+        )
+        return op("Squeeze", y, op.ints(1)), h
+
+    def emit_top(self, op: Graph, y: Tensor, weights: Sequence[Array]) -> Tensor:
+        product = op("MatMul", y, op.weight(np.ascontiguousarray(weights[0].T), "output"))
+        return op("Tanh", op("Add", product, op.weight(weights[1], "output_bias")))
