@@ -1,0 +1,45 @@
+"""ContinuationIndicator: says to a recurrent layer that every sequence begins at the first step and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class ContinuationIndicator(LayerType):
+    """y[0] = 0, y[t] = 1 for t > 0.
+
+    Shapes: -> (time_step, batch_size), or with a bottom (time_step, its size along `axis` (0)).
+    Source: continuation_indicator_layer.cpp of intel/caffe; with a bottom that of jolibrain/caffe
+    """
+
+    types = ("ContinuationIndicator",)
+    bottoms = (0, 1)
+    note = "the form with a bottom by formula"
+
+    def read(self, p: Params) -> None:
+        q = p.message("continuation_indicator_param")
+        self.steps, self.streams, self.along = q.get_int("time_step"), q.get_int("batch_size"), q.get_int("axis")
+        if self.steps < 1:
+            raise q.refuse("time_step", f"time_step is {self.steps}", expected="a positive number")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        if bottoms:
+            return [(self.steps, bottoms[0][self.axis(self.along, len(bottoms[0]))])]
+        self.require(max(self.streams, 1), self.streams, "batch_size, which is needed without a bottom")
+        return [(self.steps, self.streams)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        y = np.ones((self.steps, bottoms[0].shape[self.along] if bottoms else self.streams), np.float32)
+        y[0] = 0
+        return [y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        begins = op.const((np.arange(self.steps) > 0)[:, None])
+        streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
+        return [op("Expand", begins, op.ints(self.steps, streams))]

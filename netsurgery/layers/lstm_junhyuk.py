@@ -1,0 +1,83 @@
+"""Lstm: Junhyuk Oh's LSTM, as the OCR forks (CTPN, caffe_ocr) have it. Not BVLC's LSTM: other bottoms, other order of blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, product
+from ._params import Params
+from ._recurrent import emit_lstm, emit_scan, lstm_step, zeros
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class LstmJunhyuk(LayerType):
+    """p = W_i x[t] + b, and W_h h on top where the sequence goes on; i, f, o, g = p, four blocks; sigmoid of i, f and o, tanh of g;
+    c = f c + i g, without f c where the sequence begins; h = y[t] = o tanh(c).
+
+    The sequence begins at the first step; with a second bottom, wherever that is 0. It is read at t + n for stream n, as the forks
+    do, so that it means something for one stream only. The states before the first step are zero, as in a fresh net.
+
+    Shapes: x (T, N, ...), clip of T * N values -> (T, N, num_output); W_i (4 H, K), W_h (4 H, H), b (4 H).
+    Source: lstm_layer.cu of CTPN (on the CPU it gives each stream the recurrent term of the first)
+    """
+
+    types = ("Lstm",)
+    bottoms = (1, 2)
+    note = "Junhyuk Oh's, of the OCR forks; the state is not kept from one call to the next"
+
+    def read(self, p: Params) -> None:
+        q = p.message("lstm_param")
+        self.num_output = q.get_int("num_output", 0)
+        q.ignore("clipping_threshold", why="cuts gradients")
+        q.ignore("batch_size", why="the bottom has it")
+        if self.num_output < 1:
+            raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        width = 4 * self.num_output
+        return [(width, product(bottoms[0][2:])), (width, self.num_output), (width,)]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x = bottoms[0]
+        if len(x) < 3:
+            self.rank(x, 3)
+        for clip in bottoms[1:]:
+            self.require(product(clip), x[0] * x[1], "values of bottom 1 (time steps times streams)")
+        return [(x[0], x[1], self.num_output)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x = bottoms[0]
+        steps, streams = x.shape[:2]
+        pre = x.reshape(steps, streams, -1) @ weights[0].T + weights[2]
+        h = c = np.zeros((streams, self.num_output), x.dtype)
+        y = np.empty((steps, streams, self.num_output), x.dtype)
+        for t in range(steps):
+            on = bottoms[1].ravel()[t : t + streams, None] != 0 if len(bottoms) > 1 else np.full((streams, 1), t > 0)
+            p = pre[t] + np.where(on, h @ weights[1].T, 0)
+            i, f, o = np.split(1 / (1 + np.exp(-p[:, : 3 * self.num_output])), 3, axis=1)
+            c = np.where(on, f * c, 0) + i * np.tanh(p[:, 3 * self.num_output :])
+            h = y[t] = o * np.tanh(c)
+        return [y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        flat = x if len(x.shape) == 3 else op.reshape(x, 0, 0, weights[0].shape[1])
+        if len(bottoms) == 1:
+            return [emit_lstm(op, flat, None, *weights)[0]]
+        first = zeros(op, x, self.num_output) * 2
+        bias = op.weight(weights[2], "bias")
+        gates = op("Add", op("MatMul", flat, op.weight(np.ascontiguousarray(weights[0].T), "weight")), bias)
+        step = lstm_step(op.weight(weights[1], "recurrent"), self.num_output)
+        on = op("Cast", op("Cast", op.reshape(bottoms[1], -1), to=9), to=1)
+        if x.shape[1] == 1:
+            cont = op("Unsqueeze", on, op.ints(1, 2))
+        else:
+            rows, columns = (
+                op("Range", op.const(0, "int64"), op("Squeeze", op.size(x, i)), op.const(1, "int64")) for i in (0, 1)
+            )
+            cont = op(
+                "Gather", on, op("Add", op("Unsqueeze", rows, op.ints(1, 2)), op("Unsqueeze", columns, op.ints(1)))
+            )
+        return [emit_scan(op, step, gates, cont, first)[0]]
