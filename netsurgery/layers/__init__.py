@@ -58,6 +58,8 @@ _FILES: dict[str, str] = {
     "Pooling": "pooling",
     "Power": "power",
     "Python": "python",
+    "Python:rpn.proposal_layer.ProposalLayer": "proposal",
+    "Python:spatial_dropout.SpatialDropoutLayer": "spatialdropout",
     "RNN": "rnn",
     "ReLU": "relu",
     "Reduction": "reduction",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError
 from ._dims import Shape, Size, known, product, show
 from ._params import Params
+from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 SMALLEST_PROBABILITY = 1e-20
@@ -25,6 +26,10 @@ class Loss(LayerType):
 
     bottoms = (2, 2)
     tops = (0, 1)
+    has_labels = True
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [()] * len(bottoms)  # one number for the whole batch
 
     def same_items(self, bottoms: Sequence[Shape]) -> None:
         """Raises: ShapeError unless the first two bottoms have first axes of one size."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError, Source, UnsupportedError
-from ..net import Message
+from ..errors import RewriteError, ShapeError, Source, UnsupportedError
+from ..net import Field, Message
 from ._dims import Shape, Size, constrain, show
 from ._params import Params
+from ._reach import SAME, Reach
 
 Array = NDArray[np.floating[Any]]
 
@@ -95,6 +96,16 @@ class LayerType:
     needs_weights: ClassVar[bool] = True
     """Whether the blobs of `weight_shapes` must come from a caffemodel or a filler."""
 
+    scope: ClassVar[Literal["number", "channels", "map"]] = "map"
+    """How far a number of the tops looks into the bottoms: at the one at its place alone, all alike ("number": ReLU), at all channels
+    of its position ("channels": PReLU, Softmax), or further ("map")."""
+
+    mixes: ClassVar[str] = "does not treat each position of a map alone"
+    """Why a layer of scope "map" cannot follow when its bottom, one vector for each item, becomes a map of such vectors."""
+
+    has_labels: ClassVar[bool] = False
+    """Whether the bottoms behind the first are labels or targets: one for each position."""
+
     note: ClassVar[str] = ""
     """What `netsurgery layers` says of it: limits, variants, "by formula"."""
 
@@ -165,6 +176,49 @@ class LayerType:
         """For a linear layer: its parameters and blobs after its top was multiplied by `scale` and increased by `shift`, per channel
         (axis 1); None where it cannot take them."""
         return None
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        """What a position of the tops sees of each bottom, along each axis behind the channels. Empty: all of it, the tops having no
+        positions that go with it. None: nothing, or its size alone."""
+        return [() if self.scope == "map" else [SAME] * (len(x) - 2) for x in bottoms]
+
+    def reach_but(self, bottoms: Sequence[Shape], axis: int, reach: Reach) -> Sequence[Sequence[Reach]]:
+        """`reach` for layers that work along one axis (Caffe's count): each position sees its own place along the others."""
+        return [[reach if i == axis % len(x) else SAME for i in range(2, len(x))] for x in bottoms]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        """The multiply-accumulates of its sums of products (convolutions, matrices); other work is not counted."""
+        return 0
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        """Its parameters, so that it does at each position of a map what it does on bottoms of these shapes, each of which is one vector
+        for each item, (N, C) or (N, C, 1, ..): the positions become axes behind the channels.
+
+        Raises: RewriteError if it cannot."""
+        if self.scope == "map":
+            raise self.refusal(self.mixes)
+        return params
+
+    def over_channels(self, params: Message, message: str, axis: int, rank: int) -> Message:
+        """`params` where `axis` must mean the channels: written as 1 in `message` if it was counted from the end.
+
+        Raises: RewriteError."""
+        if axis % rank != 1:
+            raise self.refusal(f"works along axis {axis}, not over the channels")
+        if axis == 1:
+            return params
+        inner = params.last(message).with_fields(Field("axis", 1))
+        return params.with_fields(Field(message, inner))
+
+    def refusal(self, problem: str) -> RewriteError:
+        """The error that says why the layer cannot be part of a fully convolutional net, to be raised."""
+        return RewriteError(
+            problem,
+            layer=self.title,
+            source=self.source,
+            expected="behind a converted InnerProduct, layers that treat each position alone, over its channels (axis 1)",
+            fix="cut the net before this layer, or leave the InnerProduct layers before it as they are (--only)",
+        )
 
     def require(self, size: Size, expected: Size, what: str, *, fix: str = "") -> None:
         """States that a size must be another: checked where both are numbers, else it ties down the input axes behind it.

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ..net import Field, Message
 from ._dims import Shape, Size, product
 from ._params import Params
+from ._reach import NOWHERE, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 _TO_THE_START = np.iinfo(np.int64).min
@@ -27,6 +29,7 @@ class ArgMax(LayerType):
     """
 
     types = ("ArgMax",)
+    scope = "channels"
 
     def read(self, p: Params) -> None:
         q = p.message("argmax_param")
@@ -52,6 +55,19 @@ class ArgMax(LayerType):
             raise ShapeError(
                 f"top_k is {self.top_k} of {size}", layer=self.title, source=self.source, expected=f"at most {size}"
             )
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [()] if self.along is None else self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        if self.along is not None:
+            return self.over_channels(params, "argmax_param", self.along, len(bottoms[0]))
+        if self.out_max_val:
+            raise self.refusal(
+                "gives index and value of each item as a whole, which ArgMax does not do for each position"
+            )
+        inner = params.last("argmax_param", Message("ArgMaxParameter")).with_fields(Field("axis", 1))
+        return params.with_fields(Field("argmax_param", inner))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

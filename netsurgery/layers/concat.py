@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ..net import Message
 from ._dims import Shape
 from ._params import Params
+from ._reach import NOWHERE, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -20,6 +22,7 @@ class Concat(LayerType):
     """
 
     types = ("Concat",)
+    scope = "channels"
     bottoms = (1, None)
 
     def read(self, p: Params) -> None:
@@ -46,6 +49,12 @@ class Concat(LayerType):
                     self.require(size, expected, f"axis {i} of a bottom")
             total = total + x[axis]
         return [(*first[:axis], total, *first[axis + 1 :])]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "concat_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return [np.concatenate(bottoms, axis=self.along)]

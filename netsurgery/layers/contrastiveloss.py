@@ -21,6 +21,7 @@ class ContrastiveLoss(Loss):
     """
 
     types = ("ContrastiveLoss",)
+    mixes = "compares one vector for each item, not for each position"
     bottoms = (3, 3)
 
     def read(self, p: Params) -> None:

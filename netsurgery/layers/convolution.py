@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Field, Message
-from ._dims import Shape
+from ._dims import Shape, Size, product
 from ._params import Params
+from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
 from ._windows import Windows, convolve, read_windows, require_room
 
@@ -100,6 +101,21 @@ class Convolution(LayerType):
             )
             for x in bottoms
         ]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        sizes = [self.windows(len(x)) for x in bottoms]
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)] for at in sizes]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        weight = product(self.weight_shapes(bottoms)[0])
+        return sum((y[0] * product(y[2:]) * weight for y in tops), 0)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        at = self.windows(len(bottoms[0]))
+        if {*at.kernel, *at.stride} != {1} or any(at.pad):
+            kernel = "x".join(map(str, at.kernel))
+            raise self.refusal(f"its {kernel} kernel would see more than one position")
+        return params
 
     def absorb(
         self, params: Message, weights: Sequence[Array], scale: Array, shift: Array

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError
 from ._dims import Shape
 from ._params import Params
+from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -53,6 +54,12 @@ class Crop(LayerType):
                     expected="a part of the first bottom",
                 )
         return [(*x[:start], *ref[start : len(x)])]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        rank = len(bottoms[0])
+        offsets = self._offsets(rank)
+        offsets = [0] * (rank - len(offsets)) + offsets
+        return [[Reach(1, o, o) for o in offsets[2:]], None]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, ref = bottoms

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
-from ._dims import Shape
+from ._dims import Shape, Size, product
+from ._reach import Reach, spread
 from ._type import Array, Graph, Tensor
 from .convolution import Convolution
 
@@ -85,6 +86,14 @@ class Deconvolution(Convolution):
             )
             for x in bottoms
         ]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        sizes = [self.windows(len(x)) for x in bottoms]
+        return [[spread(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)] for at in sizes]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        weight = product(self.weight_shapes(bottoms)[0])
+        return sum((x[0] * product(x[2:]) * weight for x in bottoms), 0)
 
     def absorb(
         self, params: Message, weights: Sequence[Array], scale: Array, shift: Array

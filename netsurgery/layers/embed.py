@@ -20,6 +20,7 @@ class Embed(LayerType):
     """
 
     types = ("Embed",)
+    mixes = "puts an axis behind the positions"
 
     def read(self, p: Params) -> None:
         q = p.message("embed_param")

@@ -19,6 +19,7 @@ class EuclideanLoss(Loss):
     """
 
     types = ("EuclideanLoss",)
+    scope = "channels"
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.same_items(bottoms)

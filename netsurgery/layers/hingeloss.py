@@ -22,6 +22,7 @@ class HingeLoss(Loss):
     """
 
     types = ("HingeLoss",)
+    mixes = "takes one label for each item, not for each position"
 
     def read(self, p: Params) -> None:
         self.squared = p.message("hinge_loss_param").get_str("norm") == "L2"

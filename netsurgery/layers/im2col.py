@@ -8,6 +8,7 @@ import numpy as np
 
 from ._dims import Shape, product
 from ._params import Params
+from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
 from ._windows import Windows, padded, read_windows, require_room, views
 
@@ -40,6 +41,10 @@ class Im2col(LayerType):
         at = self.windows(len(x))
         require_room(self.title, at, x[2:])
         return [(x[0], x[1] * product(at.kernel), *at.out(x[2:]))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        at = self.windows(len(bottoms[0]))
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ..net import Message
 from ._dims import Shape, product
 from ._losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
 from ._params import Params
@@ -23,6 +24,7 @@ class InfogainLoss(Loss):
     """
 
     types = ("InfogainLoss",)
+    scope = "channels"
     bottoms = (2, 3)
     tops = (0, 2)
     note = "by formula; with softmax inside, as Caffe since 2016; the matrix is the third bottom, not a file"
@@ -57,6 +59,9 @@ class InfogainLoss(Loss):
         self.require(product(label), product(x[:axis]) * product(x[axis + 1 :]), "labels")
         self.require(product(matrix), x[axis] * x[axis], "values of the matrix (bottom 2)")
         return [(), x]
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "infogain_loss_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, label, matrix = bottoms

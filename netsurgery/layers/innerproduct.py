@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Field, Message
-from ._dims import Shape, product
+from ._dims import Shape, Size, product
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -61,6 +61,9 @@ class InnerProduct(LayerType):
             x = op.reshape(x, [0] * axis, k)
         y = op("MatMul", x, w if self.transpose else op.weight(np.ascontiguousarray(weights[0].T), "weight"))
         return [op("Add", y, bias) if bias is not None else y]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        return product(bottoms[0]) * self.num_output
 
     def absorb(
         self, params: Message, weights: Sequence[Array], scale: Array, shift: Array

@@ -19,6 +19,7 @@ class MultinomialLogisticLoss(Loss):
     """
 
     types = ("MultinomialLogisticLoss",)
+    mixes = "takes one label for each item, not for each position"
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.same_items(bottoms)

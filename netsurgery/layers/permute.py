@@ -20,6 +20,7 @@ class Permute(LayerType):
     """
 
     types = ("Permute",)
+    mixes = "moves the axes of a map"
 
     def read(self, p: Params) -> None:
         q = p.message("permute_param")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ._dims import Shape, Size, ceil_div, minimum
 from ._params import Params
+from ._reach import NOWHERE, Reach, window
 from ._type import Array, Graph, LayerType, Tensor
 from ._windows import Windows, views
 
@@ -87,6 +88,12 @@ class Pooling(LayerType):
         out = (ceil_div(span, s) if self.round_up else span // s) + 1
         # a last window that starts at n + p or later is dropped, where there is padding
         return minimum(out, ceil_div(n + p, s)) if any(self.windows.pad) else out
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        if self.global_pooling:
+            return [(NOWHERE, NOWHERE)]
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.kernel, at.stride, at.pad, strict=True)]]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

@@ -22,6 +22,7 @@ class Reduction(LayerType):
     """
 
     types = ("Reduction",)
+    mixes = "adds up the positions with the channels"
 
     def read(self, p: Params) -> None:
         q = p.message("reduction_param")

@@ -18,6 +18,7 @@ class ReLU(LayerType):
     """
 
     types = ("ReLU",)
+    scope = "number"
     in_place = True
 
     def read(self, p: Params) -> None:

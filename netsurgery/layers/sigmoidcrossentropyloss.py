@@ -23,6 +23,7 @@ class SigmoidCrossEntropyLoss(Loss):
     """
 
     types = ("SigmoidCrossEntropyLoss",)
+    scope = "channels"
 
     def read(self, p: Params) -> None:
         self.loss = LossParam.read(p.message("loss_param"), "BATCH_SIZE")

@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import ShapeError
+from ..net import Message
 from ._dims import Shape, Size
 from ._params import Params
+from ._reach import NOWHERE, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -21,6 +23,7 @@ class Slice(LayerType):
     """
 
     types = ("Slice",)
+    scope = "channels"
     tops = (1, None)
 
     def read(self, p: Params) -> None:
@@ -60,6 +63,12 @@ class Slice(LayerType):
             if expected:
                 raise ShapeError(f"axis {axis}: {size}", layer=self.title, source=self.source, expected=expected)
         return [(*x[:axis], part, *x[axis + 1 :]) for part in self._parts(size)]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "slice_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return np.split(bottoms[0], self.points or self.top_count, axis=self.along)

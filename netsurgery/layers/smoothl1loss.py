@@ -24,6 +24,7 @@ class SmoothL1Loss(Loss):
     """
 
     types = ("SmoothL1Loss",)
+    scope = "channels"
     bottoms = (2, 4)
     note = "SSD's; Fast R-CNN's sigma and fourth bottom by formula"
 

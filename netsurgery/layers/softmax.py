@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..net import Message
 from ._dims import Shape
 from ._params import Params
+from ._reach import WHOLE, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -19,6 +21,7 @@ class Softmax(LayerType):
     """
 
     types = ("Softmax",)
+    scope = "channels"
     in_place = True
 
     def read(self, p: Params) -> None:
@@ -27,6 +30,12 @@ class Softmax(LayerType):
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.axis(self.along, len(bottoms[0]))
         return [bottoms[0]]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return self.reach_but(bottoms, self.along, WHOLE)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..net import Message
 from ._dims import Shape, product
 from ._losses import Loss, LossParam, emit_labels
 from ._params import Params
@@ -26,6 +27,7 @@ class SoftmaxWithLoss(Loss):
     """
 
     types = ("SoftmaxWithLoss",)
+    scope = "channels"
     tops = (0, 2)
 
     def read(self, p: Params) -> None:
@@ -38,6 +40,9 @@ class SoftmaxWithLoss(Loss):
         axis = self.axis(self.along, len(x))
         self.require(product(label), product(x[:axis]) * product(x[axis + 1 :]), "labels")
         return [(), x]
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, label = bottoms

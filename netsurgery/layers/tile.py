@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..net import Message
 from ._dims import Shape
 from ._params import Params
+from ._reach import NOWHERE, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -19,6 +21,7 @@ class Tile(LayerType):
     """
 
     types = ("Tile",)
+    scope = "channels"
 
     def read(self, p: Params) -> None:
         q = p.message("tile_param")
@@ -34,6 +37,12 @@ class Tile(LayerType):
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms
         return [tuple(n * times for n, times in zip(x, self._repeats(len(x)), strict=True))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "tile_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
