@@ -1,0 +1,109 @@
+"""Accuracy: the share of items whose label is among the highest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import NetsurgeryError, ShapeError
+from ._dims import Dim, Shape, product
+from ._params import Params
+from ._reduce import reduce
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Accuracy(LayerType):
+    """y = share of labels l for which at most `top_k` (1) scores are >= score[l]: an equal score counts as better.
+
+    Labels equal to `ignore_label` do not count. The second top has the share of each class (0 for a class without labels).
+
+    Shapes: scores (.., C at `axis` (1), ..), labels of as many numbers as there are score vectors -> (), (C).
+    Source: accuracy_layer.cpp
+    """
+
+    types = ("Accuracy",)
+    bottoms = (2, 2)
+    tops = (1, 2)
+
+    def read(self, p: Params) -> None:
+        q = p.message("accuracy_param")
+        self.top_k = q.get_int("top_k")
+        self.along = q.get_int("axis")
+        self.ignored = q.get_int("ignore_label", 0) if q.has("ignore_label") else None
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, labels = bottoms
+        axis = self.axis(self.along, len(x))
+        self.require(product(labels), product((*x[:axis], *x[axis + 1 :])), "number of labels")
+        classes = x[axis]
+        if isinstance(classes, int) and self.top_k > classes:
+            raise ShapeError(
+                f"top_k is {self.top_k} of {classes} classes",
+                layer=self.title,
+                source=self.source,
+                expected=f"at most {classes}",
+            )
+        return [(), (classes,)][: self.top_count]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x = np.moveaxis(bottoms[0], self.along, -1)
+        labels = bottoms[1].astype(np.int64).reshape(x.shape[:-1])
+        counts = np.ones(labels.shape, bool) if self.ignored is None else labels != self.ignored
+        x, labels = x[counts], labels[counts]
+        classes = x.shape[-1]
+        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+            raise NetsurgeryError(
+                f"labels from {labels.min()} to {labels.max()}",
+                layer=self.title,
+                source=self.source,
+                expected=f"0 to {classes - 1}",
+            )
+        hit = (x >= np.take_along_axis(x, labels[:, None], -1)).sum(-1) <= self.top_k
+        of_class = np.bincount(labels, minlength=classes)
+        hits = np.bincount(labels[hit], minlength=classes)
+        share = np.asarray(hit.sum() / max(hit.size, 1), x.dtype)
+        return [share, (hits / np.maximum(of_class, 1)).astype(x.dtype)][: self.top_count]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        rank = len(x.shape)
+        axis = self.axis(self.along, rank)
+        others = [i for i in range(rank) if i != axis]
+        parts = [1 if i == axis else -1 if i == others[0] else op.size(x, i) for i in range(rank)]
+        labels = op("Cast", op.reshape(bottoms[1], *parts), to=7)
+        counts: Tensor | None = None  # 1 for labels that count, if not all do
+        if self.ignored is not None:
+            counted = op("Not", op("Equal", labels, op.const(self.ignored, "int64")))
+            labels = op("Where", counted, labels, op.const(0, "int64"))
+            counts = op("Cast", counted, to=1)
+        better = op("Cast", op("GreaterOrEqual", x, op("GatherElements", x, labels, axis=axis)), to=1)
+        hit = op("LessOrEqual", reduce(op, "ReduceSum", better, [axis], keep=True), op.const(self.top_k))
+        hit = op("Cast", hit, to=1)
+        if counts is not None:
+            hit = op("Mul", hit, counts)
+        tops = [self._share(op, hit, counts, empty=any(isinstance(n, Dim) and n.by_data for n in x.shape))]
+        if self.top_count > 1:
+            tops.append(self._by_class(op, hit, labels, counts, op.size(x, axis), axis, others))
+        return tops
+
+    @staticmethod
+    def _share(op: Graph, hit: Tensor, counts: Tensor | None, empty: bool) -> Tensor:
+        if counts is None and not empty:
+            return op("ReduceMean", hit, keepdims=0)
+        total = op("Cast", op("Size", hit), to=1) if counts is None else op("ReduceSum", counts, keepdims=0)
+        return op("Div", op("ReduceSum", hit, keepdims=0), op("Max", total, op.const(1)))
+
+    @staticmethod
+    def _by_class(
+        op: Graph, hit: Tensor, labels: Tensor, counts: Tensor | None, size: Tensor, axis: int, others: Sequence[int]
+    ) -> Tensor:
+        classes = op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64"))
+        classes = op.reshape(classes, -1, [1] * sum(i > axis for i in others))
+        member = op("Cast", op("Equal", labels, classes), to=1)
+        if counts is not None:
+            member = op("Mul", member, counts)
+        hits = op("Mul", member, hit)
+        if others:
+            member, hits = reduce(op, "ReduceSum", member, others), reduce(op, "ReduceSum", hits, others)
+        return op("Div", hits, op("Max", member, op.const(1)))
