@@ -1,0 +1,106 @@
+"""Data layers: blobs that Caffe reads from a database, a list of images or memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .. import _proto
+from ._params import Params
+from ._type import LayerType
+
+_WHY = "says where Caffe reads the blobs and how it prepares them; here they are fed as they are"
+_FIT = ("WARP", "FIT_LARGE_SIZE_AND_PAD")  # the resize modes whose result has the size asked for
+
+
+class Data(LayerType):
+    """Tops are net inputs: prepared images and, second, labels.
+
+    Shapes: (batch_size, C, H, W) where the file tells all four (see _image), and (batch_size) for labels; else not declared.
+    Source: data_layer.cpp, image_data_layer.cpp, memory_data_layer.cpp, window_data_layer.cpp, hdf5_data_layer.cpp, data_transformer.cpp;
+        annotated_data_layer.cpp, video_data_layer.cpp (SSD); dense_image_data_layer.cpp (SegNet)
+    """
+
+    types = (
+        "AnnotatedData",
+        "Data",
+        "DenseImageData",
+        "HDF5Data",
+        "ImageData",
+        "MemoryData",
+        "VideoData",
+        "WindowData",
+    )
+    bottoms = (0, 0)
+    tops = (1, None)
+    is_input = True
+    note = "its tops are inputs; what prepares the images is not done"
+
+    def read(self, p: Params) -> None:
+        transform = self._message(p, "transform_param")
+        self._message(p, "annotated_data_param")
+        if self.type in ("Data", "AnnotatedData"):
+            q = self._message(p, "data_param")
+        elif self.type == "VideoData":
+            self._message(p, "data_param")
+            q = self._message(p, "video_data_param")
+        else:
+            stem = {"HDF5Data": "hdf5", "DenseImageData": "dense_image", "ImageData": "image"}.get(self.type)
+            q = self._message(p, f"{stem or self.type.removesuffix('Data').lower()}_data_param")
+        batch = q.get_int("batch_size", 0)
+        image = self._image(q, transform)
+        whole = batch > 0 and all(image)
+        self.data_shape = (batch, *image) if whole else None
+        self.label_shape: tuple[int, ...] | None = (batch,) if batch > 0 else None
+        if self.type == "DenseImageData":  # a label for each pixel
+            self.label_shape = (batch, 1, *image[1:]) if whole else None
+        elif self.type in ("AnnotatedData", "HDF5Data"):  # as many as there are
+            self.label_shape = None
+
+    @staticmethod
+    def _message(p: Params, name: str) -> Params:
+        q = p.message(name)
+        if q.type:
+            q.ignore(*_proto.message(q.type), why=_WHY)
+        return q
+
+    def _image(self, q: Params, transform: Params) -> tuple[int, int, int]:
+        """(C, H, W) of a prepared image, 0 where the file does not tell it."""
+        if self.type == "HDF5Data":
+            return 0, 0, 0
+        if self.type == "MemoryData":
+            sides = q.get_int("height", 0), q.get_int("width", 0)
+            channels = q.get_int("channels", 0)
+        else:
+            sides, channels = self._read_size(q, transform), self._channels(q, transform)
+        if crop := transform.get_int("crop_size"):
+            sides = crop, crop
+        elif transform.get_int("crop_h") and transform.get_int("crop_w"):
+            sides = transform.get_int("crop_h"), transform.get_int("crop_w")
+        return channels, *sides
+
+    def _read_size(self, q: Params, transform: Params) -> tuple[int, int]:
+        """Height and width of an image before it is cropped."""
+        if self.type == "DenseImageData" and q.get_int("crop_height"):
+            return q.get_int("crop_height"), q.get_int("crop_width")
+        if self.type in ("ImageData", "DenseImageData"):
+            return q.get_int("new_height"), q.get_int("new_width")
+        for resize in transform.messages("resize_param"):
+            resize.ignore(*_proto.message(resize.type), why=_WHY)
+            if resize.get_str("resize_mode") in _FIT:
+                return resize.get_int("height"), resize.get_int("width")
+        return 0, 0
+
+    def _channels(self, q: Params, transform: Params) -> int:
+        if self.type in ("WindowData", "VideoData"):
+            return 3
+        if self.type in ("ImageData", "DenseImageData"):
+            return 3 if q.get_bool("is_color") else 1
+        if transform.get_bool("force_color"):
+            return 3
+        if transform.get_bool("force_gray"):
+            return 1
+        means = len(transform.get_floats("mean_value"))
+        return means if means > 1 else 0
+
+    def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
+        return [self.data_shape, self.label_shape, *[None] * count][:count]
