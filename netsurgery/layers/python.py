@@ -1,0 +1,51 @@
+"""Python: a layer whose code lies in a Python module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import UnsupportedError
+from ._params import Params
+from ._type import LayerType
+
+
+class Python(LayerType):
+    """What `python_param { module layer }` names: known ones are layer types "Python:module.layer"; one without bottoms is an input.
+
+    The module is never loaded, and param_str never executed.
+
+    Source: python_layer.hpp
+    """
+
+    types = ("Python",)
+    bottoms = (0, 0)
+    tops = (0, None)
+    is_input = True
+    note = "known modules and layers only (types Python:..); one without bottoms reads data: its tops are inputs"
+
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        from . import find, names
+
+        q = p.message("python_param")
+        q.ignore("param_str", "share_in_parallel", why="read by the class that is chosen")
+        name = f"Python:{q.get_str('module')}.{q.get_str('layer')}"
+        if (known := find(name)) is not None:
+            return known
+        if bottom_count == 0:
+            return cls
+        raise UnsupportedError(
+            f"what Python module '{q.get_str('module')}', layer '{q.get_str('layer')}' computes is not known",
+            layer=title,
+            source=q.source,
+            expected=f"one of: {', '.join(n for n in names() if n.startswith('Python:'))}",
+            fix=f"register a layer type '{name}' (README: Your own layer), or remove the layer if it is for training",
+        )
+
+    def read(self, p: Params) -> None:
+        p.message("python_param").ignore(
+            "module", "layer", "param_str", "share_in_parallel", why="the layer reads data, which is fed instead"
+        )
+
+    def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
+        return [None] * count
