@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import NetsurgeryError, ShapeError, Source, UnsupportedLayersError
+from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,6 +150,43 @@ class Layer:
         """How errors name it: 'fc6' (InnerProduct)."""
         return f"'{self.name}' ({self.type})"
 
+    def with_name(self, name: str) -> Layer:
+        """The same layer under another name."""
+        if name == self.name:
+            return self
+        kind = self.kind
+        if hasattr(kind, "name"):
+            kind = copy.copy(kind)
+            kind.name = name
+        return replace(self, name=name, kind=kind)
+
+    def with_blobs(self, names: Mapping[str, str]) -> Layer:
+        """The same layer with bottoms and tops renamed: {old: new}."""
+        return replace(
+            self,
+            bottoms=tuple(names.get(b, b) for b in self.bottoms),
+            tops=tuple(names.get(t, t) for t in self.tops),
+        )
+
+
+def base_name(blob: str, writer: Layer) -> str:
+    """The name without the version: `conv1@relu1`, written by relu1, is a version of `conv1`."""
+    return (blob.rstrip("'").removesuffix(f"@{writer.name}") or blob) if "@" in blob else blob
+
+
+def _renamed_version(blob: str, writer: Layer, layers: Mapping[str, str], blobs: Mapping[str, str]) -> str:
+    base = base_name(blob, writer)
+    if base == blob:
+        return blob
+    quotes = blob[len(blob.rstrip("'")) :]
+    return f"{blobs.get(base, base)}@{layers.get(writer.name, writer.name)}{quotes}"
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
 
 class Inputs(Mapping[str, "tuple[int, ...] | None"]):
     """Input blobs of a net in order, each with its declared shape (None where the file declares none)."""
@@ -271,6 +309,102 @@ class Net:
                 expected=str([w.shape for w in layer.weights]),
             )
         return self.with_layers(replace(x, weights=tuple(weights)) if x is layer else x for x in self.layers)
+
+    def with_layer(self, layer: Layer, after: str | None = None) -> Net:
+        """The same net with `layer` in place of the one of its name; if there is none, as a new one behind layer `after` (at the end).
+
+        A layer whose top is its bottom works in place: what reads that blob behind it reads what it makes of it.
+        """
+        if after is None and layer.name in self:
+            old = self[layer.name]
+            return self.with_layers(layer if x is old else x for x in self.layers)
+        at = self.layers.index(self[after]) + 1 if after is not None else len(self.layers)
+        before, behind = self.layers[:at], self.layers[at:]
+        for i, blob in enumerate(layer.tops):
+            if blob in layer.bottoms[i : i + 1]:
+                writer = self.writer(blob)
+                if blob in self.inputs or base_name(blob, writer) != blob:
+                    new = _free(f"{base_name(blob, writer)}@{layer.name}", self.blobs)
+                    behind = tuple(x.with_blobs({blob: new}) for x in behind)
+                    layer = replace(layer, tops=(*layer.tops[:i], new, *layer.tops[i + 1 :]))
+                else:
+                    old_version = {blob: _free(f"{blob}@{writer.name}", self.blobs)}
+                    before = tuple(x.with_blobs(old_version) for x in before)
+                    layer = replace(layer, bottoms=tuple(old_version.get(b, b) for b in layer.bottoms))
+        return self.with_layers((*before, layer, *behind))
+
+    def without(self, *names: str) -> Net:
+        """The same net without these layers: what read a layer's tops reads its bottom.
+
+        Raises: RewriteError for a layer of which others read the tops and which has no or several bottoms.
+        """
+        net = self
+        for name in names:
+            net = net._spliced(net[name])
+        return net
+
+    def _spliced(self, gone: Layer) -> Net:
+        layers = [layer for layer in self.layers if layer is not gone]
+        readers = [layer for layer in layers if any(b in gone.tops for b in layer.bottoms)]
+        if not readers and len(gone.bottoms) != 1:
+            return self.with_layers(layers)
+        if len(gone.bottoms) != 1:
+            raise RewriteError(
+                f"cannot be deleted: layer {readers[0].title} reads it, and would not know what to read instead",
+                layer=gone.title,
+                source=gone.source,
+                expected=f"a layer of one bottom, not {len(gone.bottoms)}",
+                fix="delete the layers that read it first, or cut the net",
+            )
+        (bottom,) = gone.bottoms
+        moved = dict.fromkeys(gone.tops, bottom)
+        for top in gone.tops:  # the last version of a blob has the plain name
+            if base_name(bottom, self.writer(bottom)) == top != bottom and bottom not in self.inputs:
+                moved = {**dict.fromkeys(gone.tops, top), bottom: top}
+        return self.with_layers(layer.with_blobs(moved) for layer in layers)
+
+    def renamed(
+        self,
+        names: Mapping[str, str] | None = None,
+        *,
+        layers: Mapping[str, str] | None = None,
+        blobs: Mapping[str, str] | None = None,
+    ) -> Net:
+        """The same net with other names: {old: new} for layers, blobs, or (`names`) both at once. Versions follow: `conv1@relu1` is
+        renamed with blob `conv1` and with layer `relu1`.
+
+        Raises: NetsurgeryError for a name that there is not; RewriteError if two layers would have one name.
+        """
+        both = {*self.blobs, *(layer.name for layer in self.layers)}
+        for name in names or {}:
+            if name not in both:
+                raise NetsurgeryError(
+                    f"there is no layer and no blob '{name}'",
+                    source=self.source,
+                    fix=_closest(name, dict.fromkeys(sorted(both))),
+                )
+        writers = {blob: layer for layer in self.layers for blob in layer.tops}
+        plain = {base_name(blob, layer) for blob, layer in writers.items()}
+        for name in layers or {}:
+            _ = self[name]
+        for name in blobs or {}:
+            if name not in plain:
+                self.writer(name)
+        of_layer, of_blob = {**(names or {}), **(layers or {})}, {**(names or {}), **(blobs or {})}
+        new = {
+            blob: of_blob.get(blob) or _renamed_version(blob, layer, of_layer, of_blob)
+            for blob, layer in writers.items()
+        }
+        made = [layer.with_name(of_layer.get(layer.name, layer.name)).with_blobs(new) for layer in self.layers]
+        for old, name in of_layer.items():
+            if old in self and sum(layer.name == name for layer in made) > 1:
+                raise RewriteError(
+                    f"cannot be renamed to '{name}': there is a layer of that name",
+                    layer=self[old].title,
+                    source=self[old].source,
+                    fix="choose another name, or rename the other layer as well",
+                )
+        return self.with_layers(made)
 
     def require_supported(self, what: str = "used") -> None:
         """Raises: UnsupportedLayersError that lists every layer that netsurgery refuses."""

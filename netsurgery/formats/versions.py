@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ..errors import NetsurgeryError
-from ..net import Layer, Message, Net
+from ..net import Layer, Message, Net, base_name
 
 
 def name_versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list[str]], list[str]]:
@@ -65,11 +65,6 @@ def name_versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list
         [[spelled[t] for t in written] for written in tops],
         in_place,
     )
-
-
-def base_name(blob: str, writer: Layer) -> str:
-    """The name without the version: `conv1@relu1`, written by relu1, is a version of `conv1`."""
-    return blob.rstrip("'").removesuffix(f"@{writer.name}") or blob if "@" in blob else blob
 
 
 def file_names(net: Net) -> dict[str, str]:

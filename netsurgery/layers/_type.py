@@ -106,6 +106,9 @@ class LayerType:
     has_labels: ClassVar[bool] = False
     """Whether the bottoms behind the first are labels or targets: one for each position."""
 
+    training_only: ClassVar[bool] = False
+    """Whether it serves training and scoring only (losses, Accuracy): passes/deploy.py leaves it out."""
+
     note: ClassVar[str] = ""
     """What `netsurgery layers` says of it: limits, variants, "by formula"."""
 
@@ -219,6 +222,10 @@ class LayerType:
             expected="behind a converted InnerProduct, layers that treat each position alone, over its channels (axis 1)",
             fix="cut the net before this layer, or leave the InnerProduct layers before it as they are (--only)",
         )
+
+    def prediction(self, params: Message) -> tuple[str, Message] | None:
+        """For a loss with an activation inside: the type and parameters of the layer that computes the activation."""
+        return None
 
     def require(self, size: Size, expected: Size, what: str, *, fix: str = "") -> None:
         """States that a size must be another: checked where both are numbers, else it ties down the input axes behind it.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ..net import Field, Message
 from ..net import Message
 from ._dims import Shape, product
 from ._losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
@@ -97,3 +98,7 @@ class InfogainLoss(Loss):
             terms = op("Where", skip, op.const(0.0), terms)
         total = op("Neg", op("ReduceSum", terms, keepdims=0))
         return [self.loss.emit_division(op, total, counts, x, axis), p]
+
+    def prediction(self, params: Message) -> tuple[str, Message] | None:
+        axis = Field("softmax_param", Message("SoftmaxParameter", (Field("axis", self.along),)))
+        return "Softmax", Message("LayerParameter", (axis,) if self.along != 1 else ())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..net import Message
 from ._dims import Shape, product
 from ._losses import Loss, LossParam, emit_alike
 from ._params import Params
@@ -54,3 +55,6 @@ class SigmoidCrossEntropyLoss(Loss):
             counts = op("Cast", op("Not", skip), to=1)
         total = op("ReduceSum", terms, keepdims=0)
         return [self.loss.emit_division(op, total, counts, bottoms[0], 1, 1)]
+
+    def prediction(self, params: Message) -> tuple[str, Message] | None:
+        return "Sigmoid", Message("LayerParameter")

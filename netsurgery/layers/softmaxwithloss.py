@@ -72,3 +72,7 @@ class SoftmaxWithLoss(Loss):
             logs = op("Where", skip, op.const(0.0), logs)  # not a product: the place may be NaN
         total = op("Neg", op("ReduceSum", logs, keepdims=0))
         return [self.loss.emit_division(op, total, counts, x, axis), p]
+
+    def prediction(self, params: Message) -> tuple[str, Message] | None:
+        kept = tuple(f for f in params.fields if f.name == "softmax_param")
+        return "Softmax", Message("LayerParameter", kept)
