@@ -1,0 +1,25 @@
+"""AbsVal: magnitudes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class AbsVal(LayerType):
+    """y = |x|
+
+    Shapes: any.
+    Source: absval_layer.cpp
+    """
+
+    types = ("AbsVal",)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [np.abs(bottoms[0])]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Abs", bottoms[0])]

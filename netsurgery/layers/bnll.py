@@ -1,0 +1,27 @@
+"""BNLL: a smooth ReLU (binomial normal log likelihood)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class BNLL(LayerType):
+    """y = log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|)).
+
+    Shapes: any.
+    Source: bnll_layer.cpp
+    """
+
+    types = ("BNLL",)
+    in_place = True
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Softplus", bottoms[0])]

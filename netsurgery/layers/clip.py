@@ -1,0 +1,35 @@
+"""Clip: values kept between two bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Clip(LayerType):
+    """y = max(min, min(x, max)): `min` where x is NaN or the bounds cross.
+
+    Shapes: any.
+    Source: clip_layer.cpp
+    """
+
+    types = ("Clip",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        q = p.message("clip_param")
+        self.least, self.most = q.get_float("min"), q.get_float("max")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [np.fmax(x.dtype.type(self.least), np.minimum(x, x.dtype.type(self.most)))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        least, most = op.const(self.least), op.const(self.most)
+        if self.least > self.most:  # where Clip gives the upper bound
+            return [op("Max", op("Min", bottoms[0], most), least)]
+        return [op("Clip", bottoms[0], least, most)]

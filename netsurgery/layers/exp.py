@@ -1,0 +1,40 @@
+"""Exp: a power of a base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Exp(LayerType):
+    """y = base ^ (shift + scale x), computed as base ^ shift * exp(log(base) scale x); base -1 stands for e.
+
+    Shapes: any.
+    Source: exp_layer.cpp
+    """
+
+    types = ("Exp",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        q = p.message("exp_param")
+        base, scale, shift = q.get_float("base"), q.get_float("scale"), q.get_float("shift")
+        if base != -1 and not 0 < base < math.inf:
+            raise q.refuse("base", f"base is {base:g}", expected="a positive number, or -1 for e")
+        log_base = 1.0 if base == -1 else math.log(base)
+        self.inner = log_base * scale
+        self.outer = float(np.exp(log_base * shift))
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [x.dtype.type(self.outer) * np.exp(x.dtype.type(self.inner) * x)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        y = op("Exp", x if self.inner == 1 else op("Mul", x, op.const(self.inner)))
+        return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]

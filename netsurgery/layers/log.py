@@ -1,0 +1,44 @@
+"""Log: the logarithm to a base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Log(LayerType):
+    """y = log(shift + scale x) / log(base); base -1 stands for e.
+
+    Shapes: any.
+    Source: log_layer.cpp
+    """
+
+    types = ("Log",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        q = p.message("log_param")
+        base = q.get_float("base")
+        self.scale, self.shift = q.get_float("scale"), q.get_float("shift")
+        if base != -1 and not (0 < base < math.inf and base != 1):
+            raise q.refuse("base", f"base is {base:g}", expected="a positive number other than 1, or -1 for e")
+        self.outer = 1.0 if base == -1 else 1 / math.log(base)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        number = x.dtype.type
+        return [np.log(x * number(self.scale) + number(self.shift)) * number(self.outer)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.scale != 1:
+            x = op("Mul", x, op.const(self.scale))
+        if self.shift != 0:
+            x = op("Add", x, op.const(self.shift))
+        y = op("Log", x)
+        return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]

@@ -1,0 +1,47 @@
+"""Power: a power of a scaled and shifted value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Power(LayerType):
+    """y = (shift + scale x) ^ power; where scale or power is 0, a constant whatever x is.
+
+    Shapes: any.
+    Source: power_layer.cpp
+    """
+
+    types = ("Power",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        q = p.message("power_param")
+        self.power, self.scale, self.shift = q.get_float("power"), q.get_float("scale"), q.get_float("shift")
+
+    @property
+    def is_constant(self) -> bool:
+        return self.power * self.scale == 0
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        scale, shift, power = (x.dtype.type(v) for v in (self.scale, self.shift, self.power))
+        if self.is_constant:
+            return [np.full_like(x, shift**power)]
+        y = x * scale + shift
+        return [y if self.power == 1 else y**power]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.is_constant:
+            return [op("Expand", op("Pow", op.const(self.shift), op.const(self.power)), op("Shape", x))]
+        if self.scale != 1:
+            x = op("Mul", x, op.const(self.scale))
+        if self.shift != 0:
+            x = op("Add", x, op.const(self.shift))
+        return [x if self.power == 1 else op("Pow", x, op.const(self.power))]

@@ -1,0 +1,34 @@
+"""Swish: x, gated by its own sigmoid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Swish(LayerType):
+    """y = x / (1 + exp(-beta x))
+
+    Shapes: any.
+    Source: swish_layer.cpp
+    """
+
+    types = ("Swish",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        self.beta = p.message("swish_param").get_float("beta")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        half = x.dtype.type(0.5)
+        return [x * (half * np.tanh(half * (x.dtype.type(self.beta) * x)) + half)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        gate = x if self.beta == 1 else op("Mul", x, op.const(self.beta))
+        return [op("Mul", x, op("Sigmoid", gate))]

@@ -1,0 +1,30 @@
+"""TanH: squeezes into (-1, 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class TanH(LayerType):
+    """y = tanh(x)
+
+    Shapes: any.
+    Source: tanh_layer.cpp
+    """
+
+    types = ("TanH",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        p.message("tanh_param")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [np.tanh(bottoms[0])]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Tanh", bottoms[0])]

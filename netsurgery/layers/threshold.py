@@ -1,0 +1,31 @@
+"""Threshold: 1 where a value is above it, else 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Threshold(LayerType):
+    """y = 1 if x > threshold, else 0.
+
+    Shapes: any.
+    Source: threshold_layer.cpp
+    """
+
+    types = ("Threshold",)
+    in_place = True
+
+    def read(self, p: Params) -> None:
+        self.threshold = p.message("threshold_param").get_float("threshold")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [(x > self.threshold).astype(x.dtype)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Cast", op("Greater", bottoms[0], op.const(self.threshold)), to=1)]
