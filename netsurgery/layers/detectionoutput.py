@@ -60,7 +60,7 @@ class DetectionOutput(DetectionBoxes):
         boxes, scores, _ = super().emit(op, bottoms, weights)
         n, p, k = bottoms[0].shape[0], bottoms[2].shape[2] // 4, len(self.labels)
         if not k:
-            return [emit_rows_or_none(op, [op.const(np.zeros((0, 7)))], op.size(bottoms[0], 0))]
+            return [emit_rows_or_none(op, op.const(np.zeros((0, 7))), op.size(bottoms[0], 0))]
         labels = np.array(self.labels)
         if k < self.classes:
             scores = op("Gather", scores, labels, axis=2)
@@ -95,5 +95,5 @@ class DetectionOutput(DetectionBoxes):
             item, label = op("Div", item, op.ints(k)), op("Mod", item, op.ints(k))
         corners = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
         label = op("Gather", op.const(self.labels), label)
-        columns = [op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners]
-        return [emit_rows_or_none(op, columns, op.size(bottoms[0], 0))]
+        rows = op("Concat", op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners, axis=1)
+        return [emit_rows_or_none(op, rows, op.size(bottoms[0], 0))]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._boxes import emit_grid
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -114,18 +115,10 @@ class PriorBox(LayerType):
             sides = [op.size(bottoms[1], axis) if len(bottoms[1].shape) > axis else op.ints(1) for axis in (3, 2)]
             image = op("Cast", op.ints(*sides, *sides), to=1)
         step = op.const([*self.step] * 2) if self.step else op("Div", image, op("Cast", op.ints(w, h, w, h), to=1))
-        horizontal = op("Mul", step, op.const([1, 0, 1, 0]))
-        vertical = op("Mul", step, op.const([0, 1, 0, 1]))
-        x_centre = op("Mul", op.reshape(self._centres(op, w), -1, 1, 1), horizontal)
-        y_centre = op("Mul", op.reshape(self._centres(op, h), -1, 1, 1, 1), vertical)
+        centres = op("Mul", op("Add", emit_grid(op, w, h, repeat=2), op.const(self.offset)), step)
         corners = np.concatenate([-self.half, self.half], axis=1)
-        boxes = op("Div", op("Add", op("Add", y_centre, x_centre), corners), image)
+        boxes = op("Div", op("Add", centres, corners), image)
         if self.clip:
             boxes = op("Clip", boxes, op.const(0), op.const(1))
         variances = op("Expand", op.const(self.variance), op("Shape", boxes))
         return [op.reshape(op("Concat", boxes, variances, axis=0), 1, 2, -1)]
-
-    def _centres(self, op: Graph, n: Tensor) -> Tensor:
-        """0 + offset .. n - 1 + offset."""
-        cells = op("Range", op.const(0, "int64"), op("Squeeze", n), op.const(1, "int64"))
-        return op("Add", op("Cast", cells, to=1), op.const(self.offset))
