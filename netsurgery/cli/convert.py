@@ -83,6 +83,17 @@ def convert(
     static: Annotated[bool, typer.Option("--static", help="Fix every axis at its declared size.")] = False,
     opset: Annotated[int, typer.Option(help="ONNX opset, 17 or newer.")] = 21,
     no_fold: Annotated[bool, typer.Option("--no-fold", help="Keep BatchNorm and Scale as nodes of their own.")] = False,
+    weights_mode: Annotated[
+        str,
+        typer.Option(
+            "--weights",
+            metavar="MODE",
+            help="embed: in the model; external: in MODEL.onnx.data beside it; link: left in the caffemodel; auto.",
+        ),
+    ] = "auto",
+    full_hash: Annotated[
+        bool, typer.Option("--hash", help="With link, record the full hash of the caffemodel too.")
+    ] = False,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -111,6 +122,8 @@ def convert(
         "static": static,
         "opset": opset,
         "fold": not no_fold,
+        "weights_mode": weights_mode,
+        "full_hash": full_hash,
     }
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
         _convert_many(prototxt, manifest, output, options, force, as_json, quiet)

@@ -81,7 +81,8 @@ def convert(
     static: bool = False,
     opset: int = DEFAULT_OPSET,
     fold: bool = True,
-    weights_mode: str = "embed",
+    weights_mode: str = "auto",
+    full_hash: bool = False,
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
 
@@ -93,22 +94,25 @@ def convert(
     net = deploy(load(prototxt, weights, phase=phase, stages=stages, settings=settings, ignore_unknown=ignore_unknown))
     if fully_convolutional:
         net = convolutionalize(net, only=only, sliding_pool=sliding_pool, rename=rename)
+    notes = net.notes
     if path.suffix == ".prototxt":
         from ..formats.save import save_caffe
 
         save_caffe(net, path, path.with_suffix(".caffemodel"))
     else:
-        save_onnx(
+        written = save_onnx(
             net,
             path,
             weights=weights_mode,
+            full_hash=full_hash,
             opset=opset,
             fold=fold,
             outputs=outputs,
             input_shapes=input_shapes,
             static=static,
         )
-    return Conversion(net, path, input_axes(net, input_shapes, static), tuple(outputs or net.outputs), net.notes)
+        notes += written.notes
+    return Conversion(net, path, input_axes(net, input_shapes, static), tuple(outputs or net.outputs), notes)
 
 
 def input_axes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def build(
         producer_name="netsurgery",
         producer_version=_version(),
     )
-    for key, value in metadata(original).items():
+    for key, value in origin(original).items():
         model.metadata_props.add(key=key, value=value)
     return model, arrays
 
@@ -93,18 +92,14 @@ def check_opset(opset: int) -> None:
         raise UnsupportedError(f"opset {opset}", expected=f"{OLDEST_OPSET} to {newest}", fix=f"--opset {DEFAULT_OPSET}")
 
 
-def metadata(net: Net) -> dict[str, str]:
-    """What the model records of its origin: file names without folders, hashes, no times: the same input gives the same bytes."""
+def origin(net: Net) -> dict[str, str]:
+    """What the model records of where it comes from: file names without folders, no times. (Hashes are added on writing.)"""
     found = {
         "netsurgery.version": _version(),
         "netsurgery.net": net.name,
         "netsurgery.min_onnxruntime": OLDEST_RUNTIME,
     }
-    for kind, path in net.files.items():
-        found[f"netsurgery.{kind}"] = Path(path).name
-        with open(path, "rb") as file:
-            found[f"netsurgery.{kind}.sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return found | {f"netsurgery.{kind}": Path(path).name for kind, path in net.files.items()}
 
 
 def _version() -> str:

@@ -1,30 +1,206 @@
-"""ONNX models on disk."""
+"""ONNX models on disk: weights embedded, beside the model, or left in the caffemodel.
+
+embed      model.onnx                      the numbers stand in the file, copied straight from the mapped caffemodel
+external   model.onnx, model.onnx.data     the numbers stand in one file beside it, every tensor at the start of a page
+link       model.onnx, the caffemodel      the model points into the caffemodel; what changed stands in model.onnx.data
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
+import onnx
+
+from ..errors import NetsurgeryError, Source, UnsupportedError
+from ..formats.copy import copy_array
+from ..formats.hashes import sha256, structure_hash
+from ..formats.mapped import locate
 from ..formats.output import replacing
+from ..formats.wire import BYTES, put_bytes, put_tag, put_varint
 from ..net import Net
-from .onnx import DEFAULT_OPSET, to_onnx
+from .graph import Array
+from .onnx import DEFAULT_OPSET, build
+
+EMBED_LIMIT = 1_500_000_000
+"""Bytes of weights above which "auto" writes them beside the model: protobuf ends at 2 GB."""
+
+PAGE = 4096
+SMALL = 1024
+"""Tensors of fewer bytes stand in the model itself, whatever the mode: indices, biases, scalars."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the mode that was taken, and the file of weights beside the model, if any."""
+
+    path: Path
+    weights: str
+    data: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def save_onnx(
     net: Net,
     path: str | os.PathLike[str],
     *,
-    weights: str = "embed",
+    weights: str = "auto",
     opset: int = DEFAULT_OPSET,
     fold: bool = True,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
-) -> None:
-    """Writes the net as an ONNX file, whole or not at all. Options as for `to_onnx`.
+    full_hash: bool = False,
+) -> Written:
+    """Writes the net as an ONNX file, whole or not at all. Options as for `to_onnx`, and:
 
-    Raises: UnsupportedError, ShapeError, WeightsError; NetsurgeryError if the file cannot be written.
+    `weights`: "embed", "external", "link" (see the top of this file), or "auto": embed up to 1.5 GB, external above. Tensors of less
+    than 1 KB always stand in the model. `full_hash` makes link record the caffemodel's full SHA-256 besides the hash of its structure;
+    the others always record the full one.
+
+    Raises: UnsupportedError, ShapeError, WeightsError; NetsurgeryError if a file cannot be written, or cannot be linked from there.
     """
-    model = to_onnx(net, opset=opset, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
-    with replacing(path) as file:
-        file.write(model.SerializeToString(deterministic=True))
+    target = Path(path)
+    if weights not in ("auto", "embed", "external", "link"):
+        raise UnsupportedError(f"weights={weights!r}", expected="embed, external, link or auto")
+    with ThreadPoolExecutor(1) as pool:  # the hash is read while the weights are copied
+        recorded = pool.submit(_hashes, net, weights == "link", full_hash)
+        model, arrays = build(net, opset=opset, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+        total = sum(array.nbytes for array in arrays.values())
+        notes: tuple[str, ...] = ()
+        if weights == "auto":
+            weights = "embed" if total <= EMBED_LIMIT else "external"
+            if weights == "external":
+                notes = (f"{total / 1e9:.1f} GB of weights stand in {target.name}.data: one file could not hold them",)
+        if weights == "embed":
+            if total > 2**31 - 2**20:
+                raise UnsupportedError(
+                    f"{total / 1e9:.1f} GB of weights in one file", expected="less than 2 GB", fix="--weights external"
+                )
+            with replacing(target) as file:
+                _write_model(file, model, arrays, recorded.result)
+            return Written(target, weights, notes=notes)
+        return _save_beside(target, weights, model, arrays, recorded.result, notes)
+
+
+def _hashes(net: Net, linked: bool, full: bool) -> dict[str, str]:
+    """What the model records of its source files: their hashes."""
+    found = {}
+    for kind, file in net.files.items():
+        name = f"netsurgery.{kind}"
+        if kind == "weights" and linked:
+            found[f"{name}.size"] = str(os.path.getsize(file))
+            found[f"{name}.structure_sha256"] = structure_hash(file)
+        if kind != "weights" or not linked or full:
+            found[f"{name}.sha256"] = sha256(file)
+    return found
+
+
+def _save_beside(
+    target: Path,
+    mode: str,
+    model: onnx.ModelProto,
+    arrays: Mapping[str, Array],
+    recorded: Callable[[], dict[str, str]],
+    notes: tuple[str, ...],
+) -> Written:
+    """Writes the model and what stands beside it. The data file takes its place first, so that no model points to nothing."""
+    places: dict[str, tuple[str, int, int]] = {}  # initializer -> (file, offset, length)
+    moved: dict[str, Array] = {}
+    for name, array in arrays.items():
+        if array.nbytes < SMALL:
+            continue
+        place = locate(array) if mode == "link" else None
+        if place is not None:
+            places[name] = (_location(target, place[0]), place[1], array.nbytes)
+        else:
+            moved[name] = array
+    data = target.with_name(target.name + ".data")
+    end = 0
+    for name, array in moved.items():
+        start = -(-end // PAGE) * PAGE
+        places[name] = (data.name, start, array.nbytes)
+        end = start + array.nbytes
+    for proto in model.graph.initializer:
+        if proto.name in places:
+            location, offset, length = places[proto.name]
+            proto.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
+                proto.external_data.add(key=key, value=value)
+    inline = {name: array for name, array in arrays.items() if name not in places}
+    with ExitStack() as stack:
+        file = stack.enter_context(replacing(target))
+        if moved:
+            with replacing(data) as beside:
+                for name, array in moved.items():
+                    beside.write(b"\0" * (places[name][1] - beside.tell()))
+                    _write_array(array, beside)
+        _write_model(file, model, inline, recorded)
+    return Written(target, mode, data if moved else None, notes)
+
+
+def _location(target: Path, weights: str) -> str:
+    """The caffemodel's path from the folder of the model. Runtimes refuse to leave that folder.
+
+    Raises: NetsurgeryError."""
+    folder, file = os.path.realpath(target.parent), os.path.realpath(weights)
+    if os.path.commonpath([folder, os.path.dirname(file)]) != folder or os.path.islink(weights):
+        raise NetsurgeryError(
+            f"cannot point to {weights}",
+            source=Source(str(target)),
+            expected="a model in the folder of its caffemodel, or above it: runtimes refuse other places and symbolic links",
+            fix=f"write the model to {os.path.dirname(file)}, or use --weights external or --weights embed",
+        )
+    return Path(os.path.relpath(file, folder)).as_posix()
+
+
+def _write_model(
+    file: BinaryIO, model: onnx.ModelProto, arrays: Mapping[str, Array], recorded: Callable[[], dict[str, str]]
+) -> None:
+    """ModelProto on the wire, the numbers of `arrays` copied into it without a copy in memory. Fields stand in this order: what is
+    known at once, the graph, the metadata, of which the hashes come last."""
+    graph = onnx.GraphProto()
+    graph.CopyFrom(model.graph)
+    del graph.initializer[:]
+    head = onnx.ModelProto()
+    head.CopyFrom(model)
+    head.ClearField("graph")
+    rest = graph.SerializeToString(deterministic=True)
+    pieces: list[tuple[bytes, Array | None]] = []
+    size = len(rest)
+    for proto in model.graph.initializer:
+        body, array = proto.SerializeToString(deterministic=True), arrays.get(proto.name)
+        if array is None:
+            start = put_bytes(_INITIALIZER, body)
+        else:
+            body += put_tag(_RAW_DATA, BYTES) + put_varint(array.nbytes)
+            start = put_tag(_INITIALIZER, BYTES) + put_varint(len(body) + array.nbytes) + body
+        pieces.append((start, array))
+        size += len(start) + (array.nbytes if array is not None else 0)
+    file.write(head.SerializeToString(deterministic=True))
+    file.write(put_tag(_GRAPH, BYTES) + put_varint(size) + rest)
+    for start, array in pieces:
+        file.write(start)
+        if array is not None:
+            _write_array(array, file)
+    tail = onnx.ModelProto()
+    for key, value in recorded().items():
+        tail.metadata_props.add(key=key, value=value)
+    file.write(tail.SerializeToString(deterministic=True))
+
+
+_GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
+"""Numbers of ModelProto.graph, GraphProto.initializer, TensorProto.raw_data."""
+
+
+def _write_array(array: Array, file: BinaryIO) -> None:
+    if array.dtype == np.float32:
+        copy_array(array, file)
+    else:
+        file.write(np.ascontiguousarray(array).tobytes())
