@@ -81,13 +81,15 @@ class LayerType:
 
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
 
-    in_place: ClassVar[bool] = False
+    # These three are set in `read` by a layer whose parameters decide them.
+
+    in_place: bool = False
     """Whether Caffe computes the same numbers when top and bottom are one blob."""
 
     is_input: bool = False
-    """Whether the tops are fed from outside (Input, data layers); a layer whose parameters decide it sets it in `read`."""
+    """Whether the tops are fed from outside (Input, data layers)."""
 
-    is_identity: ClassVar[bool] = False
+    is_identity: bool = False
     """Whether every top is the bottom in the TEST phase (Dropout, Split): exporters leave the layer out."""
 
     choices: ClassVar[bool] = False

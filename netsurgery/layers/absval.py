@@ -17,6 +17,7 @@ class AbsVal(LayerType):
     """
 
     types = ("AbsVal",)
+    scope = "number"
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return [np.abs(bottoms[0])]

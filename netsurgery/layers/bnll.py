@@ -18,6 +18,7 @@ class BNLL(LayerType):
 
     types = ("BNLL",)
     in_place = True
+    scope = "number"
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

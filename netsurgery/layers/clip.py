@@ -19,6 +19,7 @@ class Clip(LayerType):
 
     types = ("Clip",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("clip_param")

@@ -19,6 +19,7 @@ class ELU(LayerType):
 
     types = ("ELU",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         self.alpha = p.message("elu_param").get_float("alpha")

@@ -20,6 +20,7 @@ class Exp(LayerType):
 
     types = ("Exp",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("exp_param")

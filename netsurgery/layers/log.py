@@ -20,6 +20,7 @@ class Log(LayerType):
 
     types = ("Log",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("log_param")

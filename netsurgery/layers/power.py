@@ -19,6 +19,7 @@ class Power(LayerType):
 
     types = ("Power",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("power_param")

@@ -19,6 +19,7 @@ class Sigmoid(LayerType):
 
     types = ("Sigmoid",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         p.message("sigmoid_param")

@@ -19,6 +19,7 @@ class Swish(LayerType):
 
     types = ("Swish",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         self.beta = p.message("swish_param").get_float("beta")

@@ -19,6 +19,7 @@ class TanH(LayerType):
 
     types = ("TanH",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         p.message("tanh_param")

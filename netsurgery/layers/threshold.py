@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -19,6 +17,7 @@ class Threshold(LayerType):
 
     types = ("Threshold",)
     in_place = True
+    scope = "number"
 
     def read(self, p: Params) -> None:
         self.threshold = p.message("threshold_param").get_float("threshold")
