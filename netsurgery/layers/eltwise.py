@@ -1,0 +1,80 @@
+"""Eltwise: bottoms of one shape, added, multiplied, or the greatest of each place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape, show
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Eltwise(LayerType):
+    """SUM: y = coeff1 x1 + coeff2 x2 + ...; PROD: y = x1 x2 ...; MAX: y = max(x1, x2, ...).
+
+    Shapes: all alike.
+    Source: eltwise_layer.cpp
+    """
+
+    types = ("Eltwise",)
+    bottoms = (2, None)
+    scope = "number"
+
+    def read(self, p: Params) -> None:
+        q = p.message("eltwise_param")
+        self.operation = q.get_str("operation")
+        coeff = q.get_floats("coeff")
+        if self.operation not in ("SUM", "PROD", "MAX"):
+            raise q.refuse("operation", f"operation is {self.operation}", expected="SUM, PROD or MAX")
+        if coeff and len(coeff) != self.bottom_count:
+            raise q.refuse(
+                "coeff", f"{len(coeff)} coefficients for {self.bottom_count} bottoms", expected="one for each bottom"
+            )
+        if coeff and self.operation == "PROD":
+            raise q.refuse("coeff", "coefficients of a product", expected="coeff with SUM only")
+        self.coeff = coeff or (1.0,) * self.bottom_count
+        self.in_place = self.operation == "PROD"  # SUM and MAX clear the top before they read the bottoms
+        q.ignore("stable_prod_grad", why="it chooses how gradients are computed")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        first, *others = bottoms
+        for number, x in enumerate(others, 2):
+            if len(x) != len(first):
+                raise ShapeError(
+                    f"bottom {number} has the shape ({', '.join(map(show, x))})",
+                    layer=self.title,
+                    source=self.source,
+                    expected=f"that of bottom 1: ({', '.join(map(show, first))})",
+                )
+            for i, (size, expected) in enumerate(zip(x, first, strict=True)):
+                self.require(size, expected, f"axis {i} of bottom {number}")
+        return [first]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        first, *others = bottoms
+        y: Array = first * first.dtype.type(self.coeff[0]) if self.operation == "SUM" else first
+        for i, x in enumerate(others):
+            if self.operation == "SUM":
+                y = y + x * x.dtype.type(self.coeff[i + 1])
+            elif self.operation == "PROD":
+                y = y * x
+            else:  # Caffe's comparisons, which decide what becomes of NaN
+                y = np.where(y > x, y, x) if i == 0 else np.where(x > y, x, y)
+        return [y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        first, *others = bottoms
+        if self.operation == "MAX":
+            return [op("Max", *bottoms)]
+        if self.operation == "PROD":
+            y = first
+            for x in others:
+                y = op("Mul", y, x)
+            return [y]
+        if self.coeff == (1, -1):
+            return [op("Sub", *bottoms)]
+        terms = [x if c == 1 else op("Mul", x, op.const(c)) for x, c in zip(bottoms, self.coeff, strict=True)]
+        return [op("Add" if len(terms) == 2 else "Sum", *terms)]
