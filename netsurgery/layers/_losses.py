@@ -27,6 +27,7 @@ class Loss(LayerType):
     bottoms = (2, 2)
     tops = (0, 1)
     has_labels = True
+    training_only = True
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [()] * len(bottoms)  # one number for the whole batch

@@ -25,6 +25,7 @@ class Accuracy(LayerType):
     types = ("Accuracy",)
     bottoms = (2, 2)
     tops = (1, 2)
+    training_only = True
 
     def read(self, p: Params) -> None:
         q = p.message("accuracy_param")

@@ -35,6 +35,12 @@ class Data(LayerType):
     is_input = True
     note = "its tops are inputs; what prepares the images is not done"
 
+    image: tuple[int, int, int]
+    """(C, H, W) of a prepared image, 0 where the file does not tell it."""
+
+    preparation: str
+    """What is done to the pixels, in words."""
+
     def read(self, p: Params) -> None:
         transform = self._message(p, "transform_param")
         self._message(p, "annotated_data_param")
@@ -48,6 +54,8 @@ class Data(LayerType):
             q = self._message(p, f"{stem or self.type.removesuffix('Data').lower()}_data_param")
         batch = q.get_int("batch_size", 0)
         image = self._image(q, transform)
+        self.image = image
+        self.preparation = self._preparation(transform)
         whole = batch > 0 and all(image)
         self.data_shape = (batch, *image) if whole else None
         self.label_shape: tuple[int, ...] | None = (batch,) if batch > 0 else None
@@ -101,6 +109,18 @@ class Data(LayerType):
             return 1
         means = len(transform.get_floats("mean_value"))
         return means if means > 1 else 0
+
+    @staticmethod
+    def _preparation(transform: Params) -> str:
+        """What is done to the pixels, in words: (pixel - mean) * scale; "" if nothing."""
+        steps = []
+        if means := transform.get_floats("mean_value"):
+            steps.append(f"mean_value {', '.join(f'{m:g}' for m in means)} subtracted")
+        if transform.has("mean_file"):
+            steps.append(f"the mean of {transform.get_str('mean_file')} subtracted")
+        if (scale := transform.get_float("scale")) != 1:
+            steps.append(f"then scaled by {scale:g}" if steps else f"scaled by {scale:g}")
+        return ", ".join(steps)
 
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         return [self.data_shape, self.label_shape, *[None] * count][:count]

@@ -39,6 +39,7 @@ class HDF5Output(Silence):
 
     types = ("HDF5Output",)
     bottoms = (2, 2)
+    training_only = True
     note = "by formula: its bottoms are consumed, no file is written"
 
     def read(self, p: Params) -> None:

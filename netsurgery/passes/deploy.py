@@ -1,0 +1,210 @@
+"""A net for training and testing becomes one to use: what feeds and scores it goes, what it predicts stays.
+
+data, label (Data, crop_size 227)                      data (Input, 1x3x227x227)
+conv1 .. fc8                           becomes         conv1 .. fc8
+loss = SoftmaxWithLoss(fc8, label)                     prob = Softmax(fc8)
+accuracy = Accuracy(fc8, label)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..formats.phases import filter_net
+from ..layers import make_layer
+from ..layers._type import LayerType
+from ..net import Field, Layer, Message, Net, Refused
+from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
+
+SUFFIXES = ("Loss", "Accuracy", "Evaluate")
+"""How forks name layers that only training and testing need."""
+
+
+def needs_deploy(net: Net) -> bool:
+    """Whether something in the net reads data from elsewhere: it cannot be used as it is, `deploy` makes it so."""
+    return any(_is_source(layer) and layer.type != "Input" for layer in net.layers)
+
+
+def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Net:
+    """The net without data layers, labels, losses and scores. What it did is in `net.notes`.
+
+    Tops of data layers become inputs of one item; the shape is the crop or scaled size with the channels that the first weights
+    want, or that of `input_shapes`. Labels, from which no layer with weights follows, go with all that is computed from them. A loss with
+    an activation inside leaves it (SoftmaxWithLoss: Softmax, named prob). Layers of the TRAIN phase go.
+
+    Raises: RewriteError for an input whose shape does not follow.
+    """
+    notes: list[str] = []
+    given = {top: check_shape(top, shape) for top, shape in (input_shapes or {}).items()}
+    net = _without_training_phase(net, notes)
+    labels = _labels(net)
+    kept = _without_loose_ends(_without_scores(net, labels, notes), net, notes)
+    layers, data = _with_inputs(kept, net, labels, notes)
+    net = net.with_layers(layers)
+    for top, layer in data.items():
+        shape, why = (given[top], "as given") if top in given else find_shape(layer, top, net)
+        net = with_shape(net, top, shape)
+        notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {why}")
+        if top == layer.tops[0] and (done := getattr(layer.kind, "preparation", "")):
+            notes.append(f"input '{top}' is expected as the layer prepared it: {done}")
+    for top in given.keys() - data.keys():
+        net = with_shape(net, top, given[top])
+    net = fitted(net)
+    return replace(net, notes=(*net.notes, *(f"deploy: {note}" for note in notes)))
+
+
+def _is_source(layer: Layer) -> bool:
+    """Whether it gives data from outside: an Input, a data layer, one without bottoms that we do not know."""
+    return not layer.bottoms and (isinstance(layer.kind, Refused) or bool(layer.kind.is_input))
+
+
+def _is_score(layer: Layer) -> bool:
+    if isinstance(layer.kind, Refused):
+        return bool(layer.bottoms) and layer.type.endswith(SUFFIXES)
+    return bool(layer.kind.training_only)
+
+
+def _has_weights(layer: Layer) -> bool:
+    if layer.weights or isinstance(layer.kind, Refused):
+        return bool(layer.weights)
+    return type(layer.kind).weight_shapes is not LayerType.weight_shapes
+
+
+def _without_training_phase(net: Net, notes: list[str]) -> Net:
+    for layer in net.layers:
+        rules = layer.params.has("include") or layer.params.has("exclude")
+        if rules and layer.bottoms and not filter_net(Message("NetParameter", (Field("layer", layer.params),))).fields:
+            notes.append(f"layer {layer.title} left out: it is for the TRAIN phase")
+            if len(layer.bottoms) == 1 and not _is_score(layer):
+                net = net.without(layer.name)
+            else:
+                net = net.with_layers(_drop(net.layers, {layer.name}, set(layer.tops)))
+    return net
+
+
+def _drop(layers: Sequence[Layer], names: set[str], gone: set[str]) -> list[Layer]:
+    """The layers but those of these names and those that need a blob in `gone`, to which their tops are added."""
+    kept = []
+    for layer in layers:
+        if layer.name in names or gone.intersection(layer.bottoms):
+            gone.update(layer.tops)
+        else:
+            kept.append(layer)
+    return kept
+
+
+def _labels(net: Net) -> set[str]:
+    """Inputs from which no layer with weights follows, where there are others; in a net without weights those that only losses and
+    scores read, first tops of data layers excepted."""
+    learns: set[str] = set()
+    for layer in reversed(net.layers):
+        if not _is_score(layer) and (_has_weights(layer) or learns.intersection(layer.tops)):
+            learns.update(layer.bottoms)
+    sources = [layer for layer in net.layers if _is_source(layer)]
+    if any(learns.intersection(layer.tops) for layer in sources):
+        return {top for layer in sources for top in layer.tops if top not in learns}
+    return {
+        top
+        for layer in sources
+        for i, top in enumerate(layer.tops)
+        if i and all(_is_score(reader) for reader in net.readers(top))
+    }
+
+
+def _without_scores(net: Net, labels: set[str], notes: list[str]) -> list[Layer]:
+    """Without losses, scores, and what is computed from them and from labels; activations in place of losses that hold one."""
+    gone = set(labels)
+    kept: list[Layer] = []
+    activations = [layer for layer in net.layers if _is_score(layer) and not isinstance(layer.kind, Refused)]
+    single = sum(layer.kind.prediction(layer.params) is not None for layer in activations) == 1
+    for layer in net.layers:
+        if _is_score(layer) and not gone.intersection(layer.bottoms[:1]):
+            made = _activation(net, layer, single)
+            if made is not None:
+                kept.append(made)
+                gone.update(t for t in layer.tops if t not in made.tops)
+                notes.append(f"layer {layer.title} became '{made.name}' ({made.type}) with top '{made.tops[0]}'")
+            else:
+                gone.update(layer.tops)
+                notes.append(f"layer {layer.title} left out: it scores")
+        elif _is_score(layer) or gone.intersection(layer.bottoms):
+            gone.update(layer.tops)
+            notes.append(f"layer {layer.title} left out: it needs {', '.join(b for b in layer.bottoms if b in gone)}")
+        else:
+            kept.append(layer)
+    return kept
+
+
+def _activation(net: Net, loss: Layer, single: bool) -> Layer | None:
+    """The layer that computes the activation inside a loss, unless the net has it already."""
+    found = None if isinstance(loss.kind, Refused) else loss.kind.prediction(loss.params)
+    if found is None:
+        return None
+    type, params = found
+    bottom = loss.bottoms[0]
+    if any(reader.type == type for reader in net.readers(bottom)):
+        return None
+    top = "prob" if single else f"{bottom}_prob"
+    if len(loss.tops) > 1:  # the loss gives the activation as its second top
+        top = loss.tops[1]
+    while top in net.blobs and top not in loss.tops:
+        top += "_"
+    name = top if top not in net else loss.name
+    return make_layer(name, type, (bottom,), (top,), params, source=loss.source)
+
+
+def _without_loose_ends(kept: Sequence[Layer], net: Net, notes: list[str]) -> list[Layer]:
+    """Without layers that only what is gone read, unless weights stand behind them: those compute predictions."""
+    read_before = {b for layer in net.layers for b in layer.bottoms}
+    learned: set[str] = set()
+    for layer in kept:
+        if _has_weights(layer) or learned.intersection(layer.bottoms):
+            learned.update(layer.tops)
+    layers = list(kept)
+    if not learned:
+        return layers
+    while True:
+        read = {b for layer in layers for b in layer.bottoms}
+        loose = [
+            layer
+            for layer in layers
+            if layer.tops
+            and not _is_source(layer)
+            and all(t in read_before and t not in read and t not in learned for t in layer.tops)
+        ]
+        if not loose:
+            return layers
+        notes.extend(f"layer {layer.title} left out: only losses and scores need it" for layer in loose)
+        layers = [layer for layer in layers if layer not in loose]
+
+
+def _with_inputs(
+    kept: Sequence[Layer], net: Net, labels: set[str], notes: list[str]
+) -> tuple[list[Layer], dict[str, Layer]]:
+    """The layers with an Input for each top of a data layer that is needed, its shape still open, and the data layer of each; Input
+    layers without labels."""
+    read, before = ({b for layer in layers for b in layer.bottoms} for layers in (kept, net.layers))
+    taken = {layer.name for layer in kept if not _is_source(layer)}
+    layers: list[Layer] = []
+    data: dict[str, Layer] = {}
+    for layer in kept:
+        if not _is_source(layer):
+            layers.append(layer)
+            continue
+        given = layer.type == "Input"
+        tops = [t for t in layer.tops if t not in labels and (t in read or not read or (given and t not in before))]
+        notes.extend(f"layer {layer.title}: '{t}' left out, nothing needs it" for t in layer.tops if t not in tops)
+        if given and tops:
+            shapes = dict(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
+            whole = len(tops) == len(layer.tops)
+            layers.append(layer if whole else make_input(layer.name, {t: shapes[t] for t in tops}, layer.source))
+        elif not given:
+            for top in tops:
+                name = layer.name if len(tops) == 1 else top
+                while name in taken:
+                    name += "_"
+                taken.add(name)
+                layers.append(make_input(name, {top: None}, layer.source))
+                data[top] = layer
+    return layers, data
