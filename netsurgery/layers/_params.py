@@ -8,6 +8,7 @@ from typing import Any
 from .. import _proto
 from ..errors import NetsurgeryError, ParseError, Source, UnsupportedError
 from ..net import Field, Message, Token, float32
+from ._fillers import Filler
 
 IRRELEVANT = {
     # Fields of any message at any depth that cannot change what a net computes in the TEST phase, each with the reason.
@@ -88,6 +89,29 @@ class Params:
         inner = [self._made(name, v) for v in self._message.all(name) if isinstance(v, Message)]
         self._inner += inner
         return inner
+
+    def filler(self, name: str, usual: float = 0.0) -> Filler:
+        """How a blob is filled; where the file does not say it, with the constant `usual`. It is checked when numbers are drawn."""
+        self._asked.add(name)
+        found = [v for v in self._message.all(name) if isinstance(v, Message)]
+        if not found:
+            return Filler(value=usual, usual=usual)
+        q = self._made(name, found[-1])
+        known = _proto.message("FillerParameter")
+        return Filler(
+            type=q.get_str("type", "constant"),
+            value=q.get_float("value", 0.0),
+            min=q.get_float("min", 0.0),
+            max=q.get_float("max", 1.0),
+            mean=q.get_float("mean", 0.0),
+            std=q.get_float("std", 1.0),
+            sparse=q.get_int("sparse", -1),
+            variance_norm=q.get_str("variance_norm", "FAN_IN"),
+            usual=usual,
+            written=True,
+            unknown=tuple(f.name for f in found[-1].fields if f.name not in known or known[f.name].fork),
+            source=q.source,
+        )
 
     def ignore(self, *names: str, why: str) -> None:
         """Declares that these fields do not matter to what the layer computes, and why."""

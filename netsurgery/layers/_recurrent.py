@@ -39,6 +39,9 @@ class Recurrent(LayerType):
         self.num_output = q.get_int("num_output")
         self.expose_hidden = q.get_bool("expose_hidden")
         q.ignore("debug_info", why="logs")
+        w, b = q.filler("weight_filler"), q.filler("bias_filler")
+        static = self.bottom_count > 2 + self.states * self.expose_hidden
+        self.fillers = w, b, *(w,) * static, w, w, b  # LSTM has no output matrix: it takes the first of them
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import RewriteError, ShapeError, Source, UnsupportedError
 from ..net import Field, Message
 from ._dims import Shape, Size, constrain, show
+from ._fillers import Filler, he_normal, near
 from ._params import Params
 from ._reach import SAME, Reach
 
@@ -114,6 +116,9 @@ class LayerType:
     note: ClassVar[str] = ""
     """What `netsurgery layers` says of it: limits, variants, "by formula"."""
 
+    fillers: Sequence[Filler] = ()
+    """How its blobs are filled where no weights file gives them, as `read` found it; those that it does not say start as zeros."""
+
     parameters: ClassVar[Mapping[str, Any]] = {}
     """For layers of one's own: {"my_param": {"scale": 1.0, "mode": "SUM"}}: message -> field -> default."""
 
@@ -153,6 +158,15 @@ class LayerType:
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         """The shapes of the layer's blobs, given those of its bottoms."""
         return []
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        """Made-up blobs with which numbers keep their size from layer to layer: matrices and kernels N(0, 2 / fan_in), vectors close
+        to what Caffe fills them with when the file does not say (bias 0, scale 1)."""
+        usual = [*(filler.usual for filler in self.fillers), *[0.0] * len(shapes)]
+        return [
+            he_normal(shape, prod(shape[1:]), rng) if prod(shape) > max(shape, default=1) else near(value, shape, rng)
+            for shape, value in zip(shapes, usual, strict=False)
+        ]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         """The shapes of the tops. Sizes are ints or Dims: write ordinary arithmetic, `self.require(...)` for what must be equal."""

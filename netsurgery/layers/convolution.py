@@ -34,6 +34,7 @@ class Convolution(LayerType):
         self.bias_term = q.get_bool("bias_term")
         self.group = q.get_int("group")
         self.channel_axis = q.get_int("axis")
+        self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
         if self.num_output < 1 or self.group < 1 or self.num_output % self.group:
             raise q.refuse(
                 "num_output",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
 from ._dims import Shape, Size, product
+from ._fillers import he_normal, near
 from ._reach import Reach, spread
 from ._type import Array, Graph, Tensor
 from .convolution import Convolution
@@ -28,6 +30,11 @@ class Deconvolution(Convolution):
         x = bottoms[0]
         weight: Shape = (x[1], self.num_output // self.group, *self.windows(len(x)).kernel)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        at = self.windows(len(shapes[0]))  # about kernel / stride values of each channel of the group meet in an output
+        fan_in = shapes[0][0] // self.group * prod(at.kernel) / prod(at.stride)
+        return [he_normal(shapes[0], fan_in, rng), *(near(0, shape, rng) for shape in shapes[1:])]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         tops: list[Shape] = []

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ._dims import Shape
+from ._fillers import near
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -26,12 +27,16 @@ class Embed(LayerType):
         q = p.message("embed_param")
         self.num_output, self.input_dim = q.get_int("num_output", 0), q.get_int("input_dim", 0)
         self.bias_term = q.get_bool("bias_term")
+        self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
         for name in ("num_output", "input_dim"):
             if (value := q.get_int(name, 0)) < 1:
                 raise q.refuse(name, f"{name} is {value}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [(self.input_dim, self.num_output), (self.num_output,)][: 1 + self.bias_term]
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        return [near(0, shape, rng, spread) for shape, spread in zip(shapes, (1.0, 0.1), strict=False)]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [(*bottoms[0], self.num_output)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..net import Field, Message
 from ._dims import Shape, Size, product
+from ._fillers import he_normal, near
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -27,6 +28,7 @@ class InnerProduct(LayerType):
         self.bias_term = q.get_bool("bias_term")
         self.from_axis = q.get_int("axis")
         self.transpose = q.get_bool("transpose")
+        self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
@@ -34,6 +36,10 @@ class InnerProduct(LayerType):
         k = product(bottoms[0][self.axis(self.from_axis, len(bottoms[0])) :])
         weight: Shape = (k, self.num_output) if self.transpose else (self.num_output, k)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        weight = he_normal(shapes[0], shapes[0][0 if self.transpose else 1], rng)
+        return [weight, *(near(0, shape, rng) for shape in shapes[1:])]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms

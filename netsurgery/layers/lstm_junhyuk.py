@@ -30,6 +30,8 @@ class LstmJunhyuk(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("lstm_param")
         self.num_output = q.get_int("num_output", 0)
+        w, b = q.filler("weight_filler"), q.filler("bias_filler")
+        self.fillers = w, w, b
         q.ignore("clipping_threshold", why="cuts gradients")
         q.ignore("batch_size", why="the bottom has it")
         if self.num_output < 1:
