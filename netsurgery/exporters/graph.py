@@ -167,7 +167,7 @@ class GraphBuilder:
                 count,
                 self.opset,
             )
-            if folded is not None:
+            if folded is not None and all(v.size < 1 << 20 for v in folded):  # an Expand may make much of little
                 return [self._constant(v) for v in folded]
         name = self.store.name(f"{self.layer}/{op_type}")
         outputs = [Tensor(name if i == 0 else self.store.name(f"{name}:{i}")) for i in range(count)]
