@@ -1,0 +1,54 @@
+"""CropCenter: the same number of entries cut off both ends of an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class CropCenter(LayerType):
+    """y = x[c0 : d0 - c0, c1 : d1 - c1, ..], c being `crop_size`, one value for each axis.
+
+    Shapes: (d0, d1, ..) -> (d0 - 2 c0, d1 - 2 c1, ..).
+    Source: crop_center_layer.cpp (lltcggie/caffe)
+    """
+
+    types = ("CropCenter",)
+
+    def read(self, p: Params) -> None:
+        self.cut = p.message("crop_center_param").get_ints("crop_size")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        if len(self.cut) != len(x):
+            raise ShapeError(
+                f"{len(self.cut)} times crop_size for {len(x)} axes",
+                layer=self.title,
+                source=self.source,
+                expected="one for each axis, 0 for those that stay",
+            )
+        for n, c in zip(x, self.cut, strict=True):
+            if isinstance(n, int) and n <= 2 * c:
+                raise ShapeError(
+                    f"crop_size {c} leaves nothing of {n}",
+                    layer=self.title,
+                    source=self.source,
+                    expected=f"a size greater than {2 * c}",
+                )
+        return [tuple(n - 2 * c for n, c in zip(x, self.cut, strict=True))]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [x[tuple(slice(c, n - c) for n, c in zip(x.shape, self.cut, strict=True))]]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        cut = {axis: c for axis, c in enumerate(self.cut) if c}
+        if not cut:
+            return [x]
+        starts = list(cut.values())
+        return [op("Slice", x, op.ints(starts), op.ints([-c for c in starts]), op.ints(list(cut)))]

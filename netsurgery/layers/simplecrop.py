@@ -1,0 +1,27 @@
+"""SimpleCrop: height and width cut to those of another blob."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._dims import Shape
+from ._params import Params
+from .crop import Crop
+
+
+class SimpleCrop(Crop):
+    """y = x[:, :, : height of ref, : width of ref]
+
+    Shapes: x (N, C, H, W), ref (.., .., h, w) -> (N, C, h, w).
+    Source: simple_crop_layer.cpp of a pull request to BVLC Caffe
+    """
+
+    types = ("SimpleCrop",)
+
+    def read(self, p: Params) -> None:
+        self.from_axis, self.offset = 2, ()
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        for shape, name in zip(bottoms, ("the first bottom", "the second bottom"), strict=True):
+            self.rank(shape, 4, name)
+        return super().shapes(bottoms)
