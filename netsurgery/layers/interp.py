@@ -1,0 +1,118 @@
+"""Interp: bilinear resizing with aligned corners, as PSPNet and DeepLab do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape, Size
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+_TO_THE_END = np.iinfo(np.int64).max
+
+
+class Interp(LayerType):
+    """y[i] = x between floor(p) and the next, p = i * (size - 1) / (new size - 1), along height and width.
+
+    Negative `pad_beg` and `pad_end` crop x first, on both axes. The new size is, by the fields that are present: `shrink_factor` s alone:
+    (size - 1) div s + 1; `zoom_factor` z alone: (size - 1) z + 1; `height` and `width`; s and z: one after the other; `full_zoom_factor`
+    f: size * f.
+
+    Shapes: (N, C, H, W) -> (N, C, H', W').
+    Source: interp_layer.cpp, interp.cpp (PSPNet); full_zoom_factor: Synopsys
+    """
+
+    types = ("Interp",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("interp_param")
+        self.crop = -q.get_int("pad_beg"), -q.get_int("pad_end")
+        if min(self.crop) < 0:
+            raise q.refuse(
+                "pad_beg", f"pad_beg {q.get_int('pad_beg')}, pad_end {q.get_int('pad_end')}", expected="0 or less"
+            )
+        if q.get_str("mode") != "LINEAR":
+            raise q.refuse("mode", f"mode is {q.get_str('mode')}", expected="LINEAR")
+        shrink, zoom = q.has("shrink_factor"), q.has("zoom_factor")
+        sized = q.has("height") and q.has("width") and shrink == zoom
+        full = q.has("full_zoom_factor") and not (sized or shrink or zoom)
+        if not (sized or shrink or zoom or full):
+            raise q.refuse("height", "no size is set", expected="height and width, shrink_factor or zoom_factor")
+        self.size = (q.get_int("height"), q.get_int("width")) if sized else None
+        self.shrink, self.zoom = q.get_int("shrink_factor"), q.get_int("zoom_factor")
+        self.full = q.get_int("full_zoom_factor") if full else 1
+        if min(self.shrink, self.zoom, self.full, *(self.size or (1,))) < 1:
+            raise q.refuse("height", "a size or factor is less than 1", expected="positive numbers")
+
+    def _new(self, size: Size, axis: int) -> Size:
+        """The new size of an axis (0: height, 1: width) that was cropped to `size`."""
+        if self.size:
+            return self.size[axis]
+        return (((size - 1) // self.shrink) * self.zoom + 1) * self.full
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 4)
+        left = [n - sum(self.crop) for n in x[2:]]
+        if any(isinstance(n, int) and n < 1 for n in left):
+            raise ShapeError(
+                f"pad_beg and pad_end leave nothing of the bottom: {left}",
+                layer=self.title,
+                source=self.source,
+                expected="positive sizes",
+            )
+        return [(x[0], x[1], *(self._new(n, axis) for axis, n in enumerate(left)))]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        begin, end = self.crop
+        (x,) = bottoms
+        y = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
+        old = y.shape[2:]
+        for axis in (0, 1):
+            new = self._new(old[axis], axis)
+            y = np.moveaxis(
+                self._line(np.moveaxis(y, axis + 2, -1), int(new) if isinstance(new, int) else 0), -1, axis + 2
+            )
+        return [np.ascontiguousarray(y)]
+
+    @staticmethod
+    def _line(x: Array, new: int) -> Array:
+        """x resized along its last axis. Positions are float32 whatever the numbers are, as in Caffe."""
+        old = x.shape[-1]
+        step = np.float32(old - 1) / np.float32(new - 1) if new > 1 else np.float32(0)
+        at = step * np.arange(new, dtype=np.float32)
+        first = at.astype(np.int64)
+        behind = (at - first).astype(x.dtype)
+        second = np.minimum(first + 1, old - 1)
+        return (1 - behind) * x[..., first] + behind * x[..., second]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        size = op.ints(op.size(x, 2), op.size(x, 3))
+        left = [n - sum(self.crop) for n in x.shape[2:]]
+        new = [self._new(n, axis) for axis, n in enumerate(left)]
+        if any(self.crop):
+            begin, end = self.crop
+            x = op("Slice", x, op.ints([begin] * 2), op.ints([-end or _TO_THE_END] * 2), op.ints([2, 3]))
+        one = [axis for axis in (0, 1) if new[axis] == 1 and left[axis] != 1]
+        if one:  # aligned corners say nothing of a single value: it is the first
+            x = op("Slice", x, op.ints([0] * len(one)), op.ints([1] * len(one)), op.ints([axis + 2 for axis in one]))
+        if all(n in (m, 1) for n, m in zip(new, left, strict=True)):
+            return [x]
+        sizes = op.ints(op.size(bottoms[0], 0), op.size(bottoms[0], 1), self._new_in_graph(op, size))
+        return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
+
+    def _new_in_graph(self, op: Graph, size: Tensor) -> Tensor:
+        if self.size:
+            return op.ints(self.size)
+        more = self.shrink - 1 - sum(self.crop)
+        if more:
+            size = op("Add", size, op.ints(more))
+        if self.shrink > 1:
+            size = op("Div", size, op.ints(self.shrink))
+        if self.zoom > 1:
+            size = op("Sub", op("Mul", size, op.ints(self.zoom)), op.ints(self.zoom - 1))
+        return op("Mul", size, op.ints(self.full)) if self.full > 1 else size
