@@ -1,0 +1,47 @@
+"""Bias: adds a blob along some axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._along import Along
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+
+class Bias(Along):
+    """y = x + b, b lying along the axes of x from `axis` (1) on.
+
+    Shapes: x any; b the blob, x.shape[axis : axis + num_axes], or the second bottom.
+    Source: bias_layer.cpp
+    """
+
+    types = ("Bias",)
+    message = "bias_param"
+
+    def read(self, p: Params) -> None:
+        self.read_place(p.message("bias_param"))
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [] if len(bottoms) == 2 else [self.blob_shape(bottoms)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, b = bottoms if len(bottoms) == 2 else (bottoms[0], weights[0])
+        return [x + b.reshape(b.shape + self.behind(x.ndim, b.ndim))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        if len(bottoms) == 1:
+            behind = self.behind(len(x.shape), weights[0].ndim)
+            return [op("Add", x, op.weight(weights[0].reshape(weights[0].shape + behind), "bias"))]
+        b = bottoms[1]
+        behind = self.behind(len(x.shape), len(b.shape))
+        return [op("Add", x, op.reshape(b, [0] * len(b.shape), behind) if behind else b)]
+
+    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+        if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):
+            return None
+        return np.ones(()), weights[0].astype(np.float64)

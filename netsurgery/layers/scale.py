@@ -1,0 +1,55 @@
+"""Scale: multiplies by a blob along some axes, and may add another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._along import Along
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, Tensor
+
+
+class Scale(Along):
+    """y = s x, or with `bias_term` s x + b, both lying along the axes of x from `axis` (1) on.
+
+    Shapes: x any; s the first blob, x.shape[axis : axis + num_axes], or the second bottom; b the last blob, of the shape of s.
+    Source: scale_layer.cpp
+    """
+
+    types = ("Scale",)
+    message = "scale_param"
+
+    def read(self, p: Params) -> None:
+        q = p.message("scale_param")
+        self.read_place(q)
+        self.bias_term = q.get_bool("bias_term")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [self.blob_shape(bottoms)] * ((len(bottoms) == 1) + self.bias_term)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, s = bottoms if len(bottoms) == 2 else (bottoms[0], weights[0])
+        behind = self.behind(x.ndim, s.ndim)
+        y = x * s.reshape(s.shape + behind)
+        return [y + weights[-1].reshape(s.shape + behind) if self.bias_term else y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        count = len(bottoms[1].shape) if len(bottoms) == 2 else weights[0].ndim
+        behind = self.behind(len(x.shape), count)
+        if len(bottoms) == 1:
+            s = op.weight(weights[0].reshape(weights[0].shape + behind), "scale")
+        else:
+            s = op.reshape(bottoms[1], [0] * count, behind) if behind else bottoms[1]
+        y = op("Mul", x, s)
+        if not self.bias_term:
+            return [y]
+        return [op("Add", y, op.weight(weights[-1].reshape(weights[-1].shape + behind), "bias"))]
+
+    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+        if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):
+            return None
+        return weights[0].astype(np.float64), weights[1].astype(np.float64) if self.bias_term else np.zeros(())
