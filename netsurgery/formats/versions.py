@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..errors import NetsurgeryError
-from ..net import Layer, Message, Net, base_name
+from ..net import Field, Layer, Message, Net, base_name
 
 
 def name_versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list[str]], list[str]]:
@@ -119,3 +120,23 @@ def _has_loss(layer: Layer, top: str) -> bool:
     weights = layer.params.all("loss_weight")
     i = layer.tops.index(top)
     return i < len(weights) and bool(weights[i])
+
+
+def with_plain_names(net: Net) -> Net:
+    """The net with its blobs named as if it had been read from the file that it would be written to."""
+    names = file_names(net)
+    files = [
+        Message(
+            "LayerParameter",
+            (
+                Field("name", layer.name),
+                *(Field("bottom", names[b]) for b in layer.bottoms),
+                *(Field("top", names[t]) for t in layer.tops),
+            ),
+        )
+        for layer in net.layers
+    ]
+    bottoms, tops, _ = name_versions(files)
+    return net.with_layers(
+        replace(layer, bottoms=tuple(b), tops=tuple(t)) for layer, b, t in zip(net.layers, bottoms, tops, strict=True)
+    )

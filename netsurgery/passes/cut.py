@@ -1,28 +1,94 @@
-"""Keep what computes some blobs.
+"""Keep what computes some blobs, or what follows from some.
 
-x -> conv1 -> conv2 -> prob          cut(net, ["conv1"]):    x -> conv1
-          \\-> aux
+data -> conv1 -> conv2 -> prob          cut(net, ["conv1"]):            data -> conv1
+          \\-> aux                       cut(net, start=["conv1"]):      conv1 (Input) -> conv2 -> prob, conv1 -> aux
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from ..net import Net
+from ..errors import RewriteError
+from ..formats.load import known_shapes
+from ..formats.versions import with_plain_names
+from ..net import Layer, Net, base_name
+from ._inputs import check_shape, make_input
 
 
-def cut(net: Net, blobs: Iterable[str]) -> Net:
-    """The net without the layers that none of `blobs` needs. Inputs stay, used or not.
+def cut(
+    net: Net,
+    blobs: Iterable[str] = (),
+    *,
+    start: Iterable[str] = (),
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Net:
+    """The net without the layers that none of `blobs` (all outputs) needs. Inputs stay, used or not.
 
-    Raises: NetsurgeryError for a blob that the net does not have.
+    Blobs in `start` become inputs, in the shapes that they have (or `shapes`); what does not follow from them goes, and so do inputs
+    that are no longer used.
+
+    Raises: NetsurgeryError for a blob that the net does not have; RewriteError if the shape of a blob in `start` does not follow, or
+    nothing is left.
     """
-    needed = set()
-    for blob in blobs:
+    starts = list(dict.fromkeys(start))
+    ends = list(dict.fromkeys(blobs))
+    for blob in (*starts, *ends):
         net.writer(blob)
-        needed.add(blob)
+    if not starts:
+        return net.with_layers(_needed(net, set(ends or net.outputs), set(), inputs=True))
+    behind = set(starts)
+    for layer in net.layers:
+        if behind.intersection(layer.bottoms):
+            behind.update(layer.tops)
+    wanted = set(ends) or {blob for blob in net.outputs if blob in behind}
+    kept = _needed(net, wanted, set(starts), inputs=False)
+    if not kept:
+        raise RewriteError(
+            f"nothing is left of the net behind '{starts[0]}'",
+            source=net.source,
+            expected="a blob that other layers read",
+            fix="cut at a blob further up",
+        )
+    for layer in kept:
+        both = [blob for blob in starts if blob in layer.tops]
+        if both:
+            other = next(top for top in layer.tops if top not in starts)
+            raise RewriteError(
+                f"writes '{both[0]}', which is to be an input, and '{other}', which is still needed",
+                layer=layer.title,
+                source=layer.source,
+                fix=f"make '{other}' an input as well",
+            )
+    found = {**known_shapes(net), **(shapes or {})}
+    names = {layer.name for layer in kept}
+    made = [_input(net, blob, found.get(blob), names) for blob in starts]
+    return with_plain_names(net.with_layers((*made, *kept)))
+
+
+def _needed(net: Net, wanted: set[str], given: set[str], *, inputs: bool) -> list[Layer]:
+    """The layers that `wanted` needs when the blobs in `given` are there."""
+    needed = wanted - given
     kept = []
     for layer in reversed(net.layers):
-        if needed.intersection(layer.tops) or getattr(layer.kind, "is_input", False):
-            needed.update(layer.bottoms)
+        if needed.intersection(layer.tops) or (inputs and getattr(layer.kind, "is_input", False)):
+            needed.update(b for b in layer.bottoms if b not in given)
             kept.append(layer)
-    return net.with_layers(reversed(kept))
+    return kept[::-1]
+
+
+def _input(net: Net, blob: str, shape: Sequence[int | None] | None, taken: set[str]) -> Layer:
+    writer = net.writer(blob)
+    sizes = [n for n in shape or () if isinstance(n, int)]
+    if shape is None or len(sizes) != len(shape):
+        raise RewriteError(
+            f"the shape of '{blob}' does not follow from the net's inputs",
+            layer=writer.title,
+            source=writer.source,
+            expected="a blob whose shape is known at the declared input size",
+            fix=f"shapes={{'{blob}': (1, ...)}} in Python",
+        )
+    name = base_name(blob, writer)
+    while name in taken:
+        name += "_input"
+    taken.add(name)
+    return make_input(name, {blob: check_shape(blob, sizes)})

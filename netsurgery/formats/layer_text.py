@@ -1,0 +1,46 @@
+"""One layer from its prototxt text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import ParseError
+from ..layers import make_layer
+from ..net import Layer, Message
+from .load import IDENTITY
+from .text import parse
+from .typed import resolve
+from .upgrade import upgrade
+
+if TYPE_CHECKING:
+    from ..layers._type import LayerType
+
+
+def layer(text: str, *, layers: Mapping[str, type[LayerType]] | None = None) -> Layer:
+    """The layer that `layer { name: "relu9" type: "ReLU" bottom: "fc9" top: "fc9" }` describes, of any vintage, without weights.
+
+    Raises: ParseError for text that is not one layer, NetsurgeryError for parameters that the layer type refuses.
+    """
+    net, _ = upgrade(resolve(parse(text, "<layer>"), "NetParameter"))
+    found = [f.value for f in net.fields if f.name == "layer" and isinstance(f.value, Message)]
+    if len(found) != 1 or len(net.fields) != 1:
+        raise ParseError(
+            f"the text holds {len(found)} layers" if len(found) != 1 else "the text holds more than a layer",
+            source=net.source,
+            expected='one layer: layer { name: "relu9" type: "ReLU" bottom: "fc9" top: "fc9" }',
+        )
+    (message,) = found
+    if not message.last("name", ""):
+        raise ParseError("the layer has no name", source=message.source, expected='name: "..."')
+    params = replace(message.without(*IDENTITY), text=message.text)
+    return make_layer(
+        str(message.last("name")),
+        str(message.last("type", "")),
+        message.all("bottom"),
+        message.all("top"),
+        params,
+        source=message.source,
+        layers=layers,
+    )
