@@ -1,0 +1,67 @@
+"""MVN: each item, or each channel of it, to mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._reach import WHOLE, Reach
+from ._reduce import reduce
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class MVN(LayerType):
+    """y = (x - mean) / (sqrt(mean (x - mean)^2) + eps), over each channel of each item, with `across_channels` over each item.
+
+    Without `normalize_variance` y = x - mean.
+
+    Shapes: up to 4 axes -> (N, C, H, W): axes that are missing are 1.
+    Source: mvn_layer.cpp
+    """
+
+    types = ("MVN",)
+    in_place = True
+    mixes = "takes its mean over all positions of the map"
+
+    def read(self, p: Params) -> None:
+        q = p.message("mvn_param")
+        self.normalize_variance = q.get_bool("normalize_variance")
+        self.axes = (1, 2, 3) if q.get_bool("across_channels") else (2, 3)
+        self.eps = q.get_float("eps")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        if len(x) > 4:
+            raise ShapeError(
+                f"the bottom has {len(x)} axes",
+                layer=self.title,
+                source=self.source,
+                expected="at most 4: (N, C, H, W)",
+            )
+        return [x + (1,) * (4 - len(x))]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        x = x.reshape(x.shape + (1,) * (4 - x.ndim))
+        y = x - x.mean(axis=self.axes, keepdims=True)
+        if not self.normalize_variance:
+            return [y]
+        return [y / (np.sqrt((y * y).mean(axis=self.axes, keepdims=True)) + x.dtype.type(self.eps))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank = len(x.shape)
+        if rank < 4:
+            x = op.reshape(x, [0] * rank, [1] * (4 - rank))
+        y = op("Sub", x, reduce(op, "ReduceMean", x, self.axes, keep=True))
+        if not self.normalize_variance:
+            return [y]
+        variance = reduce(op, "ReduceMean", op("Mul", y, y), self.axes, keep=True)
+        return [op("Div", y, op("Add", op("Sqrt", variance), op.const(self.eps)))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[WHOLE] * (len(x) - 2) for x in bottoms]
