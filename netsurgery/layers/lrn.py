@@ -1,0 +1,85 @@
+"""LRN: local response normalization, over neighbouring channels or neighbouring positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..net import Message
+from ._dims import Shape
+from ._params import Params
+from ._reach import Reach, window
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class LRN(LayerType):
+    """ACROSS_CHANNELS: y = x (k + alpha / n * sum of x^2 over the n nearest channels)^-beta, n being `local_size`.
+
+    WITHIN_CHANNEL: y = x (1 + alpha / n^2 * sum of x^2 over the n x n positions around it)^-beta, whatever k is. Beyond the border
+    there are zeros.
+
+    Shapes: (N, C, H, W).
+    Source: lrn_layer.cpp
+    """
+
+    types = ("LRN",)
+    scope = "channels"
+
+    def read(self, p: Params) -> None:
+        q = p.message("lrn_param")
+        self.size = q.get_int("local_size")
+        self.alpha, self.beta, self.k = q.get_float("alpha"), q.get_float("beta"), q.get_float("k")
+        self.within = q.get_str("norm_region") == "WITHIN_CHANNEL"
+        self.in_place = self.within  # across channels Caffe overwrites the bottom before it needs it
+        if self.size % 2 == 0:
+            raise q.refuse("local_size", f"local_size is {self.size}", expected="an odd number")
+        if self.within:
+            self.k = 1.0
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.rank(bottoms[0], 4)
+        return [bottoms[0]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        total: Array = x * x
+        for axis in (2, 3) if self.within else (1,):
+            total = self._slide(total, axis)
+        number = x.dtype.type
+        share = number(self.alpha / (self.size**2 if self.within else self.size))
+        return [x * (number(self.k) + share * total) ** number(-self.beta)]
+
+    def _slide(self, x: Array, axis: int) -> Array:
+        """The sum of x over the `size` nearest places along an axis."""
+        count, half = x.shape[axis], self.size // 2
+        y = np.zeros_like(x)
+        for offset in range(-min(half, count - 1), min(half, count - 1) + 1):
+            here = [slice(None)] * axis + [slice(max(0, -offset), count - max(0, offset))]
+            there = [slice(None)] * axis + [slice(max(0, offset), count - max(0, -offset))]
+            y[tuple(here)] += x[tuple(there)]
+        return y
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if not self.within and self.alpha > 0 and self.beta > 0:  # else runtimes refuse the node
+            return [op("LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)]
+        mean, half = op("Mul", x, x), self.size // 2
+        if self.within:
+            kernel, pads = (self.size, self.size), (half,) * 4
+        else:  # the channels as the rows of an image
+            kernel, pads = (self.size, 1), (half, 0, half, 0)
+            mean = op.reshape(mean, 0, 1, op.size(x, 1), -1)
+        mean = op("AveragePool", mean, kernel_shape=kernel, pads=pads, strides=(1, 1), count_include_pad=1)
+        if not self.within:
+            mean = op("Reshape", mean, op("Shape", x))
+        base = op("Add", op("Mul", mean, op.const(self.alpha)), op.const(self.k))
+        return [op("Mul", x, op("Pow", base, op.const(-self.beta)))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[window(self.size, 1, self.size // 2)] * 2] if self.within else super().reach(bottoms)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        if self.within and self.size > 1:
+            raise self.refusal(f"would see the {self.size}x{self.size} positions around each")
+        return params
