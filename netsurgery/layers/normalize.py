@@ -1,0 +1,107 @@
+"""Normalize: vectors brought to length 1, over the channels or over channels and positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..net import Field, Message
+from ._dims import Shape
+from ._params import Params
+from ._reach import WHOLE, Reach
+from ._reduce import reduce
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Normalize(LayerType):
+    """SSD's layer: y = scale[c] x / sqrt(sum x^2 + eps), summed over the channels, with `across_spatial` over each whole item.
+
+    Happynear's layer of the same name (known by `normalize_param`, or by having neither `norm_param` nor a blob), over the channels:
+    y = x / norm, norm = sqrt(sum x^2 + 1e-6) (L2) or sum |x| + 1e-6 (L1); a second top is norm.
+
+    Shapes: SSD: (N, C, ..), up to 4 axes; blob (C), or () with `channel_shared`.
+        Happynear: up to 4 axes -> (N, C, H, W); norm (N, 1, H, W).
+    Source: normalize_layer.cpp of weiliu89/caffe@ssd; of happynear/caffe-windows
+    """
+
+    types = ("Normalize",)
+    tops = (1, 2)
+    in_place = True
+    scope = "channels"
+    note = "SSD's and happynear's, told apart by norm_param, normalize_param and the number of blobs"
+
+    def read(self, p: Params) -> None:
+        self.learned = p.has("norm_param") or (self.blob_count > 0 and not p.has("normalize_param"))
+        if self.learned:
+            q = p.message("norm_param")
+            self.across_spatial = q.get_bool("across_spatial")
+            self.channel_shared = q.get_bool("channel_shared")
+            self.eps = q.get_float("eps")
+            self.l1 = False
+            q.ignore("scale_filler", "fix_scale", why="they steer training")
+        else:
+            q = p.message("normalize_param")
+            kind = q.get_str("normalize_type")
+            if kind not in ("L1", "L2"):
+                raise q.refuse("normalize_type", f"normalize_type is {kind}", expected="L1 or L2")
+            q.ignore("fix_gradient", "bp_norm", why="they steer gradients")
+            self.across_spatial, self.eps, self.l1 = False, 1e-6, kind == "L1"
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        if not self.learned:
+            return []
+        return [()] if self.channel_shared else [(bottoms[0][1],)]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        least = 2 if self.learned else 1
+        if not least <= len(x) <= 4:
+            raise ShapeError(
+                f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected=f"{least} to 4"
+            )
+        if self.learned:
+            return [x]
+        n, c, h, w = x + (1,) * (4 - len(x))
+        return [(n, c, h, w), (n, 1, h, w)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        if not self.learned:
+            x = x.reshape(x.shape + (1,) * (4 - x.ndim))
+        axes = tuple(range(1, x.ndim)) if self.across_spatial else 1
+        eps = x.dtype.type(self.eps)
+        if self.l1:
+            norm = np.abs(x).sum(axis=axes, keepdims=True) + eps
+        else:
+            norm = np.sqrt((x * x).sum(axis=axes, keepdims=True) + eps)
+        if not self.learned:
+            return [x / norm, norm]
+        return [x / norm * weights[0].reshape(-1, *(1,) * (x.ndim - 2))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank = len(x.shape)
+        if not self.learned and rank < 4:
+            x = op.reshape(x, [0] * rank, [1] * (4 - rank))
+        axes = range(1, rank) if self.across_spatial else [1]
+        norm = op(
+            "Add", reduce(op, "ReduceL1" if self.l1 else "ReduceSumSquare", x, axes, keep=True), op.const(self.eps)
+        )
+        if not self.l1:
+            norm = op("Sqrt", norm)
+        y = op("Div", x, norm)
+        if not self.learned:
+            return [y, norm]
+        behind = () if self.channel_shared else (1,) * (rank - 2)
+        return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "scale"))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[WHOLE] * (len(bottoms[0]) - 2)] if self.across_spatial else super().reach(bottoms)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        if not self.across_spatial:
+            return params
+        inner = params.last("norm_param", Message("NormalizeParameter")).with_fields(Field("across_spatial", False))
+        return params.with_fields(Field("norm_param", inner))
