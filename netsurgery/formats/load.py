@@ -172,13 +172,13 @@ def attach(net: Net, stored: ModelFile) -> Net:
         if stored_layer.blobs:
             by_name[stored_layer.name] = number
     shapes = known_shapes(net)
-    shared = _shared(net)
+    shared = shared_names(net)
     owned: dict[str, tuple[int, Array]] = {}
     attached: list[list[Array | None]] = []
     for layer in net.layers:
         index = by_name.get(layer.name)
         blobs: Sequence[StoredBlob | None] = stored.layers[index].blobs if index is not None else ()
-        wanted = _wanted_shapes(layer, shapes)
+        wanted = wanted_shapes(layer, shapes)
         if wanted is not None and not wanted:
             blobs = ()
         if wanted is not None and blobs and len(blobs) != len(wanted):
@@ -209,7 +209,7 @@ def attach(net: Net, stored: ModelFile) -> Net:
                     f"has no weights in {stored.path}",
                     layer=layer.title,
                     source=layer.source,
-                    expected=f"blobs of shapes {show_shapes(_wanted_shapes(layer, shapes) or ())} under the layer's name",
+                    expected=f"blobs of shapes {show_shapes(wanted_shapes(layer, shapes) or ())} under the layer's name",
                     fix="give the weights that belong to this prototxt (layers are matched by name)",
                 )
             found.append(array)
@@ -235,14 +235,14 @@ def known_shapes(net: Net) -> dict[str, tuple[Any, ...]]:
     return shapes
 
 
-def _wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
+def wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
     """The shapes of the blobs that the layer wants; None where they do not follow."""
     if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
         return None
     return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
 
 
-def _shared(net: Net) -> dict[tuple[str, int], str]:
+def shared_names(net: Net) -> dict[tuple[str, int], str]:
     """(layer, blob index) -> the name under which layers share the parameter."""
     shared: dict[tuple[str, int], str] = {}
     for layer in net.layers:
