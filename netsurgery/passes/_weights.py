@@ -1,0 +1,87 @@
+"""New numbers for the blobs of a net."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import WeightsError
+from ..formats.load import known_shapes, shared_names, show_shapes, wanted_shapes
+from ..net import Layer, Net
+
+Blob = tuple[str, int]
+"""(layer name, number of the blob)."""
+
+
+def as_float32(values: ArrayLike, layer: Layer, index: int) -> NDArray[Any]:
+    """The values as float32 array. Raises: WeightsError if they are no real numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise WeightsError(
+            f"blob {index} was given values of type {array.dtype}",
+            layer=layer.title,
+            source=layer.source,
+            expected="real numbers",
+        )
+    return array if array.dtype == np.float32 else array.astype(np.float32)
+
+
+def with_blobs(net: Net, blobs: Mapping[Blob, NDArray[Any]]) -> Net:
+    """The net with these blobs; layers that share one by name (`param { name }`) get it as well.
+
+    Raises: WeightsError for a blob that the layer does not have, or has in another shape.
+    """
+    shared = shared_names(net)
+    of_name = {shared[blob]: array for blob, array in blobs.items() if blob in shared}
+    shapes: dict[str, tuple[Any, ...]] | None = None
+    layers = []
+    for layer in net.layers:
+        new = {i: array for (name, i), array in blobs.items() if name == layer.name}
+        for (name, i), shared_name in shared.items():
+            if name == layer.name and shared_name in of_name:
+                new.setdefault(i, of_name[shared_name])
+        if new:
+            if not layer.weights and shapes is None:
+                shapes = known_shapes(net)
+            layer = replace(layer, weights=_changed(layer, new, shapes or {}))
+        layers.append(layer)
+    return net.with_layers(layers)
+
+
+def _changed(
+    layer: Layer, new: Mapping[int, NDArray[Any]], shapes: Mapping[str, tuple[Any, ...]]
+) -> tuple[NDArray[Any], ...]:
+    wanted = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
+    if wanted is None:
+        wanted = [new[i].shape for i in sorted(new)]
+    for i, array in new.items():
+        if not 0 <= i < len(wanted):
+            raise WeightsError(
+                f"has no blob {i}",
+                layer=layer.title,
+                source=layer.source,
+                expected=f"{len(wanted)} blobs: {show_shapes(wanted)}",
+            )
+        if array.ndim != len(wanted[i]) or any(
+            isinstance(w, int) and w != n for w, n in zip(wanted[i], array.shape, strict=True)
+        ):
+            raise WeightsError(
+                f"blob {i} was given the shape {show_shapes([array.shape])}",
+                layer=layer.title,
+                source=layer.source,
+                expected=show_shapes([wanted[i]]),
+            )
+    if not layer.weights and len(new) < len(wanted):
+        missing = min(set(range(len(wanted))) - set(new))
+        raise WeightsError(
+            f"was given no blob {missing}, and has none yet",
+            layer=layer.title,
+            source=layer.source,
+            expected=f"all of its blobs: {show_shapes(wanted)}",
+        )
+    blobs = {**dict(enumerate(layer.weights)), **new}
+    return tuple(blobs[i] for i in range(len(wanted)))
