@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from .exporters.onnx import to_onnx as to_onnx
     from .exporters.onnx_file import save_onnx as save_onnx
     from .formats.load import load as load
+    from .geometry import Geometry as Geometry
+    from .geometry import geometry as geometry
     from .layers import register as register
     from .net import Layer as Layer
     from .net import Net as Net
+    from .passes.convolutionalize import convolutionalize as convolutionalize
     from .run import run as run
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {
+    "Geometry": "geometry",
     "Layer": "net",
     "MismatchError": "errors",
     "Net": "net",
@@ -42,6 +46,8 @@ _HOME = {
     "ShapeError": "errors",
     "UnsupportedError": "errors",
     "WeightsError": "errors",
+    "convolutionalize": "passes.convolutionalize",
+    "geometry": "geometry",
     "load": "formats.load",
     "register": "layers",
     "run": "run",

@@ -1,0 +1,99 @@
+"""Read one InnerProduct as a Convolution.
+
+fc6 (InnerProduct): W (4096, 256 * 6 * 6), b (4096)      on (N, 256, 6, 6)   -> (N, 4096)
+becomes
+fc6 (Convolution):  W (4096, 256, 6, 6) on the same bytes, on (N, 256, h, w) -> (N, 4096, h - 5, w - 5)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RewriteError
+from ..layers import make_layer
+from ..net import Field, Layer, Message
+
+Array = NDArray[Any]
+
+KEPT = ("num_output", "bias_term", "weight_filler", "bias_filler")
+"""What the two parameter messages have in common."""
+
+
+@dataclass
+class Converter:
+    """Makes Convolutions of InnerProducts; a weight that layers share stays one array."""
+
+    _made: dict[tuple[int, tuple[int, ...], bool], Array] = field(default_factory=dict)
+
+    def convert(self, layer: Layer, bottom: str, seen: tuple[int, ...]) -> Layer:
+        """The Convolution that does at each position of `bottom` what the InnerProduct did on the map of shape `seen` (C, h, w)."""
+        weights = layer.weights
+        if weights:
+            weights = (self._weight(weights[0], seen, layer.kind.transpose), *weights[1:])
+        return make_layer(
+            layer.name,
+            "Convolution",
+            (bottom,),
+            layer.tops,
+            _params(layer.params, seen[1:]),
+            source=layer.source,
+            weights=weights,
+        )
+
+    def _weight(self, weight: Array, seen: tuple[int, ...], transpose: bool) -> Array:
+        key = id(weight), seen, transpose
+        if key not in self._made:
+            rows = np.ascontiguousarray(weight.T) if transpose else weight
+            self._made[key] = rows.reshape(rows.shape[0], *seen)
+        return self._made[key]
+
+
+def _params(params: Message, kernel: tuple[int, ...]) -> Message:
+    """`inner_product_param` as `convolution_param`, in the style of Caffe's models."""
+    inner = params.last("inner_product_param", Message("InnerProductParameter"))
+    fields = [replace(f) for f in inner.fields if f.name in KEPT[:2]]
+    if len(set(kernel)) == 1:
+        fields.append(Field("kernel_size", kernel[0]))
+    elif len(kernel) == 2:
+        fields += [Field("kernel_h", kernel[0]), Field("kernel_w", kernel[1])]
+    else:
+        fields += [Field("kernel_size", size) for size in kernel]
+    fields += [f for f in inner.fields if f.name in KEPT[2:]]
+    made = Field("convolution_param", Message("ConvolutionParameter", tuple(fields), inner.source))
+    others = [f for f in params.fields if f.name != "convolution_param"]  # which an InnerProduct never reads
+    place = next((i for i, f in enumerate(others) if f.name == "inner_product_param"), len(others))
+    kept = [f for f in others if f.name != "inner_product_param"]
+    return replace(params, fields=(*kept[:place], made, *kept[place:]), text="")
+
+
+def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]) -> None:
+    """That layers which share a weight by name can go on sharing it. `seen`: what each converted layer sees, by its top.
+
+    Raises: RewriteError where one of them would stay an InnerProduct, or see a map of another shape.
+    """
+    sharing: dict[str, list[Layer]] = {}
+    for layer in before:
+        spec = next(iter(layer.params.all("param")), None)
+        if isinstance(spec, Message) and (name := spec.last("name", "")):
+            sharing.setdefault(str(name), []).append(layer)
+    for name, layers in sharing.items():
+        first = next((layer for layer in layers if layer.tops[0] in seen), None)
+        if first is None:
+            continue
+        for other in layers:
+            shape, wanted = seen.get(other.tops[0]), seen[first.tops[0]]
+            if shape != wanted or other.kind.transpose != first.kind.transpose:
+                how = f"would see {shape}" if shape else "stays as it is"
+                how += " and is transposed" if shape and other.kind.transpose != first.kind.transpose else ""
+                raise RewriteError(
+                    f"shares its weight '{name}' with {other.title}, which {how}",
+                    layer=first.title,
+                    source=first.source,
+                    expected=f"a weight of one shape: both see {wanted}",
+                    fix="give the two layers weights of their own: remove param { name } of one",
+                )

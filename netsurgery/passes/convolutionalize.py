@@ -1,0 +1,369 @@
+"""Read every InnerProduct as a Convolution, so that a net of one input size runs at every larger one and gives a map of answers.
+
+before                                             after, at 227 x 227          at 451 x 451
+data   (N, 3, 227, 227)                            data   (N, 3, 227, 227)      (N, 3, 451, 451)
+pool5  (N, 256, 6, 6)                              pool5  (N, 256, 6, 6)        (N, 256, 13, 13)
+fc6    (N, 4096)  InnerProduct, W (4096, 9216)     fc6    (N, 4096, 1, 1)       (N, 4096, 8, 8)     Convolution, W (4096, 256, 6, 6)
+fc7    (N, 4096)  InnerProduct, W (4096, 4096)     fc7    (N, 4096, 1, 1)       (N, 4096, 8, 8)     Convolution, W (4096, 4096, 1, 1)
+fc8    (N, 1000)  InnerProduct, W (1000, 4096)     fc8    (N, 1000, 1, 1)       (N, 1000, 8, 8)     Convolution, W (1000, 4096, 1, 1)
+prob   (N, 1000)  Softmax                          prob   (N, 1000, 1, 1)       (N, 1000, 8, 8)     Softmax over the channels
+
+The answer at position (i, j) is the old net's on the window of the declared size at (i, j) * stride, as far as padding and clipped
+poolings do not show. Source: Long, Shelhamer, Darrell, Fully Convolutional Networks for Semantic Segmentation (2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import NetsurgeryError, RewriteError
+from ..geometry import Reaches, follow
+from ..layers import make_layer
+from ..layers._dims import axis as free_axis
+from ..layers._reach import SAME
+from ..net import Field, Layer, Message, Net, Size
+from ._inputs import with_shape
+from .as_convolution import Converter, require_sharing
+from .map_notes import map_notes
+from .slide_pools import slide_pools
+
+Shape = tuple[Size, ...]
+
+FLATTEN = ("Flatten", "Reshape")
+"""Layers that are absorbed on the way to an InnerProduct."""
+
+
+def convolutionalize(
+    net: Net,
+    *,
+    only: Sequence[str] | None = None,
+    sliding_pool: bool = False,
+    rename: Mapping[str, str] | None = None,
+) -> Net:
+    """The net in which every InnerProduct is a Convolution whose kernel is the map that it saw at the declared size.
+
+    Weights are the same bytes in a new shape (`transpose: true` needs a copy). Flatten and Reshape on the way are absorbed; Softmax,
+    ArgMax, Accuracy and losses act at each position over the channels. `only` names the InnerProducts to convert. Behind a Pooling of
+    the whole map there is one answer for each image: `sliding_pool` gives it a kernel of the map's size and stride 1. `rename` gives
+    layers, and the blobs of the same name, new names. `net.notes` say what was done.
+
+    Shapes: a blob (N, C) becomes (N, C, 1, 1) at the declared size, (N, C, h, w) at larger ones.
+    Raises: RewriteError for a layer that would not do at each position what it did before; ShapeError, UnsupportedLayersError.
+    """
+    targets = {x.tops[0] for x in net.layers if x.type == "InnerProduct" and (only is None or x.name in only)}
+    for layer in [net[name] for name in only or ()]:
+        if layer.type != "InnerProduct":
+            raise RewriteError(
+                "is no InnerProduct", layer=layer.title, source=layer.source, expected="InnerProduct layers (--only)"
+            )
+    made = net
+    if targets or sliding_pool:
+        shapes = net.shapes()
+        slid: frozenset[str] = frozenset()
+        if sliding_pool:
+            made, slid = slide_pools(net, shapes)
+        if targets or slid:
+            surgery = _Surgery(made, shapes, targets, slid, strict=only is not None)
+            made = surgery.done()
+            notes = map_notes(net, shapes, surgery.seen, surgery.left, slid)
+            made = replace(made, notes=(*net.notes, *notes))
+    return made.renamed(rename) if rename else made
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What stands for a blob of the old net in the new one: `plain`, the same blob; `map`, a map that holds for each item the same
+    numbers in the same order at the declared size; or either. `seen` is that map's shape without the batch, (C, h, w)."""
+
+    plain: str = ""
+    map: str = ""
+    seen: tuple[int, ...] = ()
+
+
+class _Surgery:
+    """Goes through the layers in order and gives each the form of its bottoms that it can use."""
+
+    def __init__(
+        self, net: Net, shapes: Mapping[str, Shape], targets: set[str], slid: frozenset[str], *, strict: bool
+    ) -> None:
+        self.net, self.old, self.targets, self.slid, self.strict = net, shapes, targets, slid, strict
+        self.wanted = _wanted_as_maps(net, targets)
+        self.forms: dict[str, _Form] = {}
+        self.layers: list[Layer] = []
+        self.shapes: dict[str, Shape] = {}
+        self.reaches: dict[str, dict[str, Reaches | None]] = {name: {} for name in net.inputs if len(shapes[name]) > 2}
+        self.converter = Converter()
+        self.seen: dict[str, tuple[int, ...]] = {}  # top of a converted InnerProduct -> the map that it saw
+        self.left: list[Layer] = []  # InnerProducts that stay
+        self.absorbed: set[str] = set()
+        self.labels: dict[str, tuple[int, ...]] = {}  # input -> its new declared shape
+
+    def done(self) -> Net:
+        for layer in self.net.layers:
+            if layer.type == "InnerProduct":
+                self._inner_product(layer)
+            else:
+                self._other(layer)
+        if self.left and not self.seen and not self.slid:
+            raise self._is_flat(self.left[0])
+        require_sharing(self.net.layers, self.seen)
+        read = {blob for layer in self.layers for blob in layer.bottoms} | set(self.net.outputs)
+        unused = self.absorbed - read
+        made = self.net.with_layers(layer for layer in self.layers if not unused.intersection(layer.tops))
+        for blob, shape in self.labels.items():
+            made = with_shape(made, blob, shape)
+        return made
+
+    def _take(self, layer: Layer) -> None:
+        """Puts a layer into the new net; its tops stand for those of the same name."""
+        self.layers.append(layer)
+        if layer.kind.is_input:
+            shapes = [self.old[top] for top in layer.tops]
+        else:
+            shapes = [tuple(s) for s in Net.layer_shapes(layer, [self.shapes[b] for b in layer.bottoms])]
+        self.shapes.update(zip(layer.tops, shapes, strict=True))
+        for name, held in self.reaches.items():
+            try:
+                seen = follow(layer, [held[b] for b in layer.bottoms], [self.shapes[b] for b in layer.bottoms])
+            except NetsurgeryError:  # strides disagreed before: what could run at other sizes still can
+                seen = None
+            held.update(dict.fromkeys(layer.tops, seen))
+            if name in layer.tops:
+                held[name] = (SAME,) * (len(self.old[name]) - 2)
+        for top in layer.tops:
+            self.forms[top] = self._map_form(top) if top in self.slid else _Form(top)
+
+    def _take_map(self, layer: Layer) -> None:
+        """Puts a layer of the new net that works on maps into it."""
+        self._take(layer)
+        for top in layer.tops:
+            if len(self.shapes[top]) > 2:
+                self.forms[top] = self._map_form(top)
+
+    def _map_form(self, blob: str) -> _Form:
+        return _Form("", blob, tuple(n for n in self.shapes[blob][1:] if n is not None))
+
+    def _as_map(self, blob: str) -> _Form:
+        """The form of an old blob, as a map if it can be one: a blob with positions is one itself."""
+        form = self.forms[blob]
+        return self._map_form(form.plain) if not form.map and len(self.shapes[form.plain]) > 2 else form
+
+    def _one_for_all(self, blob: str) -> bool:
+        """Whether a map has one position for the whole image, whatever its size (behind a global pooling)."""
+        return all(reach.stride is None for held in self.reaches.values() for reach in held[blob] or ())
+
+    def _inner_product(self, layer: Layer) -> None:
+        (bottom,) = layer.bottoms
+        if layer.tops[0] not in self.targets:
+            self._leave(layer)
+            return
+        axis = layer.kind.axis(layer.kind.from_axis, len(self.old[bottom]))
+        if axis != 1:
+            raise RewriteError(
+                f"axis is {layer.kind.from_axis}: it answers for each of the first {axis} axes of {_show(self.old[bottom])}",
+                layer=layer.title,
+                source=layer.source,
+                expected="axis 1: one answer for each item of the batch",
+                fix="leave the layer as it is (--only)",
+            )
+        form = self._as_map(bottom)
+        if not form.map:
+            if self.strict:
+                raise self._is_flat(layer)
+            self._leave(layer)
+            return
+        for held in self.reaches.values():
+            for size, reach in zip(form.seen[1:], held[form.map] or (), strict=False):
+                if reach.stride is None and size != 1:
+                    raise RewriteError(
+                        f"the last axes of its bottom '{bottom}' {_show(self.shapes[form.map])} are no positions of the image",
+                        layer=layer.title,
+                        source=layer.source,
+                        expected="a map (N, channels, h, w) of the image",
+                        fix="leave the layer as it is (--only)",
+                    )
+        self.seen[layer.tops[0]] = form.seen
+        self._take_map(self.converter.convert(layer, form.map, form.seen))
+
+    def _is_flat(self, layer: Layer) -> RewriteError:
+        (bottom,) = layer.bottoms
+        behind = next(
+            (x for x in self.left if x is not layer and x.tops[0].split("@")[0] == bottom.split("@")[0]), None
+        )
+        return RewriteError(
+            f"its bottom '{bottom}' is a flat vector {_show(self.old[bottom])}"
+            + (f", since {behind.title} stays as it is" if behind else ""),
+            layer=layer.title,
+            source=layer.source,
+            expected="a map (N, C, h, w), or what becomes one",
+            fix=f"convert '{behind.name}', too (--only)" if behind else "declare the input as a map (N, C, h, w)",
+        )
+
+    def _leave(self, layer: Layer) -> None:
+        """An InnerProduct that stays one. A map in front of it must have the declared size then."""
+        (bottom,) = layer.bottoms
+        form = self.forms[bottom]
+        self.left.append(layer)
+        if form.plain:
+            self._take(replace(layer, bottoms=(form.plain,)))
+            return
+        params = layer.kind.over_channels(
+            layer.params, "inner_product_param", layer.kind.from_axis, len(self.old[bottom])
+        )
+        self._take(_with(layer, params, (form.map,)))
+
+    def _other(self, layer: Layer) -> None:
+        forms = [self.forms[b] for b in layer.bottoms]
+        flattens = layer.type in FLATTEN
+        wanted = bool(self.wanted.intersection(layer.tops))
+        if wanted and flattens:
+            forms = [self._as_map(b) for b in layer.bottoms]
+        if not any(form.map for form in forms) or (not wanted and all(form.plain for form in forms)):
+            self._take(replace(layer, bottoms=tuple(form.plain for form in forms)))
+            return
+        try:
+            if flattens:
+                self._absorb(layer, wanted)
+            else:
+                self._on_maps(layer)
+        except RewriteError:
+            # One answer for each image can be a flat vector again at every size.
+            if not all(not form.map or self._one_for_all(form.map) for form in forms):
+                raise
+            bottoms = [self._flat(b) for b in layer.bottoms]
+            if None in bottoms:
+                raise
+            self._take(replace(layer, bottoms=tuple(b for b in bottoms if b)))
+
+    def _flat(self, blob: str) -> str | None:
+        """An old blob as it was, made with a Flatten where only its map is left."""
+        form = self.forms[blob]
+        if form.plain or self.old[blob] == self.shapes[form.map]:
+            return form.plain or form.map
+        if len(self.old[blob]) != 2:
+            return None
+        name = blob.split("@")[0] + "_flat"
+        while name in self.old or name in self.shapes or name in self.net:
+            name += "_"
+        self._take(make_layer(name, "Flatten", (form.map,), (name,), source=self.net.writer(blob).source))
+        self.forms[blob] = replace(form, plain=name)
+        return name
+
+    def _absorb(self, layer: Layer, wanted: bool) -> None:
+        """Leaves out a Flatten or Reshape: what comes behind sees the map instead, which holds the same numbers in the same order."""
+        (bottom,), (top,) = layer.bottoms, layer.tops
+        form, plain = self._as_map(bottom), self.forms[bottom].plain
+        n, *rest = self.old[bottom]
+        free = free_axis(bottom, 0)
+        (made,) = layer.kind.shapes([(free, *rest)])
+        becomes = f"{_show(self.old[bottom])} becomes {_show(self.old[top])}"
+        if not made or made[0] not in (n, free) or self.old[top][0] != n:
+            raise layer.kind.refusal(f"mixes the items of the batch with positions: {becomes}")
+        if not wanted and not _is_vector(self.old[top], form.seen):
+            raise layer.kind.refusal(f"mixes positions and channels: {becomes} at each position")
+        if plain:  # for readers that want the flat blob
+            self._take(replace(layer, bottoms=(plain,)))
+            self.absorbed.add(top)
+            self.forms[top] = replace(form, plain=top)
+        elif top in self.net.outputs:
+            self._take_map(_with(layer, _doing_nothing(layer, len(form.seen) + 1), (form.map,)))
+        else:
+            self.forms[top] = form
+
+    def _on_maps(self, layer: Layer) -> None:
+        """A layer that is to do at each position what it did."""
+        kind = layer.kind
+        forms = [self._as_map(b) for b in layer.bottoms]
+        labels = [i > 0 and kind.has_labels and not self.forms[b].map for i, b in enumerate(layer.bottoms)]
+        maps = [(b, form) for b, form, label in zip(layer.bottoms, forms, labels, strict=True) if not label]
+        for blob, form in maps:
+            if not form.map:
+                others = ", ".join(f"'{b}'" for b, f in maps if f.map)
+                raise kind.refusal(
+                    f"its bottom '{blob}' {_show(self.old[blob])} is a flat vector, where {others} becomes a map"
+                )
+        self._require_one_grid(layer, [(blob, form.map) for blob, form in maps])
+        alike = len({form.seen[1:] for _, form in maps}) == 1
+        for blob, form in maps:
+            flattened = not _is_vector(self.old[blob], form.seen)
+            if flattened and not (alike and (kind.scope == "number" or layer.type == "Concat")):
+                raise kind.refusal(
+                    f"its bottom '{blob}' {_show(self.old[blob])} is a flattened map {_show(form.seen)}, not all of whose numbers it treats alike"
+                )
+        params = kind.per_position(layer.params, [self.old[b] for b in layer.bottoms])
+        for blob, label in zip(layer.bottoms, labels, strict=True):
+            if label and self.net.writer(blob).type == "Input" and blob not in self.labels:
+                self._make_label_a_map(blob, maps[0][0])
+        bottoms = [
+            self.forms[b].plain if label else form.map
+            for b, form, label in zip(layer.bottoms, forms, labels, strict=True)
+        ]
+        self._take_map(_with(layer, params, tuple(bottoms)))
+
+    def _require_one_grid(self, layer: Layer, maps: Sequence[tuple[str, str]]) -> None:
+        """Raises: RewriteError unless all maps grow alike with the image."""
+        grids: dict[tuple[str, ...], str] = {}
+        for blob, name in maps:
+            seen = next((held[name] for held in self.reaches.values() if held[name] is not None), None)
+            if seen is not None:
+                grids[tuple("none" if reach.stride is None else str(reach.stride) for reach in seen)] = blob
+        if len(grids) > 1:
+            steps = " and ".join(
+                f"'{blob}' one for the whole image"
+                if set(grid) == {"none"}
+                else f"'{blob}' one every {'x'.join(dict.fromkeys(grid))} pixels"
+                for grid, blob in grids.items()
+            )
+            raise layer.kind.refusal(f"its bottoms would not stay of one size: {steps}")
+
+    def _make_label_a_map(self, blob: str, scores: str) -> None:
+        """An input of labels, one for each item, or of targets for each score: on maps, one for each position."""
+        n, shape = self.old[scores][0], self.old[blob]
+        if len(shape) == len(self.shapes[self.forms[scores].map]):
+            return
+        if shape == (n, *(1,) * (len(shape) - 1)):
+            shape = (n, 1)
+        elif shape != self.old[scores]:
+            return
+        self.shapes[blob] = (*shape, *self.shapes[self.forms[scores].map][2:])
+        self.labels[blob] = tuple(n for n in self.shapes[blob] if n is not None)
+
+
+def _wanted_as_maps(net: Net, targets: set[str]) -> set[str]:
+    """The blobs from which InnerProducts that are converted see a map, if only through layers that can act on it."""
+    wanted: set[str] = set()
+    for layer in reversed(net.layers):
+        passes = layer.type != "InnerProduct" and (layer.type in FLATTEN or layer.kind.scope != "map")
+        if targets.intersection(layer.tops) or (passes and wanted.intersection(layer.tops)):
+            wanted.update(layer.bottoms)
+    return wanted
+
+
+def _is_vector(shape: Shape, seen: tuple[int, ...]) -> bool:
+    """Whether an old blob of this shape is one vector of channels for each item, (N, C) or (N, C, 1, ..), at one position of the map."""
+    return set(seen[1:]) <= {1} and len(shape) > 1 and shape[1] == seen[0] and set(shape[2:]) <= {1}
+
+
+def _doing_nothing(layer: Layer, rank: int) -> Message:
+    """The parameters of a Flatten or Reshape that leaves its bottom as it is."""
+    if layer.type == "Flatten":
+        field = Field("flatten_param", Message("FlattenParameter", (Field("end_axis", 1),)))
+    else:
+        shape = Message("BlobShape", (Field("dim", 0),) * rank)
+        field = Field("reshape_param", Message("ReshapeParameter", (Field("shape", shape),)))
+    return layer.params.with_fields(field)
+
+
+def _with(layer: Layer, params: Message, bottoms: tuple[str, ...]) -> Layer:
+    """The layer on other bottoms, with other parameters."""
+    if params == layer.params:
+        return replace(layer, bottoms=bottoms)
+    types = {layer.type: type(layer.kind)}
+    return make_layer(
+        layer.name, layer.type, bottoms, layer.tops, params, source=layer.source, weights=layer.weights, layers=types
+    )
+
+
+def _show(shape: Sequence[Size]) -> str:
+    return f"({', '.join('?' if n is None else str(n) for n in shape)})"

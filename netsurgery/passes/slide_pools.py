@@ -1,0 +1,85 @@
+"""Let poolings that take in the whole map slide over larger ones.
+
+pool5 (Pooling, global_pooling: true)               on (N, 512, 7, 7) -> (N, 512, 1, 1), on (N, 512, 9, 9) -> (N, 512, 1, 1)
+becomes
+pool5 (Pooling, kernel_size: 7, stride: 1)          on (N, 512, 7, 7) -> (N, 512, 1, 1), on (N, 512, 9, 9) -> (N, 512, 3, 3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..layers import make_layer
+from ..net import Field, Layer, Message, Net, Refused
+
+Shapes = Mapping[str, tuple[Any, ...]]
+
+WINDOW = (
+    "kernel_size",
+    "kernel_h",
+    "kernel_w",
+    "stride",
+    "stride_h",
+    "stride_w",
+    "pad",
+    "pad_h",
+    "pad_w",
+    "global_pooling",
+)
+
+
+def whole_map(layer: Layer, shapes: Shapes) -> bool:
+    """Whether a Pooling sees all of a map, larger than one position, at the declared size."""
+    if layer.type != "Pooling" or isinstance(layer.kind, Refused):
+        return False
+    sizes, out = shapes[layer.bottoms[0]][2:], shapes[layer.tops[0]][2:]
+    at = layer.kind.windows
+    covered = layer.kind.global_pooling or all(k - p >= n for k, p, n in zip(at.kernel, at.pad, sizes, strict=True))
+    return covered and set(out) == {1} and set(sizes) != {1}
+
+
+def slide_pools(net: Net, shapes: Shapes) -> tuple[Net, frozenset[str]]:
+    """The net in which every Pooling of the whole map, of `shapes` at the declared size, is one with a kernel of that size and
+    stride 1; and the tops of those that changed. Poolings whose result weighs a map again (squeeze and excitation) stay as they are, and
+    AVE ones whose padding counts.
+    """
+    layers = [
+        _slid(layer, shapes[layer.bottoms[0]][2:])
+        if whole_map(layer, shapes) and not _gates(net, layer, shapes)
+        else layer
+        for layer in net.layers
+    ]
+    return net.with_layers(layers), frozenset(
+        new.tops[0] for new, old in zip(layers, net.layers, strict=True) if new is not old
+    )
+
+
+def _slid(layer: Layer, sizes: tuple[int, ...]) -> Layer:
+    at = layer.kind.windows
+    if layer.kind.method == "AVE" and any(at.pad):
+        return layer
+    if not layer.kind.global_pooling and at.kernel == sizes and set(at.stride) == {1} and not any(at.pad):
+        return layer
+    old = layer.params.last("pooling_param", Message("PoolingParameter"))
+    if len(set(sizes)) == 1:
+        kernel = [Field("kernel_size", sizes[0])]
+    else:
+        kernel = [Field("kernel_h", sizes[0]), Field("kernel_w", sizes[1])]
+    kept = tuple(f for f in old.fields if f.name not in WINDOW)
+    made = replace(old, fields=(*kept, *kernel, Field("stride", 1)), text="")
+    params = layer.params.with_fields(Field("pooling_param", made))
+    return make_layer(layer.name, layer.type, layer.bottoms, layer.tops, params, source=layer.source)
+
+
+def _gates(net: Net, pool: Layer, shapes: Shapes) -> bool:
+    """Whether what the pooling gives meets a map again that it did not come through."""
+    reached = set(pool.tops)
+    for layer in net.layers:
+        if layer is not pool and reached.intersection(layer.bottoms):
+            reached.update(layer.tops)
+            others = [shapes[b] for b in layer.bottoms if b not in reached]
+            if any(len(shape) > 2 and set(shape[2:]) != {1} for shape in others) and not layer.kind.has_labels:
+                return True
+    return False
