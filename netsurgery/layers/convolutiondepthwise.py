@@ -1,0 +1,83 @@
+"""ConvolutionDepthwise: one kernel for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..net import Field, Message
+from ._dims import Shape, Size, product
+from ._params import Params
+from ._reach import Reach, window
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, convolve, read_windows, require_room
+
+
+class ConvolutionDepthwise(LayerType):
+    """y[c, i] = b[c] + sum over k of W[c, 0, k] * x[c, stride * i + dilation * k - pad], x being 0 outside.
+
+    `num_output` and `group` mean nothing: there are as many outputs as channels. (Synopsys's layer of that name, a grouped Convolution,
+    is the same where it has one kernel per channel; elsewhere its blobs have other shapes and are refused.)
+
+    Shapes: (N, C, H, W) -> (N, C, floor((H + 2 pad - dilation (kernel - 1) - 1) / stride) + 1, ...); W (C, 1, kernel...), b (C).
+    Source: conv_dw_layer.cpp of sp2823, in many forks
+    """
+
+    types = ("ConvolutionDepthwise",)
+    note = "one kernel per channel whatever group and num_output say"
+
+    def read(self, p: Params) -> None:
+        q = p.message("convolution_param")
+        self.bias_term = q.get_bool("bias_term")
+        self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
+        q.ignore("num_output", "group", "axis", why="the layer does not read them")
+        self.windows: Windows = read_windows(q, 2)
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        channels = bottoms[0][1]
+        return [(channels, 1, *self.windows.kernel), (channels,)][: 1 + self.bias_term]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 4)
+        require_room(self.title, self.windows, x[2:])
+        return [(*x[:2], *self.windows.out(x[2:]))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        return product(tops[0]) * product(self.windows.kernel)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        y = convolve(x, weights[0], self.windows, x.shape[1])
+        return [y + weights[1].reshape(-1, 1, 1) if self.bias_term else y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        at = self.windows
+        return [
+            op(
+                "Conv",
+                bottoms[0],
+                op.weight(weights[0], "weight"),
+                op.weight(weights[1], "bias") if self.bias_term else None,
+                kernel_shape=at.kernel,
+                strides=at.stride,
+                pads=(*at.pad, *at.pad),
+                dilations=at.dilation,
+                group=weights[0].shape[0],
+            )
+        ]
+
+    def absorb(
+        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...]] | None:
+        channels = weights[0].shape[0]
+        w = weights[0].astype(np.float64) * np.broadcast_to(scale, (channels,)).reshape(-1, 1, 1, 1)
+        old = weights[1].astype(np.float64) if self.bias_term else np.zeros(channels)
+        b = np.broadcast_to(old * scale + shift, (channels,))
+        param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
+        return params.with_fields(Field("convolution_param", param)), (w.astype(np.float32), b.astype(np.float32))
