@@ -1,0 +1,82 @@
+"""Convolution3D: C3D's convolution over time, rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._dims import Shape, Size, product
+from ._params import Params
+from ._reach import Reach, window
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, convolve, require_room
+
+
+class Convolution3D(LayerType):
+    """y[m, i] = b[m] + sum over c, k of W[m, c, k] * x[c, stride * i + k - pad], x being 0 outside.
+
+    `filter_group` only splits the computation.
+
+    Shapes: (N, C, L, H, W) -> (N, num_output, floor((L + 2 temporal_pad - kernel_depth) / temporal_stride) + 1,
+        floor((H + 2 pad - kernel_size) / stride) + 1, ...); W (num_output, C, kernel_depth, kernel_size, kernel_size),
+        b (1, 1, 1, 1, num_output).
+    Source: convolution3d_layer.cpp of facebook/C3D
+    """
+
+    types = ("Convolution3D",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("convolution3d_param")
+        self.num_output = q.get_int("num_output", 0)
+        self.bias_term = q.get_bool("bias_term")
+        self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
+        filter_group = q.get_int("filter_group")
+        q.ignore("group", why="the layer does not read it")
+        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride"), q.get_int("pad")
+        depth, step, before = q.get_int("kernel_depth", 0), q.get_int("temporal_stride"), q.get_int("temporal_pad")
+        self.windows = Windows((depth, k, k), (step, s, s), (before, pad, pad), (1, 1, 1))
+        if self.num_output < 1 or filter_group < 1 or self.num_output % filter_group:
+            raise q.refuse(
+                "num_output",
+                f"num_output is {self.num_output}, filter_group {filter_group}",
+                expected="positive numbers, num_output a multiple of filter_group",
+            )
+        for name, size in zip(
+            ("kernel_size", "kernel_depth", "stride", "temporal_stride"), (k, depth, s, step), strict=True
+        ):
+            if size < 1:
+                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        weight = (self.num_output, bottoms[0][1], *self.windows.kernel)
+        return [weight, (1, 1, 1, 1, self.num_output)][: 1 + self.bias_term]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 5)
+        require_room(self.title, self.windows, x[2:])
+        return [(x[0], self.num_output, *self.windows.out(x[2:]))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        y = convolve(bottoms[0], weights[0], self.windows, 1)
+        return [y + weights[1].reshape(-1, 1, 1, 1) if self.bias_term else y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        at = self.windows
+        return [
+            op(
+                "Conv",
+                bottoms[0],
+                op.weight(weights[0], "weight"),
+                op.weight(weights[1].reshape(-1), "bias") if self.bias_term else None,
+                kernel_shape=at.kernel,
+                strides=at.stride,
+                pads=(*at.pad, *at.pad),
+            )
+        ]

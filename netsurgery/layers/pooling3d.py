@@ -1,0 +1,110 @@
+"""Pooling3D: C3D's pooling over time, rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape, ceil_div
+from ._params import Params
+from ._reach import Reach, window
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, views
+
+LOWEST = float(np.finfo(np.float32).min)
+
+
+class Pooling3D(LayerType):
+    """MAX: y[i] = max of x over window i, cut off at the image. AVE: y[i] = sum of x over window i / its size, cut off at the padded image.
+
+    Only AVE is padded, and only rows and columns are.
+
+    Shapes: (N, C, L, H, W) -> (N, C, ceil((L - kernel_depth) / temporal_stride) + 1, ceil((H + 2 pad - kernel_size) / stride) + 1, ...).
+    Source: pool3d_layer.cpp of facebook/C3D
+    """
+
+    types = ("Pooling3D",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("pooling3d_param")
+        self.method = q.get_str("pool")
+        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride"), q.get_int("pad")
+        depth, step = q.get_int("kernel_depth", 0), q.get_int("temporal_stride")
+        self.windows = Windows((depth, k, k), (step, s, s), (0, pad, pad), (1, 1, 1))
+        if self.method not in ("MAX", "AVE"):
+            raise q.refuse("pool", f"pool is {self.method}", expected="MAX or AVE")
+        for name, size in zip(
+            ("kernel_size", "kernel_depth", "stride", "temporal_stride"), (k, depth, s, step), strict=True
+        ):
+            if size < 1:
+                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+        if pad and (self.method == "MAX" or pad >= k):
+            raise q.refuse("pad", f"pad is {pad}", expected="0 for MAX" if self.method == "MAX" else "less than kernel")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 5)
+        at = self.windows
+        out = [ceil_div(n + 2 * p - k, s) + 1 for n, k, s, p in zip(x[2:], at.kernel, at.stride, at.pad, strict=True)]
+        for n, m, s, p in zip(x[2:], out, at.stride, at.pad, strict=True):
+            if isinstance(n, int) and isinstance(m, int) and (m < 1 or (m - 1) * s >= n + 2 * p):
+                raise ShapeError(
+                    f"a window lies outside the bottom, of size {n}",
+                    layer=self.title,
+                    source=self.source,
+                    expected="at least the kernel's size, and no step over the end",
+                )
+        return [(*x[:2], *out)]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        at = self.windows
+        out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
+        ends = [
+            (m - 1) * s + k - n - p
+            for n, m, k, s, p in zip(x.shape[2:], out, at.kernel, at.stride, at.pad, strict=True)
+        ]
+        around = [(0, 0), (0, 0), *((p, max(e, 0)) for p, e in zip(at.pad, ends, strict=True))]
+        slid = views(np.pad(x, around, constant_values=LOWEST if self.method == "MAX" else 0), at)
+        slid = slid[:, :, : out[0], : out[1], : out[2]]
+        if self.method == "MAX":
+            return [slid.max(axis=(5, 6, 7))]
+        sizes = [
+            np.minimum(np.arange(m) * s + k, n + 2 * p) - np.arange(m) * s
+            for n, m, k, s, p in zip(x.shape[2:], out, at.kernel, at.stride, at.pad, strict=True)
+        ]
+        return [slid.sum(axis=(5, 6, 7)) / np.einsum("i,j,k->ijk", *sizes).astype(x.dtype)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        at = self.windows
+        rounds = any(
+            s > 1 and not (isinstance(n, int) and (n + 2 * p - k) % s == 0)
+            for n, k, s, p in zip(x.shape[2:], at.kernel, at.stride, at.pad, strict=True)
+        )
+        if self.method == "MAX":
+            return [op("MaxPool", x, kernel_shape=at.kernel, strides=at.stride, ceil_mode=int(rounds))]
+        # Padded with zeros first: ONNX's own padding would drop a last window that begins in it, which C3D keeps.
+        if any(at.pad):
+            x = op("Pad", x, op.ints(0, 0, at.pad, 0, 0, at.pad), shape=_grown(x.shape, at.pad, 2))
+        if not rounds:
+            return [op("AveragePool", x, kernel_shape=at.kernel, strides=at.stride)]
+        # Averages of whole windows, zeros behind the image, over the share of each window that is not behind it: runtimes differ
+        # on what an average with ceil_mode divides by.
+        tail = [s - 1 for s in at.stride]
+        ones = op("Expand", op.const(1.0), op.ints(1, 1, *(op.size(x, axis) for axis in (2, 3, 4))))
+        sums, shares = (
+            op("AveragePool", op("Pad", t, op.ints([0] * 7, tail)), kernel_shape=at.kernel, strides=at.stride)
+            for t in (x, ones)
+        )
+        return [op("Div", sums, shares)]
+
+
+def _grown(shape: Shape, by: Sequence[int], sides: int) -> Shape:
+    return (*shape[:2], *(n + sides * p for n, p in zip(shape[2:], by, strict=True)))
