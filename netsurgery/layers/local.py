@@ -1,0 +1,89 @@
+"""Local: locally connected, a convolution whose weights differ from place to place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, Size, product
+from ._params import Params
+from ._reach import Reach, window
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, padded, require_room, views
+
+
+class Local(LayerType):
+    """y[m, p] = b[m, p] + sum over c, k of W[m, (c, k), p] * x[c, stride * p + k - pad], x being 0 outside.
+
+    The weights hold for one input size.
+
+    Shapes: (N, C, H, W) -> (N, num_output, floor((H + 2 pad - kernel_size) / stride) + 1, ...), P places;
+        W (num_output, 1, C kernel_size^2, P), b (1, 1, num_output, P).
+    Source: local_layer.cpp of happynear/caffe-windows
+    """
+
+    types = ("Local",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("local_param")
+        self.num_output = q.get_int("num_output", 0)
+        self.bias_term = q.get_bool("bias_term")
+        self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
+        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride"), q.get_int("pad")
+        self.windows = Windows((k, k), (s, s), (pad, pad), (1, 1))
+        for name, size in zip(("num_output", "kernel_size", "stride"), (self.num_output, k, s), strict=True):
+            if size < 1:
+                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        rows, columns = self._out(x)
+        depth = x[1] * self.windows.kernel[0] ** 2
+        return [(self.num_output, 1, depth, rows * columns), (1, 1, self.num_output, rows * columns)][
+            : 1 + self.bias_term
+        ]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 4)
+        require_room(self.title, Windows(self.windows.kernel, (1, 1), (0, 0), (1, 1)), x[2:])
+        return [(x[0], self.num_output, *self._out(x))]
+
+    def _out(self, x: Shape) -> tuple[Size, Size]:
+        rows, columns = self.windows.out(x[2:])
+        return rows, columns
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x = padded(bottoms[0], self.windows)
+        slid = views(x, self.windows)  # (N, C, rows, columns, k, k)
+        c, rows, columns, *kernel = slid.shape[1:]
+        w = weights[0].reshape(self.num_output, c, *kernel, rows, columns)
+        y = np.einsum("ncijkl,mcklij->nmij", slid, w, optimize=True)
+        return [y + weights[1].reshape(self.num_output, rows, columns) if self.bias_term else y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        _, channels, h, w = (n if isinstance(n, int) else 0 for n in x.shape)  # the weights tie them down
+        pad, (k, _), (s, _) = self.windows.pad, self.windows.kernel, self.windows.stride
+        if any(pad):
+            x = op("Pad", x, op.ints(0, 0, pad, 0, 0, pad))
+        h, w = h + 2 * pad[0], w + 2 * pad[1]
+        out = [(n - k) // s + 1 for n in (h, w)]
+        place = (np.arange(out[0]) * s)[:, None] * w + np.arange(out[1]) * s
+        inside = np.arange(channels)[:, None, None] * h * w + np.arange(k)[:, None] * w + np.arange(k)
+        index = place.reshape(-1, 1) + inside.reshape(1, -1)  # (P, C k k): where each place finds its values in an item
+        items = op("Transpose", op.reshape(x, -1, channels * h * w), perm=(1, 0))
+        columns = op("Gather", items, op.const(index, "int64"), axis=0)  # (P, C k k, N)
+        matrices = np.ascontiguousarray(weights[0][:, 0].transpose(2, 0, 1))  # (P, M, C k k)
+        y = op("MatMul", op.weight(matrices, "weight"), columns)
+        if self.bias_term:
+            y = op("Add", y, op.weight(np.ascontiguousarray(weights[1][0, 0].T)[:, :, None], "bias"))
+        return [op.reshape(op("Transpose", y, perm=(2, 1, 0)), -1, self.num_output, *out)]
