@@ -1,0 +1,121 @@
+"""DenseBlock: a whole block of a DenseNet as one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape, Size, product
+from ._params import Params
+from ._reach import Reach
+from ._type import Array, Graph, LayerType, Tensor
+from ._windows import Windows, convolve
+
+EPS = 1e-5
+_SAME = Windows((3, 3), (1, 1), (1, 1), (1, 1))
+_POINT = Windows((1, 1), (1, 1), (0, 0), (1, 1))
+
+
+class DenseBlock(LayerType):
+    """x_(t+1) = (x_t, F_t * relu(bn_t(x_t))), joined along the channels, for t < numTransition; x_0 is the bottom, the top the last.
+
+    F * z is a true convolution: 3x3, pad 1, the kernel turned by 180 degrees. With `use_BC` a 1x1 convolution, bn and relu come before it.
+    bn(v) = scale (v - mean f) / sqrt(variance f + 1e-5) + bias; f = 1 / factor, 0 for a factor 0.
+
+    Shapes: (N, C, H, W) -> (N, C + numTransition growthRate, H, W); blobs: the 3x3 filters, scales, biases, means, variances, each for
+        all t, with `use_BC` the 1x1 filters and their scales, biases, means, variances, then the factor (1).
+    Source: DenseBlock_layer.cpp of senlinuc/caffe_ocr
+    """
+
+    types = ("DenseBlock",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("denseblock_param")
+        self.steps, self.growth, self.use_bc = q.get_int("numTransition"), q.get_int("growthRate"), q.get_bool("use_BC")
+        q.ignore("initChannel", why="the bottom has it")
+        q.ignore(*_FIXED, why="the layer computes 3x3 kernels, pad 1, stride 1 whatever they say")
+        q.ignore(*_TRAINING, why="initialises or steers training, or chooses an implementation")
+        for name, size in (("numTransition", self.steps), ("growthRate", self.growth)):
+            if size < 1:
+                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        t, g = range(self.steps), self.growth
+        channels = [bottoms[0][1] + i * g for i in t]
+        blobs: list[Shape] = [(g, 4 * g if self.use_bc else channels[i], 3, 3) for i in t]
+        blobs += [(1, channels[i], 1, 1) for _ in range(4) for i in t]
+        if self.use_bc:
+            blobs += [(4 * g, channels[i], 1, 1) for i in t]
+            blobs += [(1, 4 * g, 1, 1) for _ in range(4) for i in t]
+        return [*blobs, (1,)]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 4)
+        return [(x[0], x[1] + self.steps * self.growth, *x[2:])]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[Reach(1, -self.steps, self.steps)] * 2]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        filters = [product(blob) for blob in self.weight_shapes(bottoms) if len(blob) == 4 and blob[0] != 1]
+        return sum(filters, 0) * tops[0][0] * product(tops[0][2:])
+
+    def _step(self, weights: Sequence[Array], t: int) -> list[Array]:
+        """The blobs of step t: filter, scale, bias, mean, variance, with use_BC the same five of its 1x1 convolution."""
+        return list(weights[t : -1 : self.steps])
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        factor = weights[-1][0]
+        f = x.dtype.type(0 if factor == 0 else 1 / factor)
+
+        def relu_bn(v: Array, scale: Array, bias: Array, mean: Array, variance: Array) -> Array:
+            return np.maximum(scale * ((v - mean * f) / np.sqrt(variance * f + x.dtype.type(EPS))) + bias, 0)
+
+        for t in range(self.steps):
+            kernel, *norm = self._step(weights, t)
+            z = relu_bn(x, *norm[:4])
+            if self.use_bc:
+                z = relu_bn(convolve(z, norm[4], _POINT, 1), *norm[5:])
+            x = np.concatenate([x, convolve(z, kernel[:, :, ::-1, ::-1], _SAME, 1)], axis=1)
+        return [x]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        factor = float(weights[-1][0])
+        share = 1 / factor if factor else 0.0
+
+        def affine(norm: Sequence[Array]) -> tuple[Array, Array]:
+            scale, bias, mean, variance = (w.astype(np.float64).reshape(-1) for w in norm)
+            gain = scale / np.sqrt(variance * share + EPS)
+            return gain, bias - mean * share * gain
+
+        for t in range(self.steps):
+            kernel, *norm = self._step(weights, t)
+            gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in affine(norm[:4]))
+            scaled = op("Mul", x, op.weight(gain, f"scale{t}"))
+            z = op("Relu", op("Add", scaled, op.weight(offset, f"shift{t}")))
+            if self.use_bc:  # the second bn goes into the 1x1 convolution before it
+                gain, offset = affine(norm[5:])
+                point = (norm[4] * gain.reshape(-1, 1, 1, 1)).astype(np.float32)
+                bias = op.weight(offset.astype(np.float32), f"bias{t}")
+                z = op("Relu", op("Conv", z, op.weight(point, f"point{t}"), bias, kernel_shape=(1, 1)))
+            turned = op.weight(np.ascontiguousarray(kernel[:, :, ::-1, ::-1]), f"filter{t}")
+            x = op("Concat", x, op("Conv", z, turned, kernel_shape=(3, 3), pads=(1, 1, 1, 1)), axis=1)
+        return [x]
+
+
+_FIXED = ("pad_h", "pad_w", "conv_verticalStride", "conv_horizentalStride", "filter_H", "filter_W")
+_TRAINING = (
+    "Filter_Filler",
+    "BN_Scaler_Filler",
+    "BN_Bias_Filler",
+    "gpuIdx",
+    "use_dropout",
+    "dropout_amount",
+    "BC_ultra_space_efficient",
+    "workspace_MB",
+    "moving_average_fraction",
+)
