@@ -1,0 +1,59 @@
+"""CTCGreedyDecoder: the labels that a sequence of class scores spells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class CTCGreedyDecoder(LayerType):
+    """k[t] = the first greatest class at step t; y = the k[t] that are not `blank_index` (negative: the last class) and, with
+    `ctc_merge_repeated`, not k[t - 1], in order from the first place on; -1 behind them.
+
+    Shapes: (T, N, C) -> (N, T, 1, 1).
+    Source: ctc_decoder_layer.cpp of senlinuc/caffe_ocr (with labels as second bottom it measures training, which is refused)
+    """
+
+    types = ("CTCGreedyDecoder",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("ctc_decoder_param")
+        self.blank, self.merge = q.get_int("blank_index"), q.get_bool("ctc_merge_repeated")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 3)
+        return [(x[1], x[0], 1, 1)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        best = x.argmax(axis=2)
+        spelt = best != (self.blank if self.blank >= 0 else x.shape[2] - 1)
+        if self.merge:
+            spelt[1:] &= best[1:] != best[:-1]
+        y = np.full((x.shape[1], x.shape[0]), -1, x.dtype)
+        steps, streams = np.nonzero(spelt)
+        y[streams, (spelt.cumsum(axis=0) - 1)[steps, streams]] = best[steps, streams]
+        return [y[:, :, None, None]]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        steps = op.size(x, 0)
+        best = op("Transpose", op("ArgMax", x, axis=2, keepdims=0), perm=(1, 0))
+        blank = op.ints(self.blank) if self.blank >= 0 else op("Sub", op.size(x, 2), op.ints(1))
+        skip = op("Equal", best, blank)
+        if self.merge:
+            before = op("Pad", best, op.ints(0, 1, 0, -1), op.const(-1, "int64"))
+            skip = op("Or", skip, op("Equal", best, before))
+        # rank the steps that spell: the earliest has the greatest key, those that spell nothing have 0
+        down = op("Range", op("Squeeze", steps), op.const(0, "int64"), op.const(-1, "int64"))
+        keys = op("Where", skip, op.const(0, "int64"), down)
+        keys, order = op.many(2, "TopK", keys, steps, axis=1)
+        spelt = op("GatherElements", best, order, axis=1)
+        y = op("Where", op("Greater", keys, op.const(0, "int64")), spelt, op.const(-1, "int64"))
+        return [op("Cast", op("Unsqueeze", y, op.ints(2, 3)), to=1)]

@@ -1,0 +1,56 @@
+"""ReverseTime: turns sequences around, each up to its length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class ReverseTime(LayerType):
+    """y[t, n] = x[k - 1 - t, n] for t < k = length[n]; behind it x with `copy_remaining`, else 0 (the forks leave what is in memory).
+
+    Shapes: x (T, N, ...), lengths (N) -> the shape of x.
+    Source: reverse_time_layer.cpp of senlinuc/caffe_ocr
+    """
+
+    types = ("ReverseTime",)
+    bottoms = (2, 2)
+
+    def read(self, p: Params) -> None:
+        self.copy_remaining = p.message("reverse_time_param").get_bool("copy_remaining")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, length = bottoms
+        if len(x) < 2:
+            self.rank(x, 2)
+        self.rank(length, 1, "bottom 1")
+        self.require(length[0], x[1], "lengths (bottom 1), one for each stream")
+        return [x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x = bottoms[0]
+        length = bottoms[1].astype(np.int64)
+        t = np.arange(x.shape[0])[:, None]
+        inside = t < length
+        source = np.where(inside, length - 1 - t, t).clip(0, x.shape[0] - 1)
+        y = x[source, np.arange(x.shape[1])]
+        if not self.copy_remaining:
+            y[~inside] = 0
+        return [y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, length = bottoms
+        length = op("Cast", length, to=7)
+        y = op("ReverseSequence", x, length, time_axis=0, batch_axis=1)
+        if self.copy_remaining:
+            return [y]
+        steps = op("Range", op.const(0, "int64"), op("Squeeze", op.size(x, 0)), op.const(1, "int64"))
+        inside = op("Less", op("Unsqueeze", steps, op.ints(1)), length)
+        if len(x.shape) > 2:
+            inside = op("Unsqueeze", inside, op.ints(*range(2, len(x.shape))))
+        return [op("Where", inside, y, op.const(0.0))]
