@@ -1,0 +1,67 @@
+"""ROIPooling: the greatest values of a grid of bins over each region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._dims import Shape
+from ._params import Params
+from ._regions import Regions, round_half_away
+from ._type import Array, Graph, Tensor
+
+LOWEST = float(np.finfo(np.float32).min)
+
+
+class ROIPooling(Regions):
+    """A roi (item, x1, y1, x2, y2), times spatial_scale and rounded (halves away from zero), is max(x2 - x1 + 1, 1) wide; bin (i, j) of
+    the pooled_h x pooled_w grid spans rows floor(i h / pooled_h) + y1 to ceil((i + 1) h / pooled_h) + y1, exclusive, and columns
+    likewise; y = the greatest value of x there, 0 where the bin is outside.
+
+    Shapes: x (N, C, H, W), rois (R, 5) or (R, 5, 1, 1) -> (R, C, pooled_h, pooled_w).
+    Source: roi_pooling_layer.cpp of py-faster-rcnn
+    """
+
+    types = ("ROIPooling",)
+
+    def read(self, p: Params) -> None:
+        q = p.message("roi_pooling_param")
+        self.pooled = q.get_int("pooled_h"), q.get_int("pooled_w")
+        self.scale = q.get_float("spatial_scale", 1.0)
+        for name, size in zip(("pooled_h", "pooled_w"), self.pooled, strict=True):
+            if size < 1:
+                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.check(bottoms)
+        x, rois = bottoms
+        return [(rois[0], x[1], *self.pooled)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x = bottoms[0]
+        rois, items = self.rois(bottoms)
+        low, high = (round_half_away(rois[:, s] * np.float32(self.scale)).astype(np.int64) for s in ([2, 1], [4, 3]))
+        spans = np.maximum(high - low + 1, 1).astype(np.float32) / np.array(self.pooled, np.float32)
+        padded = np.pad(x, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=LOWEST)
+        y = np.empty((len(rois), x.shape[1], *self.pooled), x.dtype)
+        for r, item in enumerate(items):
+            pooled = padded[item]
+            for axis, bins in enumerate(self.pooled):
+                i = np.arange(bins, dtype=np.float32)
+                span, n = spans[r, axis], x.shape[2 + axis]
+                start = np.clip(np.floor(i * span).astype(np.int64) + low[r, axis], 0, n)
+                end = np.clip(np.ceil((i + 1) * span).astype(np.int64) + low[r, axis], 0, n)
+                # reduceat takes [start, end) where that is not empty; NaN never is the greatest
+                pooled = np.fmax.reduceat(pooled, np.stack([start, end], 1).ravel(), axis=1 + axis)
+                pooled = pooled.take(np.arange(bins) * 2, axis=1 + axis)
+                empty = (end <= start).reshape(-1, *[1] * (1 - axis))
+                pooled = np.where(empty, -np.inf, pooled)
+            y[r] = np.where(pooled == -np.inf, 0, np.fmax(pooled, LOWEST))
+        return [y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, rois = bottoms
+        if len(rois.shape) != 2:
+            rois = op.reshape(rois, -1, 5)
+        return [op("MaxRoiPool", x, rois, pooled_shape=self.pooled, spatial_scale=self.scale)]
