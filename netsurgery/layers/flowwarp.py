@@ -1,0 +1,99 @@
+"""FlowWarp: an image, looked at where a flow field points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._dims import Shape
+from ._params import Params
+from ._reach import SAME, WHOLE, Reach
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class FlowWarp(LayerType):
+    """y[i, j] = x at (u, v) = (j + flow[0, i, j], i + flow[1, i, j]), between the four pixels around, if 0 <= u < W and 0 <= v < H
+    (behind the last pixel there is only itself), else 0 or NaN (`fill_value`).
+
+    Shapes: x (N, C, H, W), flow (N, 2, H, W) -> the shape of x.
+    Source: flow_warp_layer.cpp of flownet2
+    """
+
+    types = ("FlowWarp",)
+    bottoms = (2, 2)
+
+    def read(self, p: Params) -> None:
+        self.fill = 0.0 if p.message("flow_warp_param").get_str("fill_value") == "ZERO" else float("nan")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, flow = bottoms
+        self.rank(x, 4, "bottom 0")
+        self.rank(flow, 4, "bottom 1")
+        for size, wanted, what in zip(flow, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True):
+            self.require(size, wanted, f"{what} of the flow (bottom 1)")
+        return [x]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[WHOLE] * 2, [SAME] * 2]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, flow = bottoms
+        n, _, h, w = x.shape
+        u, v = flow[:, 0] + np.arange(w, dtype=x.dtype), flow[:, 1] + np.arange(h, dtype=x.dtype)[:, None]
+        inside = (u >= 0) & (v >= 0) & (u < w) & (v < h)
+        u, v = np.where(inside, u, 0), np.where(inside, v, 0)
+        left, top = u.astype(np.int64), v.astype(np.int64)
+        right, bottom = np.minimum(left + 1, w - 1), np.minimum(top + 1, h - 1)
+        a, b = (u - left)[:, None], (v - top)[:, None]
+        item = np.arange(n)[:, None, None]
+
+        def at(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
+            found: Array = x.transpose(0, 2, 3, 1)[item, rows, columns].transpose(0, 3, 1, 2)
+            return found
+
+        upper = (1 - a) * (1 - b) * at(top, left) + a * (1 - b) * at(top, right)
+        lower = (1 - a) * b * at(bottom, left) + a * b * at(bottom, right)
+        return [np.where(inside[:, None], upper + lower, x.dtype.type(self.fill))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, flow = bottoms
+        shifts = op.many(2, "Split", flow, op.ints(1, 1), axis=1)  # (N, 1, H, W) each: x, y
+        inside: Tensor | None = None
+        near: list[Tensor] = []
+        far: list[Tensor] = []
+        share: list[Tensor] = []
+        for shift, axis in zip(shifts, (3, 2), strict=True):
+            size = op.size(x, axis)
+            place = op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64"))
+            place = op("Cast", place if axis == 3 else op("Unsqueeze", place, op.ints(1)), to=1)
+            u = op("Add", shift, place)
+            fits = op("And", op("GreaterOrEqual", u, op.const(0.0)), op("Less", u, op("Cast", size, to=1)))
+            inside = fits if inside is None else op("And", inside, fits)
+            near.append(u)
+        for i, axis in enumerate((3, 2)):
+            u = op("Where", inside, near[i], op.const(0.0))
+            whole = op("Floor", u)
+            share.append(op("Sub", u, whole))
+            near[i] = op("Cast", whole, to=7)
+            last = op("Sub", op.size(x, axis), op.ints(1))
+            far.append(op("Min", op("Add", near[i], op.ints(1)), last))
+        # gather from planes made vectors: index = row * width + column, the same for all channels
+        shape = op.ints(0, 0, -1)
+        plane = op("Reshape", x, shape)
+        width = op.size(x, 3)
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            index = op("Reshape", op("Add", op("Mul", row, width), column), shape)
+            return op("GatherElements", plane, op("Expand", index, op("Shape", plane)), axis=2)
+
+        a, b = (op("Reshape", t, shape) for t in share)
+        upper, lower = (_between(op, at(row, near[0]), at(row, far[0]), a) for row in (near[1], far[1]))
+        y = op("Reshape", _between(op, upper, lower, b), op("Shape", x))
+        return [op("Where", inside, y, op.const(self.fill))]
+
+
+def _between(op: Graph, one: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    rest = op("Sub", op.const(1.0), share)
+    return op("Add", op("Mul", one, rest), op("Mul", other, share))
