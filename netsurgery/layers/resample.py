@@ -1,0 +1,140 @@
+"""Resample: FlowNet's resizing, nearest, linear or cubic, smoothed when shrinking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Resample(LayerType):
+    """y[i, j] = sum over r, c of k(ay (v - r)) k(ax (u - c)) x[r, c], over the sum of the weights (0 if that is 0).
+
+    fx = W / W', fy = H / H', u = j fx + fy / 2 - 0.5, v = i fy + fx / 2 - 0.5 (the halves are swapped in the original, too). LINEAR:
+    k(d) = 1 - |d|, at least 0; CUBIC: Catmull-Rom's; ax = 1 / fx and ay = 1 / fy with `antialias` if fx or fy is more than 1, else 1.
+    NEAREST: y[i, j] = x[round(v), round(u)].
+
+    Shapes: (N, C, H, W) -> (N, C, height, width), or those of a second bottom.
+    Source: resample_layer.cu (FlowNet 2), resample_layer.cpp (Synopsys)
+    """
+
+    types = ("Resample",)
+    bottoms = (1, 2)
+
+    def read(self, p: Params) -> None:
+        q = p.message("resample_param")
+        self.method = q.get_str("type")
+        self.antialias = q.get_bool("antialias")
+        self.size = q.get_int("height", 0), q.get_int("width", 0)
+        q.ignore("factor", why="the layer does not read it")
+        if self.method not in ("NEAREST", "LINEAR", "CUBIC"):
+            raise q.refuse("type", f"type is {self.method}", expected="NEAREST, LINEAR or CUBIC")
+        if self.bottom_count == 1 and min(self.size) < 1:
+            raise q.refuse(
+                "height", f"height and width are {self.size}", expected="positive numbers, or a second bottom"
+            )
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        for shape, name in zip(bottoms, ("bottom", "the second bottom"), strict=False):
+            self.rank(shape, 4, name)
+        x = bottoms[0]
+        top = (*x[:2], *(bottoms[1][2:] if len(bottoms) == 2 else self.size))
+        sizes = [n for n in (*x[2:], *top[2:]) if isinstance(n, int)]
+        if self.method == "NEAREST" and len(sizes) == 4:
+            h, w, new_h, new_w = sizes
+            if h * new_w >= 2 * w * new_h or w * new_h >= 2 * h * new_w:
+                raise ShapeError(
+                    f"nearest from {h}x{w} to {new_h}x{new_w}",
+                    layer=self.title,
+                    source=self.source,
+                    expected="about the same factor for height and width: the layer reads outside of the bottom else",
+                )
+        return [top]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x = bottoms[0]
+        old = x.shape[2:]
+        new = bottoms[1].shape[2:] if len(bottoms) == 2 else self.size
+        fy, fx = (np.float32(n) / np.float32(m) for n, m in zip(old, new, strict=True))
+        v = np.arange(new[0], dtype=np.float32) * fy + fx / 2 - np.float32(0.5)
+        u = np.arange(new[1], dtype=np.float32) * fx + fy / 2 - np.float32(0.5)
+        if self.method == "NEAREST":
+            rows, columns = (np.floor(at + np.float32(0.5)).astype(np.int64) for at in (v, u))
+            return [x[:, :, rows][..., columns]]
+        smooth = self.antialias and (fx > 1 or fy > 1)
+        down, across = (
+            self._shares(at, n, 1 / f if smooth else np.float32(1)).astype(x.dtype)
+            for at, n, f in zip((v, u), old, (fy, fx), strict=True)
+        )
+        return [down @ x @ across.T]
+
+    def _shares(self, at: Array, size: int, narrow: np.floating[Any]) -> Array:
+        """(new, size): the share of each old position in each new one."""
+        d = np.abs(narrow * (at[:, None] - np.arange(size, dtype=np.float32))).astype(np.float64)
+        if self.method == "LINEAR":
+            k = np.maximum(1 - d, 0)
+        else:
+            near, far = d * d * (1.5 * d - 2.5) + 1, d * (d * (2.5 - 0.5 * d) - 4) + 2
+            k = np.where(d <= 1, near, np.where(d < 2, far, 0))
+        total = k.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(k, total, out=np.zeros_like(k), where=total != 0))
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        old = [op.size(x, i) for i in (2, 3)]
+        new = [op.size(bottoms[1], i) if len(bottoms) == 2 else op.ints(self.size[i - 2]) for i in (2, 3)]
+        fy, fx = (op("Div", op("Cast", n, to=1), op("Cast", m, to=1)) for n, m in zip(old, new, strict=True))
+        v, u = self._positions(op, new[0], fy, fx), self._positions(op, new[1], fx, fy)
+        if self.method == "NEAREST":
+            rows, columns = (op("Cast", op("Floor", op("Add", at, op.const(0.5))), to=7) for at in (v, u))
+            return [op("Gather", op("Gather", x, rows, axis=2), columns, axis=3)]
+        narrow: list[Tensor | None] = [None, None]
+        if self.antialias:
+            one = op.const([1.0])
+            shrinks = op("Greater", op("Max", fy, fx), one)
+            narrow = [op("Div", one, op("Where", shrinks, f, one)) for f in (fy, fx)]
+        down = self._weights(op, v, old[0], narrow[0], axis=1)
+        across = self._weights(op, u, old[1], narrow[1], axis=0)
+        return [op("MatMul", op("MatMul", down, x), across)]
+
+    @staticmethod
+    def _range(op: Graph, size: Tensor) -> Tensor:
+        return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)
+
+    def _positions(self, op: Graph, new: Tensor, factor: Tensor, other: Tensor) -> Tensor:
+        half = op("Mul", other, op.const(0.5))
+        return op("Sub", op("Add", op("Mul", self._range(op, new), factor), half), op.const(0.5))
+
+    def _weights(self, op: Graph, at: Tensor, size: Tensor, narrow: Tensor | None, axis: int) -> Tensor:
+        """The share of each old position, along `axis`, in each new one."""
+        old = self._range(op, size)
+        at, old = (op.reshape(at, -1, 1), old) if axis == 1 else (at, op.reshape(old, -1, 1))
+        d = op("Sub", at, old)
+        d = op("Abs", op("Mul", d, narrow) if narrow is not None else d)
+        if self.method == "LINEAR":
+            k = op("Relu", op("Sub", op.const(1.0), d))
+        else:
+            k = self._cubic(op, d)
+        total = op("ReduceSum", k, op.const([axis], "int64"), keepdims=1)
+        # where the weights sum to 0 all of them are 0 or cancel: the top is 0
+        return op("Where", op("Equal", total, op.const(0.0)), op.const(0.0), op("Div", k, total))
+
+    @staticmethod
+    def _cubic(op: Graph, d: Tensor) -> Tensor:
+        def polynomial(*coefficients: float) -> Tensor:
+            value = op.const(coefficients[0])
+            for c in coefficients[1:]:
+                value = op("Add", op("Mul", value, d), op.const(c))
+            return value
+
+        near, far = polynomial(1.5, -2.5, 0.0, 1.0), polynomial(-0.5, 2.5, -4.0, 2.0)
+        zero = op.const(0.0)
+        return op(
+            "Where", op("LessOrEqual", d, op.const(1.0)), near, op("Where", op("Less", d, op.const(2.0)), far, zero)
+        )
