@@ -47,12 +47,12 @@ class Data(LayerType):
         if self.type in ("Data", "AnnotatedData"):
             q = self._message(p, "data_param")
         elif self.type == "VideoData":
-            self._message(p, "data_param")
-            q = self._message(p, "video_data_param")
+            self._message(p, "video_data_param")
+            q = self._message(p, "data_param")
         else:
             stem = {"HDF5Data": "hdf5", "DenseImageData": "dense_image", "ImageData": "image"}.get(self.type)
             q = self._message(p, f"{stem or self.type.removesuffix('Data').lower()}_data_param")
-        batch = q.get_int("batch_size", 0)
+        batch = q.get_int("batch_size", 1 if self.type == "ImageData" else 0)
         image = self._image(q, transform)
         self.image = image
         self.preparation = self._preparation(transform)
