@@ -196,6 +196,17 @@ class LayerType:
         (axis 1); None where it cannot take them."""
         return None
 
+    def absorb_input(
+        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...], bool] | None:
+        """For a linear layer: its parameters and blobs so that on x it computes what it did on x[:, order] * scale + shift (per channel,
+        float64), and whether that is exact where it pads; None where it cannot take them."""
+        return None
+
+    def ungrouped(self, params: Message, weights: Sequence[Array]) -> tuple[Message, tuple[Array, ...]] | None:
+        """For a layer with groups: its parameters and blobs as one group, the weights between groups being 0; None if it has none."""
+        return None
+
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         """What a position of the tops sees of each bottom, along each axis behind the channels. Empty: all of it, the tops having no
         positions that go with it. None: nothing, or its size alone."""

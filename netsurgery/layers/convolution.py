@@ -11,7 +11,7 @@ from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, convolve, read_windows, require_room
+from ._windows import Windows, convolve, read_windows, require_room, spread_groups, take_in
 
 
 class Convolution(LayerType):
@@ -130,3 +130,20 @@ class Convolution(LayerType):
             w.astype(np.float32),
             (old * scale + shift).astype(np.float32),
         )
+
+    def ungrouped(self, params: Message, weights: Sequence[Array]) -> tuple[Message, tuple[Array, ...]] | None:
+        if self.group == 1:
+            return None
+        param = params.with_fields(Field("convolution_param", params.last("convolution_param").without("group")))
+        return param, (*(spread_groups(w, self.group) for w in weights[:1]), *weights[1:])
+
+    def absorb_input(
+        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...], bool] | None:
+        taken = take_in(weights[0], self.group, order, scale, shift)
+        if taken is None or not shift.any():
+            return taken and (params, (taken[0].astype(np.float32), *weights[1:]), True)
+        bias = taken[1] + (weights[1] if self.bias_term else 0)
+        param = params.last("convolution_param").with_fields(Field("bias_term", True))
+        blobs = taken[0].astype(np.float32), bias.astype(np.float32)
+        return params.with_fields(Field("convolution_param", param)), blobs, not any(self.windows(len(bottom)).pad)

@@ -114,3 +114,11 @@ class Deconvolution(Convolution):
             grouped.reshape(w.shape).astype(np.float32),
             (old * scale + shift).astype(np.float32),
         )
+
+    def absorb_input(
+        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...], bool] | None:
+        if shift.any() or (self.group != 1 and list(order) != sorted(order)):
+            return None  # how many windows meet in an output differs from place to place: the shift adds no constant
+        w = weights[0] * scale.reshape(-1, *(1,) * (weights[0].ndim - 1))
+        return params, (w[np.argsort(order)].astype(np.float32), *weights[1:]), True

@@ -11,6 +11,7 @@ from ._dims import Shape, Size, product
 from ._fillers import he_normal, near
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
+from ._windows import take_in
 
 
 class InnerProduct(LayerType):
@@ -82,3 +83,20 @@ class InnerProduct(LayerType):
         b = (old * scale + shift).astype(np.float32)
         param = params.last("inner_product_param", Message("InnerProductParameter"))
         return params.with_fields(Field("inner_product_param", param.with_fields(Field("bias_term", True)))), (w, b)
+
+    def absorb_input(
+        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...], bool] | None:
+        if self.from_axis != 1 or len(bottom) < 2:
+            return None
+        w = (weights[0].T if self.transpose else weights[0]).reshape(self.num_output, len(order), -1)
+        taken = take_in(w, 1, order, scale, shift)
+        if taken is None:
+            return None
+        matrix = taken[0].reshape(self.num_output, -1).astype(np.float32)
+        matrix = np.ascontiguousarray(matrix.T) if self.transpose else matrix
+        if not shift.any():
+            return params, (matrix, *weights[1:]), True
+        bias = taken[1] + (weights[1] if self.bias_term else 0)
+        param = params.last("inner_product_param").with_fields(Field("bias_term", True))
+        return params.with_fields(Field("inner_product_param", param)), (matrix, bias.astype(np.float32)), True
