@@ -58,7 +58,7 @@ _FILES: dict[str, str] = {
     "Pooling": "pooling",
     "Power": "power",
     "Python": "python",
-    "Python:rpn.proposal_layer.ProposalLayer": "proposal",
+    "Python:rpn.proposal_layer.ProposalLayer": "rpnproposal",
     "Python:spatial_dropout.SpatialDropoutLayer": "spatialdropout",
     "RNN": "rnn",
     "ReLU": "relu",
@@ -111,7 +111,6 @@ _FILES: dict[str, str] = {
     "Pooling3D": "pooling3d",
     "Proposal": "proposal",
     "PSROIPooling": "psroipooling",
-    "Region": "region",
     "ReLU6": "relu6",
     "Reorg": "reorg",
     "Resample": "resample",
@@ -119,6 +118,9 @@ _FILES: dict[str, str] = {
     "ReverseTime": "reversetime",
     "ROIPooling": "roipooling",
     "SeLU": "selu",
+    "SeLUDropout": "selu",
+    "SeLu": "selu",
+    "SeLuDropout": "selu",
     "ShuffleChannel": "shufflechannel",
     "SimpleCrop": "simplecrop",
     "SpatialDropout": "spatialdropout",
@@ -232,7 +234,11 @@ def _kind(
             layer=title,
             source=source,
             expected="a type that `netsurgery layers` lists",
-            fix=f"did you mean '{near[0]}'?" if near else "register a layer of your own (README: Your own layer)",
+            fix="give the prototxt as well: it names the type"
+            if type.startswith("#")
+            else f"did you mean '{near[0]}'?"
+            if near
+            else "register a layer of your own (README: Your own layer)",
         )
     p = Params(params, "LayerParameter", title, source, cls.parameters)
     cls = cls.variant(p, title, len(bottoms))
@@ -281,6 +287,9 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
     if _known(type, field.name):
         problem = f"field '{field.name}: {shown}' is not used by this layer type{more}"
         fix = "remove the field if it changes nothing in the net that was trained"
+    elif field.name.startswith("#"):
+        problem = f"field {field.name[1:]} of the binary net is not one that BVLC's and SSD's Caffe surely mean by it{more}"
+        fix = "give the prototxt as well: it names the fields, whose numbers the forks reuse"
     else:
         near = get_close_matches(field.name, _proto.message(type) if _known_message(type) else (), n=1)
         problem = f"field '{field.name}: {shown}' is not known in {type or 'this message'}{more}"

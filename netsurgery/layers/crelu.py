@@ -1,0 +1,53 @@
+"""CReLU: what is positive and what is negative, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..net import Message
+from ._dims import Shape
+from ._params import Params
+from ._reach import NOWHERE, Reach
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class CReLU(LayerType):
+    """y = relu(x), relu(-x), one behind the other along `concat_axis` (1); relu(v) = max(v, 0) + negative_slope * min(v, 0).
+
+    Shapes: as the bottom's, the axis twice as long.
+    Source: crelu_layer.cpp of Cambricon's caffe
+    """
+
+    types = ("CReLU",)
+    scope = "channels"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        q = p.message("crelu_param")
+        self.slope = q.get_float("negative_slope", 0.0)
+        self.along = q.get_int("concat_axis", 1)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        axis = self.axis(self.along, len(x))
+        return [(*x[:axis], 2 * x[axis], *x[axis + 1 :])]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        both = np.concatenate([bottoms[0], -bottoms[0]], axis=self.along)
+        return [np.maximum(both, 0) + both.dtype.type(self.slope) * np.minimum(both, 0)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        both = op("Concat", bottoms[0], op("Neg", bottoms[0]), axis=self.along)
+        return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        if self.axis(self.along, len(bottoms[0])) != 1:
+            raise self.refusal(f"works along axis {self.along}, not over the channels")
+        if self.along == 1:
+            return params
+        raise self.refusal(f"counts its axis {self.along} from the end")

@@ -1,0 +1,39 @@
+"""ReLU6: a ReLU limited at 6."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class ReLU6(LayerType):
+    """y = min(max(x, 0) + negative_slope * min(x, 0), 6)
+
+    Shapes: any.
+    Source: relu6_layer.cpp of eric612/MobileNet-YOLO; of jolibrain/caffe without a slope
+    """
+
+    types = ("ReLU6",)
+    in_place = True
+    scope = "number"
+
+    def read(self, p: Params) -> None:
+        self.slope = p.message("relu6_param").get_float("negative_slope")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        y = np.maximum(x, 0)
+        if self.slope != 0:
+            y += x.dtype.type(self.slope) * np.minimum(x, 0)
+        return [np.minimum(y, 6)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        six = op.const(6.0)
+        if self.slope == 0:
+            return [op("Clip", x, op.const(0.0), six)]
+        return [op("Min", op("LeakyRelu", x, alpha=self.slope), six)]

@@ -1,0 +1,52 @@
+"""SeLU: an ELU scaled so that deep nets keep mean 0 and variance 1; and the Dropout that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class SeLU(LayerType):
+    """y = lambda x where x > 0, else lambda alpha (exp(x) - 1).
+
+    Shapes: any.
+    Source: selu_layer.cpp of jolibrain/caffe (SeLu) and foss-for-synopsys-dwc-arc-processors/synopsys-caffe (SeLU)
+    """
+
+    types = ("SeLU", "SeLu")
+    in_place = True
+    scope = "number"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        q = p.message("selu_param")
+        self.alpha, self.gamma = q.get_float("alpha"), q.get_float("lambda")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        alpha, gamma = x.dtype.type(self.alpha), x.dtype.type(self.gamma)
+        return [gamma * (np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0)))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Selu", bottoms[0], alpha=self.alpha, gamma=self.gamma)]
+
+
+class SeLUDropout(LayerType):
+    """y = x
+
+    Shapes: any.
+    Source: selu_dropout_layer.cpp, ibid.
+    """
+
+    types = ("SeLUDropout", "SeLuDropout")
+    in_place = True
+    is_identity = True
+    scope = "number"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        p.ignore("selu_dropout_param", why="it steers training alone")
