@@ -1,0 +1,50 @@
+"""Axpy: a blob with its channels scaled, added to another (squeeze and excitation)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._reach import SAME, Reach
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class Axpy(LayerType):
+    """y[n, c, ...] = a[n, c] x[n, c, ...] + b[n, c, ...], the bottoms being a, x, b.
+
+    Shapes: x and b (N, C, ...), up to 4 axes; a (N, C) or (N, C, 1, ..).
+    Source: axpy_layer.cpp of hujie-frank/SENet
+    """
+
+    types = ("Axpy",)
+    bottoms = (3, 3)
+    mixes = "takes one factor for all positions of a channel"
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        a, x, b = bottoms
+        if len(a) < 2 or not 2 <= len(x) <= 4 or len(b) != len(x):
+            raise ShapeError(
+                f"bottoms of {len(a)}, {len(x)} and {len(b)} axes",
+                layer=self.title,
+                source=self.source,
+                expected="(N, C, 1, 1), (N, C, H, W) and (N, C, H, W)",
+            )
+        for i, (size, expected) in enumerate(zip(a, (*x[:2], *(1,) * (len(a) - 2)), strict=True)):
+            self.require(size, expected, f"axis {i} of the first bottom")
+        for i, (size, expected) in enumerate(zip(b, x, strict=True)):
+            self.require(size, expected, f"axis {i} of the third bottom")
+        return [x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        a, x, b = bottoms
+        return [a.reshape(*x.shape[:2], *(1,) * (x.ndim - 2)) * x + b]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a, x, b = bottoms
+        if len(a.shape) != len(x.shape):
+            a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
+        return [op("Add", op("Mul", a, x), b)]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [(), *([SAME] * (len(x) - 2) for x in bottoms[1:])]
