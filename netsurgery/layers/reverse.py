@@ -1,0 +1,50 @@
+"""Reverse: axes read backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..net import Message
+from ._dims import Shape
+from ._params import Params
+from ._reach import SAME, WHOLE, Reach
+from ._type import Array, Graph, LayerType, Tensor
+from .flip import backwards
+
+
+class Reverse(LayerType):
+    """y is x with `axis` (0) backwards; Synopsys's layer takes several axes.
+
+    Shapes: any.
+    Source: reverse_layer.cpp of senlinuc/caffe_ocr; of foss-for-synopsys-dwc-arc-processors/synopsys-caffe for several axes
+    """
+
+    types = ("Reverse",)
+    mixes = "reads an axis of a map backwards"
+
+    def read(self, p: Params) -> None:
+        self.along = p.message("reverse_param").get_ints("axis") or (0,)
+
+    def _axes(self, rank: int) -> list[int]:
+        return sorted({self.axis(axis, rank) for axis in self.along})
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self._axes(len(bottoms[0]))
+        return [bottoms[0]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [np.flip(bottoms[0], tuple(self._axes(bottoms[0].ndim)))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [backwards(op, bottoms[0], self._axes(len(bottoms[0].shape)))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        axes = self._axes(len(bottoms[0]))
+        return [[WHOLE if axis in axes else SAME for axis in range(2, len(bottoms[0]))]]
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        if set(self.along) <= {0, 1}:
+            return params
+        raise self.refusal(self.mixes)

@@ -1,0 +1,49 @@
+"""ShuffleChannel: the channels of groups dealt out in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ._dims import Shape
+from ._params import Params
+from ._type import Array, Graph, LayerType, Tensor
+
+
+class ShuffleChannel(LayerType):
+    """y[n, j group + i] = x[n, i (C / group) + j]: the channels, a matrix of `group` rows, transposed.
+
+    Shapes: up to 4 axes -> (N, C, H, W): axes that are missing are 1.
+    Source: shuffle_channel_layer.cpp of farmingyard/ShuffleNet
+    """
+
+    types = ("ShuffleChannel",)
+    scope = "channels"
+
+    def read(self, p: Params) -> None:
+        q = p.message("shuffle_channel_param")
+        self.group = q.get_int("group")
+        if self.group < 1:
+            raise q.refuse("group", f"group is {self.group}", expected="a positive number")
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        if not 2 <= len(x) <= 4:
+            raise ShapeError(f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 to 4")
+        self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
+        return [x + (1,) * (4 - len(x))]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        n, c, h, w = x.shape + (1,) * (4 - x.ndim)
+        return [x.reshape(n, self.group, c // self.group, h, w).swapaxes(1, 2).reshape(n, c, h, w)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if (missing := 4 - len(x.shape)) > 0:
+            x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)
+        if self.group == 1:
+            return [x]
+        columns = op("Div", op.size(x, 1), op.ints(self.group))
+        rows = op("Transpose", op.reshape(x, 0, self.group, columns, -1), perm=(0, 2, 1, 3))
+        return [op("Reshape", rows, op("Shape", x))]
