@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..net import Field, Message
 from ._dims import Shape
+from ._fillers import near
 from ._params import Params
-from ._type import LayerType
+from ._type import Array, LayerType
 
 
 class Along(LayerType):
@@ -27,7 +30,9 @@ class Along(LayerType):
         self.num_axes = q.get_int("num_axes")
         if self.num_axes < -1:
             raise q.refuse("num_axes", f"num_axes is {self.num_axes}", expected="0 or more, or -1 for all that follow")
-        q.ignore("filler", why="initialises training")
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        return [near(filler.usual, shape, rng) for filler, shape in zip(self.fillers, shapes, strict=False)]
 
     def blob_shape(self, bottoms: Sequence[Shape]) -> Shape:
         """The shape of the blob. Raises: ShapeError if it reaches past the last axis of the bottom."""

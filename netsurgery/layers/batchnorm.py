@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..net import Message
 from ._dims import Shape
+from ._fillers import near
 from ._params import Params
 from ._reach import WHOLE, Reach
 from ._reduce import reduce
@@ -36,6 +37,10 @@ class BatchNorm(LayerType):
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [(bottoms[0][1],), (bottoms[0][1],), (1,)]
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        mean, variance, _ = shapes
+        return near(0, mean, rng), near(1, variance, rng), np.ones(1, np.float32)
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms

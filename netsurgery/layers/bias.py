@@ -23,7 +23,9 @@ class Bias(Along):
     message = "bias_param"
 
     def read(self, p: Params) -> None:
-        self.read_place(p.message("bias_param"))
+        q = p.message("bias_param")
+        self.read_place(q)
+        self.fillers = (q.filler("filler"),)
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [] if len(bottoms) == 2 else [self.blob_shape(bottoms)]

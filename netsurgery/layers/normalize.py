@@ -40,7 +40,8 @@ class Normalize(LayerType):
             self.channel_shared = q.get_bool("channel_shared")
             self.eps = q.get_float("eps")
             self.l1 = False
-            q.ignore("scale_filler", "fix_scale", why="they steer training")
+            self.fillers = (q.filler("scale_filler", 1.0),)
+            q.ignore("fix_scale", why="it steers training")
         else:
             q = p.message("normalize_param")
             kind = q.get_str("normalize_type")

@@ -26,7 +26,7 @@ class PReLU(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("prelu_param")
         self.channel_shared = q.get_bool("channel_shared")
-        q.ignore("filler", why="initialises training")
+        self.fillers = (q.filler("filler", 0.25),)
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [()] if self.channel_shared else [(bottoms[0][1],)]

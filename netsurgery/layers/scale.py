@@ -26,6 +26,8 @@ class Scale(Along):
         q = p.message("scale_param")
         self.read_place(q)
         self.bias_term = q.get_bool("bias_term")
+        scale, bias = q.filler("filler", 1.0), q.filler("bias_filler")
+        self.fillers = (scale, bias) if self.bottom_count == 1 else (bias,)
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [self.blob_shape(bottoms)] * ((len(bottoms) == 1) + self.bias_term)
