@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._boxes import decode, emit_decode, emit_halves
+from ._boxes import decode
+from ._boxes_onnx import LOWEST, emit_decode, emit_halves
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
-
-LOWEST = float(np.finfo(np.float32).min)
 
 
 class DetectionBoxes(LayerType):

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import UnsupportedError
-from ._boxes import by_score, emit_halves, emit_rows_or_none, rows_or_none, suppress
-from ._detectionboxes import LOWEST, DetectionBoxes
+from ._boxes import by_score, rows_or_none, suppress
+from ._boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
+from ._detectionboxes import DetectionBoxes
 from ._dims import Shape, by_data, minimum
 from ._type import Array, Graph, Tensor
 
@@ -69,11 +70,9 @@ class DetectionOutput(DetectionBoxes):
             boxes = op("Gather", boxes, labels, axis=2) if k < self.classes else boxes
             boxes = op.reshape(op("Transpose", boxes, perm=(0, 2, 1, 3)), -1, op.size(scores, 2), 4)
             scores = op.reshape(scores, -1, 1, op.size(scores, 2), shape=(n * k, 1, p))
-        nothing = op("Expand", op.const(LOWEST), op("Shape", scores))
         most = p if self.top_k < 0 else minimum(p, self.top_k)
         if most != p:
-            best, at = op.many(2, "TopK", scores, op("Min", op.ints(self.top_k), op.size(scores, 2)), axis=2)
-            scores = op("ScatterElements", nothing, at, best, axis=2, shape=scores.shape)
+            scores = emit_only_best(op, scores, self.top_k)
         tested = boxes
         if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing, to ONNX its corners are swapped
             low, high = emit_halves(op, boxes)
@@ -84,6 +83,7 @@ class DetectionOutput(DetectionBoxes):
         score = op("GatherND", scores, found)
         can_find = k * most
         if self.keep_top_k >= 0 and not (isinstance(can_find, int) and can_find <= self.keep_top_k):
+            nothing = op("Expand", op.const(LOWEST), op("Shape", scores))
             flat = op.reshape(op("ScatterND", nothing, found, score), op.size(bottoms[0], 0), -1)
             best, at = op.many(2, "TopK", flat, op("Min", op.ints(self.keep_top_k), op.size(flat, 1)), axis=1)
             none = op("Expand", op.const(False, "bool"), op("Shape", flat))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._boxes import emit_grid
+from ._boxes_onnx import emit_grid
 from ._dims import Shape, Size, product
 from ._params import Params
+from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -92,6 +93,9 @@ class PriorBox(LayerType):
         if not self.image and len(bottoms) < 2:
             self.require(len(bottoms), 2, "number of bottoms", fix="set img_size, or give the image as second bottom")
         return [(1, 2, product(self._sides(bottoms[0])) * len(self.half) * 4)]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [None] * len(bottoms)  # it looks at their sizes alone
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         dtype, single = bottoms[0].dtype, np.float32

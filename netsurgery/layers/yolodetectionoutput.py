@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._boxes import emit_corners, emit_grid, emit_yolo_rows, yolo_rows
+from ._boxes import yolo_rows
+from ._boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
 from ._dims import Shape, by_data
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor

@@ -1,0 +1,134 @@
+"""Proposal: the regions that a region proposal network finds, as two forks choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._boxes import by_score
+from ._boxes_onnx import LOWEST, emit_only_best, emit_suppress
+from ._dims import Shape, Size
+from ._params import Params
+from ._proposals import PLUS_ONE, Proposals, anchors
+from ._type import Array, Graph, LayerType, Tensor
+
+HAPPYNEAR = ("ratio", "scale", "base_size", "min_size", "post_nms_topn", "nms_thresh")
+SYNOPSYS = ("anchor_base_size", "anchor_scale", "anchor_ratio", "max_rois", "rpn_min_size", "rpn_nms_thresh")
+
+
+class Proposal(Proposals):
+    """Happynear's form, of all images; scores of too small boxes become 0. `scale` is a side in pixels. The pre_nms_topn best
+    boxes of each image are gone through until post_nms_topn are kept.
+
+    Shapes: im_info has four numbers: height, width, scale of h, scale of w -> (R, 5), (R).
+    Source: happynear/caffe-windows, proposal_layer.cpp and nms.cpp
+    """
+
+    types = ("Proposal",)
+    note = "happynear's form or Synopsys's, by the fields that are set; equal scores in an order of its own"
+    scale_at = (3, 2)
+    single = False
+    least = 1
+
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        q = p.message("proposal_param")
+        q.ignore("feat_stride", "pre_nms_topn", why="both have them: the class that is chosen reads them")
+        here = [name for name in HAPPYNEAR if q.has(name)]
+        there = [name for name in SYNOPSYS if q.has(name)]
+        if here and there:
+            problem = f"{here[0]} belongs to happynear's Proposal, {there[0]} to Synopsys's"
+            raise q.refuse(there[0], problem, expected="the fields of one of the two")
+        return cls if here else SynopsysProposal
+
+    def read(self, p: Params) -> None:
+        q = p.message("proposal_param")
+        base, ratios, scales = q.get_int("base_size"), q.get_floats("ratio"), q.get_floats("scale")
+        self.stride, self.smallest, self.overlap = (
+            q.get_int("feat_stride"),
+            q.get_int("min_size"),
+            q.get_float("nms_thresh"),
+        )
+        self.before, self.most = q.get_int("pre_nms_topn"), q.get_int("post_nms_topn")
+        if not ratios or not scales or min(*ratios, *scales, base) <= 0:
+            raise q.refuse("ratio", f"ratio {list(ratios)}, scale {list(scales)}", expected="positive numbers of each")
+        if self.before < 1 or self.most < 1 or not self.overlap >= 0:
+            raise q.refuse(
+                "post_nms_topn", "pre_nms_topn, post_nms_topn or nms_thresh is none", expected="positive ones"
+            )
+        wide = [np.float32(np.sqrt(np.float32(base * base) / np.float32(r))) for r in ratios]
+        sides = [(w, np.float32(w * np.float32(r))) for w, r in zip(wide, ratios, strict=True)]
+        half = [[0.5 * np.trunc(float(v) * s / base - 1 + 0.5) for v in side] for side in sides for s in scales]
+        middle = 0.5 * (base - 1)
+        self.anchors = np.concatenate([middle - np.array(half), middle + np.array(half)], axis=1).astype(np.float32)
+
+    def score_shape(self, found: Size) -> Shape:
+        return (found,)
+
+    def ranked(self, score: Array, large: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
+        score = score * large
+        return score, by_score(score)[: self.before]
+
+    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+        score = op("Unsqueeze", op("Where", large, score, op.const(0)), op.ints(1))
+        if not isinstance(count, int) or count > self.before:
+            score = emit_only_best(op, score, self.before)
+        most, overlap = op.const(self.most, "int64"), op.const(min(self.overlap, 1.0))
+        found = op("NonMaxSuppression", op("Add", boxes, PLUS_ONE), score, most, overlap, op.const(LOWEST))
+        image = op("Cast", op("Gather", found, op.ints(0), axis=1), to=1)
+        box = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
+        return [op("Concat", image, box, axis=1), op("GatherND", score, found)]
+
+
+class SingleImage(Proposals):
+    """Regions of the first image; too small boxes are left out."""
+
+    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+        at = op("Squeeze", op("NonZero", large), op.ints(0))
+        at = self.emit_order(op, score, self.emit_backwards(op, at))
+        boxes, score = op("Gather", boxes, at), op("Gather", score, at)
+        kept = emit_suppress(op, op("Add", boxes, PLUS_ONE), score, self.overlap, most=self.most)
+        rows = op("Pad", op("Gather", boxes, kept), op.ints(0, 1, 0, 0))
+        return [rows, op("Unsqueeze", op("Gather", score, kept), op.ints(1))]
+
+    def emit_order(self, op: Graph, score: Tensor, at: Tensor) -> Tensor:
+        """The boxes to be gone through, of those in `at`, the last first; among equal scores those that stand first are first."""
+        return at
+
+    @staticmethod
+    def emit_backwards(op: Graph, x: Tensor) -> Tensor:
+        return op("Slice", x, op.ints(-1), op.ints(-(2**63) + 1), op.ints(0), op.ints(-1))
+
+
+class SynopsysProposal(SingleImage):
+    """Synopsys's form, of the first image. Too small boxes are left out, but for the last of all, at which the fork does not look.
+    Of equal scores the later box comes first. All are gone through until max_rois are kept (the fork leaves those behind the
+    pre_nms_topn best in no particular order).
+
+    Shapes: im_info has three numbers: height, width (cut to whole numbers), scale -> (R, 5), (R, 1).
+    Source: foss-for-synopsys-dwc-arc-processors/synopsys-caffe, proposal_layer.cpp
+    """
+
+    cuts_info = True
+    by_anchor = True
+
+    def read(self, p: Params) -> None:
+        q = p.message("proposal_param")
+        scales = (8, 16, 32) if q.get_int("anchor_scale") == 3 else (32,)
+        ratios = (0.5, 1, 2) if q.get_int("anchor_ratio") == 3 else (1,)
+        self.anchors = anchors(q.get_int("anchor_base_size"), ratios, scales, lambda v: np.floor(v + 0.5))
+        self.stride, self.smallest = q.get_int("feat_stride"), q.get_float("rpn_min_size")
+        self.overlap, self.most = q.get_float("rpn_nms_thresh"), q.get_int("max_rois")
+        q.ignore("pre_nms_topn", why="the fork goes on beyond them until max_rois are found")
+        if not self.overlap >= 0 or self.most < 1:
+            raise q.refuse("max_rois", "max_rois or rpn_nms_thresh is negative", expected="positive ones")
+
+    def ranked(self, score: Array, large: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
+        at = np.flatnonzero(np.append(large[:-1], True))[::-1]
+        return score, at[by_score(score[at])]
+
+    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+        tested = op("Slice", large, op.ints(0), op.ints(-1))
+        return super().emit_found(op, boxes, score, op("Concat", tested, op.const([True], "bool"), axis=0), count)
