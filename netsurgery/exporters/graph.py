@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -203,8 +204,8 @@ _QUICK: dict[str, Callable[..., Array]] = {
     "Sub": np.subtract,
     "Mul": np.multiply,
     "Neg": np.negative,
-    "Max": lambda *x: np.maximum.reduce(x),
-    "Min": lambda *x: np.minimum.reduce(x),
+    "Max": lambda *x: reduce(np.maximum, x),
+    "Min": lambda *x: reduce(np.minimum, x),
 }
 
 
