@@ -1,32 +1,46 @@
-"""Files -> Net: the prototxt gives the structure, the weights file the numbers."""
+"""Files -> Net: the prototxt gives the structure, the weights file the numbers; a caffemodel alone may give both."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError, WeightsError
+from .. import _proto
+from ..errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError
 from ..layers import make_layer
+from ..layers._params import IRRELEVANT_OF_NET
 from ..net import Field, Layer, Message, Net, Refused
+from .attach import attach, known_shapes, show_shapes
 from .phases import filter_net
+from .signatures import HEAD, describe_wrong_text, is_binary
 from .template import fill_template
-from .text import parse
+from .text import MAX_BYTES, parse
+from .trust import distrust
 from .typed import resolve
 from .upgrade import upgrade
-from .versions import name_versions
+from .versions import name_versions, without_splits
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..layers._type import LayerType
-    from .caffemodel import ModelFile, StoredBlob
-
-    Array = NDArray[Any]
+    from .caffemodel import ModelFile
 
 IDENTITY = ("name", "type", "bottom", "top", "blobs")
 """Fields of LayerParameter that Layer holds itself."""
+
+
+@dataclass(frozen=True)
+class _Options:
+    phase: str = "TEST"
+    level: int = 0
+    stages: Sequence[str] = ()
+    layers: Mapping[str, type[LayerType]] | None = None
+    ignore_unknown: bool = False
+    input_shapes: Mapping[str, Sequence[int | str | None]] = field(default_factory=dict)
+    initialize_missing: bool = False
+    seed: int = 0
 
 
 def load(
@@ -39,63 +53,92 @@ def load(
     settings: Mapping[str, str] | None = None,
     layers: Mapping[str, type[LayerType]] | None = None,
     ignore_unknown: bool = False,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    initialize_missing: bool = False,
+    seed: int = 0,
 ) -> Net:
-    """Reads a net: a prototxt of any vintage and, if given, the weights that belong to it.
+    """Reads a net: a prototxt of any vintage and, if given, the weights that belong to it; or a caffemodel (any binary NetParameter)
+    alone.
 
     `phase`, `level` and `stages` select layers by their include and exclude rules, as Caffe does. `settings` fills the placeholders
     of a template. `layers` replaces layer types by others for this net. `ignore_unknown` passes over fields of unknown meaning (listed
-    in `net.notes`). Layers that netsurgery does not support are kept: the error comes when they are needed.
+    in `net.notes`). `input_shapes` gives shapes to inputs that are declared without one; a declared shape stands. Layers whose weights
+    the weights file lacks are an error, unless the prototxt says exactly how to fill them or `initialize_missing` lets them be filled
+    by numbers drawn from `seed`. Layers that netsurgery does not support are kept: the error comes when they are needed.
 
     Raises: ParseError, WeightsError, ShapeError, NetsurgeryError.
     """
     path = os.fspath(prototxt)
-    data = read_file(path)
-    return from_text(
-        data if settings is None else fill_template(data.decode("utf-8", "surrogateescape"), settings),
-        path,
-        weights,
-        phase=phase,
-        level=level,
-        stages=stages,
-        layers=layers,
-        ignore_unknown=ignore_unknown,
+    options = _Options(
+        phase,
+        level,
+        stages,
+        layers,
+        ignore_unknown,
+        input_shapes or {},
+        initialize_missing=initialize_missing,
+        seed=seed,
     )
+    if is_binary(read_file(path, HEAD)):
+        return _load_binary(path, weights, settings, options)
+    data = read_file(path, MAX_BYTES + 1)
+    if wrong := describe_wrong_text(data[:HEAD]):
+        raise ParseError(wrong[0], source=Source(path), expected="a prototxt or a .caffemodel", fix=wrong[1])
+    text = data if settings is None else fill_template(data.decode("utf-8", "surrogateescape"), settings)
+    return _load_text(text, path, weights, options)
 
 
-def from_text(
-    text: str | bytes,
-    path: str = "",
-    weights: str | os.PathLike[str] | None = None,
-    *,
-    phase: str = "TEST",
-    level: int = 0,
-    stages: Sequence[str] = (),
-    layers: Mapping[str, type[LayerType]] | None = None,
-    ignore_unknown: bool = False,
-) -> Net:
-    """`load` for text in memory; `path` is what errors call it."""
+def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str] | None = None, **options: Any) -> Net:
+    """`load` for text in memory; `path` is what errors call it. `options` are those of `load`."""
+    return _load_text(text, path, weights, _Options(**options))
+
+
+def read_file(path: str, limit: int, expected: str = "a prototxt file") -> bytes:
+    """The bytes of a file, or the first of them. Raises: NetsurgeryError if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except IsADirectoryError:
+        raise NetsurgeryError("this is a folder", source=Source(path), expected=expected) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NetsurgeryError(f"cannot be read: {reason}", source=Source(path), expected=expected) from None
+
+
+def _load_text(text: str | bytes, path: str, weights: str | os.PathLike[str] | None, options: _Options) -> Net:
     message = resolve(parse(text, path), "NetParameter")
     stored = _read_weights(weights) if weights is not None else None
-    net = from_message(
-        message, stored, phase=phase, level=level, stages=stages, layers=layers, ignore_unknown=ignore_unknown
-    )
+    net = _made(message, stored, options)
     files = {"prototxt": path} if path else {}
     if stored is not None:
         files["weights"] = stored.path
     return replace(net, files=files)
 
 
-def read_file(path: str) -> bytes:
-    """The bytes of a file. Raises: NetsurgeryError if it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except IsADirectoryError:
-        raise NetsurgeryError("this is a folder", source=Source(path), expected="a prototxt file") from None
-    except OSError as error:
-        raise NetsurgeryError(
-            f"cannot be read: {error.strerror or error}", source=Source(path), expected="a prototxt file"
-        ) from None
+def _load_binary(
+    path: str, weights: str | os.PathLike[str] | None, settings: Mapping[str, str] | None, options: _Options
+) -> Net:
+    """A net from a binary NetParameter, which holds its weights unless `weights` does."""
+    if weights is not None and not is_binary(read_file(os.fspath(weights), HEAD, "a .caffemodel")):
+        raise ParseError(
+            "this looks like a binary caffemodel; were the two files swapped?",
+            source=Source(path),
+            expected="a prototxt: protobuf text",
+            fix="give the prototxt first, then the caffemodel",
+        )
+    if settings:
+        raise ParseError(
+            f"there is no placeholder '{next(iter(settings))}' in a binary file",
+            source=Source(path),
+            expected="a prototxt that is a template",
+        )
+    structure = _read_weights(path)
+    stored: ModelFile | None = structure if weights is None else _read_weights(weights)
+    if stored is structure and not any(layer.blobs for layer in structure.layers):
+        stored = None
+    net = _made(distrust(structure.message()), stored, options, binary=True)
+    files = {"weights": path} if weights is None else {"prototxt": path, "weights": os.fspath(weights)}
+    return replace(net, files=files)
 
 
 def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
@@ -104,33 +147,91 @@ def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
     return read_caffemodel(path)
 
 
-def from_message(
-    message: Message,
-    stored: ModelFile | None = None,
-    *,
-    phase: str = "TEST",
-    level: int = 0,
-    stages: Sequence[str] = (),
-    layers: Mapping[str, type[LayerType]] | None = None,
-    ignore_unknown: bool = False,
-) -> Net:
+def _made(message: Message, stored: ModelFile | None, options: _Options, binary: bool = False) -> Net:
     """A typed NetParameter of any vintage -> Net: upgraded, filtered, in-place layers resolved, weights attached."""
-    message, notes = upgrade(message)
-    message = filter_net(message, phase, level, stages)
-    fields = [f for f in message.fields if f.name == "layer" and isinstance(f.value, Message)]
+    message, upgrades = upgrade(message)
+    notes = [*upgrades, *_account(message, options.ignore_unknown)]
+    message = _select(message, options, binary, notes)
+    fields = [_declare(f, options.input_shapes) for f in message.fields if f.name == "layer"]
     if not fields:
         raise ParseError(
-            "no layers" if not message.fields else "no layers are left in this phase",
+            "no layers are left in this phase" if message.fields else "no layers",
             source=message.source,
             expected="a net: layer { ... }",
-            fix=""
-            if not message.fields
-            else f"phase is {phase}, level {level}, stages {list(stages)}: check include and exclude",
+            fix=f"phase is {options.phase}, level {options.level}, stages {list(options.stages)}: check include and exclude"
+            if message.fields
+            else "",
         )
     ignored: list[str] = []
-    made = _layers(fields, stored, layers, ignored if ignore_unknown else None)
-    net = Net(made, str(message.last("name", "")), message.source, (*notes, *ignored))
-    return attach(net, stored) if stored is not None else net
+    layers = _layers(fields, stored, options.layers, ignored if options.ignore_unknown else None)
+    if binary:
+        layers = without_splits(layers, notes)
+    net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored))
+    for name in options.input_shapes:
+        if name not in net.inputs:
+            near = get_close_matches(name, net.inputs, n=1)
+            raise ShapeError(
+                f"the net has no input '{name}'",
+                source=net.source,
+                expected=f"one of: {', '.join(net.inputs)}",
+                fix=f"did you mean '{near[0]}'?" if near else "",
+            )
+    if stored is None:
+        return net
+    return attach(net, stored, initialize_missing=options.initialize_missing, seed=options.seed)
+
+
+def _account(net: Message, ignore_unknown: bool) -> list[str]:
+    """Field accounting of the net itself: notes on fields that were passed over.
+
+    Raises: UnsupportedError for a field whose meaning is not known.
+    """
+    notes = []
+    for f in net.fields:
+        if f.name in IRRELEVANT_OF_NET:
+            continue
+        near = get_close_matches(f.name, _proto.message("NetParameter"), n=1)
+        if not ignore_unknown:
+            raise UnsupportedError(
+                f"field '{f.name}' of the net is not known",
+                source=f.source if str(f.source) else net.source,
+                expected="a field that is known",
+                fix="give the prototxt: in binary files forks reuse each other's numbers"
+                if f.name.startswith("#")
+                else f"did you mean '{near[0]}'?"
+                if near
+                else "--ignore-unknown passes over fields of unknown meaning",
+            )
+        notes.append(f"{f.source}: field '{f.name}' of the net is not known and was ignored")
+    return notes
+
+
+def _select(net: Message, options: _Options, binary: bool, notes: list[str]) -> Message:
+    """The layers of the phase. A snapshot of a training net holds those of the TRAIN phase alone: they are all there are."""
+    kept = filter_net(net, options.phase, options.level, options.stages)
+    if binary and kept is not net and filter_net(net, "TRAIN", options.level, options.stages) is net:
+        notes.append("the file holds the net of the TRAIN phase, as snapshots do: all of its layers were taken")
+        return net
+    return kept
+
+
+def _declare(f: Field, shapes: Mapping[str, Sequence[int | str | None]]) -> Field:
+    """An Input layer that declares no shapes with those that are given for all of its tops as numbers."""
+    layer: Message = f.value
+    tops = layer.all("top")
+    if (
+        layer.last("type") != "Input"
+        or not tops
+        or not all(isinstance(n, int) for t in tops for n in shapes.get(t, [""]))
+    ):
+        return f
+    param = layer.last("input_param", Message("InputParameter", source=layer.source))
+    if param.has("shape"):
+        return f
+    made = [
+        Field("shape", Message("BlobShape", tuple(Field("dim", n) for n in shapes[top]), layer.source)) for top in tops
+    ]
+    return replace(f, value=layer.with_fields(Field("input_param", param.with_fields(*made))))
 
 
 def _layers(
@@ -161,123 +262,4 @@ def _layers(
     return tuple(made)
 
 
-def attach(net: Net, stored: ModelFile) -> Net:
-    """The net with the blobs of a weights file: matched by layer name, as Caffe does, extra layers ignored; parameters that layers
-    share by `param { name }` are one array, of which the last one stored counts.
-
-    Raises: WeightsError for a layer without its blobs, of another number or shape.
-    """
-    by_name: dict[str, int] = {}
-    for number, stored_layer in enumerate(stored.layers):
-        if stored_layer.blobs:
-            by_name[stored_layer.name] = number
-    shapes = known_shapes(net)
-    shared = shared_names(net)
-    owned: dict[str, tuple[int, Array]] = {}
-    attached: list[list[Array | None]] = []
-    for layer in net.layers:
-        index = by_name.get(layer.name)
-        blobs: Sequence[StoredBlob | None] = stored.layers[index].blobs if index is not None else ()
-        wanted = wanted_shapes(layer, shapes)
-        if wanted is not None and not wanted:
-            blobs = ()
-        if wanted is not None and blobs and len(blobs) != len(wanted):
-            raise WeightsError(
-                f"has {len(blobs)} blobs in {stored.path}: {show_shapes([b.array.shape for b in blobs if b])}",
-                layer=layer.title,
-                source=layer.source,
-                expected=f"{len(wanted)}: {show_shapes(wanted)}",
-                fix="give the weights that belong to this prototxt",
-            )
-        arrays: list[Array | None] = [None] * (len(wanted) if wanted is not None else len(blobs))
-        for i, blob in enumerate(blobs):
-            if blob is not None:
-                arrays[i] = _fitted(layer, i, blob, None if wanted is None else wanted[i], stored.path)
-        for i, array in enumerate(arrays):
-            name = shared.get((layer.name, i))
-            if name is not None and array is not None and index is not None and index >= owned.get(name, (-1,))[0]:
-                owned[name] = (index, array)
-        attached.append(arrays)
-    layers = []
-    for layer, arrays in zip(net.layers, attached, strict=True):
-        found: list[Array] = []
-        for i, array in enumerate(arrays):
-            name = shared.get((layer.name, i))
-            array = owned[name][1] if name in owned else array
-            if array is None:
-                raise WeightsError(
-                    f"has no weights in {stored.path}",
-                    layer=layer.title,
-                    source=layer.source,
-                    expected=f"blobs of shapes {show_shapes(wanted_shapes(layer, shapes) or ())} under the layer's name",
-                    fix="give the weights that belong to this prototxt (layers are matched by name)",
-                )
-            found.append(array)
-        layers.append(replace(layer, weights=tuple(found)))
-    return net.with_layers(layers)
-
-
-def known_shapes(net: Net) -> dict[str, tuple[Any, ...]]:
-    """Shapes at the declared sizes as far as they follow: without blobs behind refused layers or inputs of undeclared shape.
-
-    Raises: ShapeError if shapes do not fit.
-    """
-    shapes: dict[str, tuple[Any, ...]] = {}
-    inputs = net.inputs
-    for layer in net.layers:
-        if isinstance(layer.kind, Refused):
-            continue
-        if layer.kind.is_input:
-            shapes.update((top, shape) for top in layer.tops if (shape := inputs[top]) is not None)
-        elif all(b in shapes for b in layer.bottoms):
-            tops = Net.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
-            shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
-    return shapes
-
-
-def wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
-    """The shapes of the blobs that the layer wants; None where they do not follow."""
-    if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
-        return None
-    return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
-
-
-def shared_names(net: Net) -> dict[tuple[str, int], str]:
-    """(layer, blob index) -> the name under which layers share the parameter."""
-    shared: dict[tuple[str, int], str] = {}
-    for layer in net.layers:
-        for i, spec in enumerate(layer.params.all("param")):
-            if isinstance(spec, Message) and (name := spec.last("name", "")):
-                shared[layer.name, i] = str(name)
-    return shared
-
-
-def _fitted(layer: Layer, index: int, blob: StoredBlob, wanted: tuple[Any, ...] | None, path: str) -> Array:
-    """The stored blob in the shape that the layer wants. A legacy blob (num, channels, height, width) has ones in front."""
-    array, shape = blob.array, tuple(blob.array.shape)
-    if wanted is None:
-        if blob.legacy and layer.type not in {"Convolution", "Deconvolution"}:
-            while shape and shape[0] == 1 and len(shape) > 1:
-                shape = shape[1:]
-        return array.reshape(shape)
-    padded = (1,) * (4 - len(wanted)) + wanted if blob.legacy and len(wanted) <= 4 else wanted
-    fits = len(shape) == len(padded) and all(
-        not isinstance(w, int) or w == s for w, s in zip(padded, shape, strict=True)
-    )
-    if not fits:
-        raise WeightsError(
-            f"blob {index} has shape {show_shapes([shape])} in {path}",
-            layer=layer.title,
-            source=layer.source,
-            expected=show_shapes([wanted]),
-            fix="give the weights that belong to this prototxt",
-        )
-    return array.reshape(shape[len(shape) - len(wanted) :]) if blob.legacy else array
-
-
-def show_shapes(shapes: Sequence[Sequence[Any]]) -> str:
-    """For errors: 96x3x11x11, 96."""
-    return ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in s) or "scalar" for s in shapes) or "none"
-
-
-__all__ = ["ShapeError", "attach", "from_message", "from_text", "known_shapes", "load"]
+__all__ = ["attach", "from_text", "known_shapes", "load", "show_shapes"]

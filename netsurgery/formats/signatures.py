@@ -6,6 +6,8 @@ import re
 
 from .wire import Buffer
 
+_PROTOTXT, _TEXT = "this looks like a prototxt", "is a text file"
+
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _STARTS = (
@@ -22,6 +24,25 @@ _STARTS = (
 )
 
 
+HEAD = 1024
+"""Bytes at the beginning of a file within which it shows what it is."""
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether a file that begins so is no text: it holds control characters. UTF-16, which is full of them, counts as text."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(head) > 3 and head[1:2] == head[3:4] == b"\0" != head[:1]):
+        return False
+    return re.search(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]", head) is not None
+
+
+def describe_wrong_text(head: bytes) -> tuple[str, str] | None:
+    """(what it is, what to do) for text that is surely no prototxt: a pointer of Git LFS, a web page."""
+    found = describe_wrong_file(head)
+    if found is None or found[0] in (_PROTOTXT, _TEXT):
+        return None
+    return found[0], found[2]
+
+
 def is_hdf5(data: Buffer) -> bool:
     """Whether `data` is an HDF5 file (which may begin with a user block of 512 bytes, or a power of two of them)."""
     return any(data[at : at + 8] == HDF5_SIGNATURE for at in (0, 512, 1024, 2048, 4096, 8192))
@@ -30,7 +51,7 @@ def is_hdf5(data: Buffer) -> bool:
 def describe_wrong_file(data: Buffer) -> tuple[str, str, str] | None:
     """(what it is, what was expected, what to do) if `data` begins like what is surely no binary NetParameter."""
     wanted = "a .caffemodel (binary)"
-    head = bytes(data[:1024])
+    head = bytes(data[:HEAD])
     for start, problem, fix in _STARTS:
         if head.startswith(start):
             return problem, wanted, fix
@@ -38,8 +59,8 @@ def describe_wrong_file(data: Buffer) -> tuple[str, str, str] | None:
         if re.match(r"\s*<(!doctype|html|\?xml)", head.decode("utf-8", "replace"), re.IGNORECASE):
             return "is a web page, not a model", wanted, "download the file itself"
         if re.search(rb"(?m)^\s*[A-Za-z_]\w*\s*[:{]", head):
-            return "this looks like a prototxt", wanted, "were the two files swapped?"
-        return "is a text file", wanted, ""
+            return _PROTOTXT, wanted, "were the two files swapped?"
+        return _TEXT, wanted, ""
     # A NetParameter's field 1 is its name, a string; these begin with a number in field 1.
     if head[:1] == b"\x08":
         if head[2:3] == b"\x10":
@@ -55,7 +76,7 @@ def _is_text(head: bytes) -> bool:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
         # A character may be cut in two at the end of what was looked at.
-        if error.start < len(head) - 3 or len(head) < 1024:
+        if error.start < len(head) - 3 or len(head) < HEAD:
             return False
         text = head[: error.start].decode("utf-8")
     return re.search(r"[\x00-\x08\x0e-\x1f]", text) is None

@@ -68,6 +68,25 @@ def name_versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list
     )
 
 
+def without_splits(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ...]:
+    """The layers of a binary net without the Split layers that Caffe puts in where several layers read a blob.
+
+    Source: insert_splits.cpp
+    """
+    moved: dict[str, str] = {}
+    kept = []
+    for layer in layers:
+        layer = layer.with_blobs(moved)
+        own = [f"{layer.name}_{i}" for i in range(len(layer.tops))]
+        if layer.type == "Split" and layer.name.endswith("_split") and [*layer.tops] == own and len(layer.bottoms) == 1:
+            moved.update(dict.fromkeys(layer.tops, layer.bottoms[0]))
+        else:
+            kept.append(layer)
+    if len(kept) < len(layers):
+        notes.append(f"{len(layers) - len(kept)} Split layers that Caffe put in left out")
+    return tuple(kept)
+
+
 def file_names(net: Net) -> dict[str, str]:
     """The name in a file of every blob of the net: one for all versions that layers may make in place in Caffe.
 

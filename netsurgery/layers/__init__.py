@@ -288,8 +288,8 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
         problem = f"field '{field.name}: {shown}' is not used by this layer type{more}"
         fix = "remove the field if it changes nothing in the net that was trained"
     elif field.name.startswith("#"):
-        problem = f"field {field.name[1:]} of the binary net is not one that BVLC's and SSD's Caffe surely mean by it{more}"
-        fix = "give the prototxt as well: it names the fields, whose numbers the forks reuse"
+        problem = f"field {field.name[1:]} of {type or 'a message'} is not known in a binary net{more}"
+        fix = "give the prototxt as well: it names the fields, whose numbers forks reuse"
     else:
         near = get_close_matches(field.name, _proto.message(type) if _known_message(type) else (), n=1)
         problem = f"field '{field.name}: {shown}' is not known in {type or 'this message'}{more}"

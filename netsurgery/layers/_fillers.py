@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +130,30 @@ def near(value: float, shape: tuple[int, ...], rng: np.random.Generator, spread:
     return np.float32(value) + np.float32(spread) * rng.standard_normal(shape, np.float32)
 
 
-def generator(seed: int, layer: str) -> np.random.Generator:
-    """The random numbers of one layer: the same whatever else the net has."""
-    return np.random.default_rng((seed, zlib.crc32(layer.encode("utf-8", "surrogateescape"))))
+class Filled(Protocol):
+    """What `draw` needs of a layer's kind."""
+
+    name: str
+    fillers: Sequence[Filler]
+
+    @property
+    def title(self) -> str: ...
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]: ...
+
+
+def draw(kind: Filled, shapes: Sequence[tuple[int, ...]], seed: int, how: str = "fillers") -> list[Array]:
+    """Blobs of these shapes for a layer: as its fillers say (zeros where it has none), or with `how` "random" plausible ones. They follow
+    from the seed, the layer's name and the shapes, whatever else the net has.
+
+    Raises: UnsupportedError for a filler that cannot be drawn.
+    """
+    rng = np.random.default_rng((seed % 2**64, zlib.crc32(kind.name.encode("utf-8", "surrogateescape"))))
+    if how == "random":
+        drawn = list(kind.random_weights(shapes, rng))
+    else:
+        fillers = [*kind.fillers, *[Filler()] * len(shapes)]
+        drawn = [filler.draw(shape, rng, kind.title) for filler, shape in zip(fillers, shapes, strict=False)]
+    for array in drawn:
+        array.flags.writeable = False
+    return drawn

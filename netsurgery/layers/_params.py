@@ -10,27 +10,91 @@ from ..errors import NetsurgeryError, ParseError, Source, UnsupportedError
 from ..net import Field, Message, Token, float32
 from ._fillers import Filler
 
+_FILL = "fills blobs that training starts from"
+_HOW = "chooses an implementation, not what is computed"
+_PRECISION = "chooses the precision of an implementation; here all is float32"
+_QUANTIZES = "says how an implementation may quantize; here all is float32"
+_TRAINS = "steers training"
+_LOADED = "applied on loading"
+
 IRRELEVANT = {
     # Fields of any message at any depth that cannot change what a net computes in the TEST phase, each with the reason.
-    "weight_filler": "initialises training",
-    "bias_filler": "initialises training",
-    "slope_filler": "initialises training",
-    "mean_filler": "initialises training",
-    "variance_filler": "initialises training",
-    "engine": "chooses an implementation",
-    "cudnn_convolution_algo_seeker": "chooses an implementation",
-    "force_nd_im2col": "chooses an implementation",
+    "weight_filler": _FILL,
+    "bias_filler": _FILL,
+    "filler": _FILL,
+    "scale_filler": _FILL,
+    "shift_filler": _FILL,
+    "slope_filler": _FILL,
+    "mean_filler": _FILL,
+    "variance_filler": _FILL,
+    "blob_filler": _FILL,
+    "engine": _HOW,
+    "force_nd_im2col": _HOW,
+    "conv_algorithm": _HOW,
+    "conv_algos_override": _HOW,
+    "cudnn_convolution_algo_seeker": _HOW,
+    "cudnn_flavor": _HOW,
+    "stats_batch_size": _TRAINS,
 }
 IRRELEVANT_OF_LAYER = {
     # Fields of LayerParameter itself.
-    "include": "applied on loading",
-    "exclude": "applied on loading",
-    "phase": "applied on loading",
+    "include": _LOADED,
+    "exclude": _LOADED,
+    "phase": _LOADED,
     "param": "learning rates, and shared names that are applied on loading",
     "loss_weight": "weighs losses in training",
-    "propagate_down": "steers training",
-    "blobs_lr": "steers training",
-    "weight_decay": "steers training",
+    "propagate_down": _TRAINS,
+    "blobs_lr": _TRAINS,
+    "weight_decay": _TRAINS,
+    "mn_grad_compress_param": _TRAINS,
+    "autotune": _HOW,
+    "bottom_shared_index": _HOW,
+    "cudnn_math_override": _HOW,
+    "debug": "logs",
+    "device": _HOW,
+    "mn_activation_param": _HOW,
+    "multinode": _HOW,
+    "reshape_every_iter": _HOW,
+    "top_shared_index": _HOW,
+    "backward_math": _TRAINS,
+    "backward_type": _TRAINS,
+    "bottom_data_type": _PRECISION,
+    "compute_data_type": _PRECISION,
+    "forward_math": _PRECISION,
+    "forward_type": _PRECISION,
+    "top_data_type": _PRECISION,
+    "blobs_quantizer": _QUANTIZES,
+    "bottom_quantizer": _QUANTIZES,
+    "net_quantizer": _QUANTIZES,
+    "quantization_param": _QUANTIZES,
+    "top_quantizer": _QUANTIZES,
+}
+IRRELEVANT_OF_NET = {
+    # Fields of NetParameter itself.
+    "name": "the net's name",
+    "layer": _LOADED,
+    "state": _LOADED,
+    "force_backward": _TRAINS,
+    "debug_info": "logs",
+    "autotune": _HOW,
+    "bn_stats_batch_size": _TRAINS,
+    "compile_net_state": _HOW,
+    "data_type": _PRECISION,
+    "default_backward_math": _TRAINS,
+    "default_backward_type": _TRAINS,
+    "default_conv_algos_override": _HOW,
+    "default_cudnn_math_override": _HOW,
+    "default_forward_math": _PRECISION,
+    "default_forward_type": _PRECISION,
+    "eltwise_mem_sharing": _HOW,
+    "engine": _HOW,
+    "global_grad_scale": _TRAINS,
+    "global_grad_scale_adaptive": _TRAINS,
+    "mem_param": _HOW,
+    "multinode": _HOW,
+    "quantizer": _QUANTIZES,
+    "reduce_buckets": _TRAINS,
+    "reduced_memory_inference": _HOW,
 }
 
 
