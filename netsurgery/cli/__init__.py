@@ -14,6 +14,7 @@ from ._common import EXIT_BAD_INPUT, report_error
 from .convert import convert
 from .inspect import inspect
 from .layers import layers
+from .sizes import sizes
 
 app = typer.Typer(
     name="netsurgery",
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convert, inspect, layers):
+for command in (convert, inspect, layers, sizes):
     app.command()(command)
 
 
@@ -40,7 +41,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 

@@ -78,6 +78,16 @@ def parse_settings(given: Sequence[str] | None) -> dict[str, str] | None:
     return dict(text.split("=", 1) for text in given)
 
 
+def parse_size(text: str, axes: int) -> tuple[int, ...]:
+    """`300x420` -> (300, 420); `227` -> (227, 227). Raises: NetsurgeryError."""
+    from ..errors import NetsurgeryError
+
+    parts = text.lower().split("x")
+    if len(parts) not in (1, axes) or not all(part.isdigit() and int(part) for part in parts):
+        raise NetsurgeryError(f"--size {text}", expected="HEIGHTxWIDTH, such as 300x420, or one number for both")
+    return tuple(int(part) for part in parts) * (axes if len(parts) == 1 else 1)
+
+
 def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

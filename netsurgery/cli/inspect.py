@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from ._common import IgnoreUnknown, InputShapes, Json, OptionalWeights, Phase, Prototxt, Quiet, Settings, Stage, console, parse_settings, parse_shapes, print_json, print_notes
+from typing import Any
+
+from ._common import (
+    IgnoreUnknown,
+    InputShapes,
+    Json,
+    OptionalWeights,
+    Phase,
+    Prototxt,
+    Quiet,
+    Settings,
+    Stage,
+    console,
+    parse_settings,
+    parse_shapes,
+    print_json,
+    print_notes,
+)
 
 
 def inspect(
@@ -23,12 +40,56 @@ def inspect(
     from ..formats.load import load
     from ..summary import summarize
 
-    net = load(prototxt, weights, phase=phase, stages=stage or (), settings=parse_settings(settings), ignore_unknown=ignore_unknown)
+    net = load(
+        prototxt,
+        weights,
+        phase=phase,
+        stages=stage or (),
+        settings=parse_settings(settings),
+        ignore_unknown=ignore_unknown,
+    )
     found = summarize(net, parse_shapes(input_shape))
     if as_json:
         print_json(found)
         return
     print_notes(net, quiet)
+    from rich.markup import escape
     from rich.table import Table
 
-    del found, Table, console
+    table = Table(box=None, pad_edge=False)
+    for column in ("layer", "type", "output"):
+        table.add_column(column, overflow="fold")
+    for column in ("parameters", "multiply-accumulates", "receptive field", "stride"):
+        table.add_column(column, justify="right")
+    for row in found["layers"]:
+        sees = next(iter(row["sees"].values()), None)
+        table.add_row(
+            escape(row["name"]),
+            row["type"] + (" [red](unsupported)[/red]" if row["error"] else ""),
+            "\n".join(_sizes(shape) for shape in row["tops"].values()),
+            _count(row["parameters"]),
+            _count(row["macs"]),
+            _square(sees["receptive_field"], "all") if sees else "",
+            _square(sees["stride"], "-") if sees else "",
+        )
+    totals = found["totals"]
+    table.add_section()
+    table.add_row(f"{totals['layers']} layers", "", "", f"{totals['parameters']:,}", f"{totals['macs']:,}", "", "")
+    console().print(table)
+    for row in found["layers"]:
+        if row["error"]:
+            console().print(f"unsupported: {row['name']} ({row['type']}): {row['error']}", markup=False)
+
+
+def _sizes(shape: list[int | None] | None) -> str:
+    return "?" if shape is None else "x".join("?" if n is None else str(n) for n in shape) or "scalar"
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}" if number else ""
+
+
+def _square(sizes: list[Any], none: str) -> str:
+    """One number for axes that agree."""
+    shown = [none if n is None else f"{n:g}" for n in sizes]
+    return shown[0] if len(set(shown)) == 1 else "x".join(shown)

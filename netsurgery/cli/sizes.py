@@ -1,0 +1,132 @@
+"""netsurgery sizes"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ._common import (
+    IgnoreUnknown,
+    Json,
+    OptionalWeights,
+    Phase,
+    Prototxt,
+    Quiet,
+    Settings,
+    Stage,
+    console,
+    note,
+    parse_settings,
+    parse_size,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from ..geometry import Geometry
+
+
+def sizes(
+    prototxt: Prototxt,
+    blob: Annotated[str, typer.Argument(help="The blob whose map is wanted.", show_default=False)],
+    weights: OptionalWeights = None,
+    positions: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--positions", "-n", min=1, help="How many positions along a side. Repeatable; default 1, 2, 4, 8."
+        ),
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HxW", help="Show this input size instead: 227 or 300x420. Repeatable.", show_default=False
+        ),
+    ] = None,
+    input: Annotated[str | None, typer.Option(help="The input, if the blob sees several.", show_default=False)] = None,
+    sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pooling of the whole map slide.")] = False,
+    phase: Phase = "TEST",
+    stage: Stage = None,
+    settings: Settings = None,
+    ignore_unknown: IgnoreUnknown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show which input sizes give which map: for a net with InnerProduct, once it is fully convolutional.
+
+    Example: netsurgery sizes deploy.prototxt fc8 -n 1 -n 8
+    """
+    from ..formats.load import load
+    from ..geometry import geometry
+    from ..passes.convolutionalize import convolutionalize
+    from ..passes.cut import cut
+
+    net = load(
+        prototxt,
+        weights,
+        phase=phase,
+        stages=stage or (),
+        settings=parse_settings(settings),
+        ignore_unknown=ignore_unknown,
+    )
+    net = cut(net, [blob])
+    made = convolutionalize(net, sliding_pool=sliding_pool)
+    for text in made.notes[len(net.notes) :]:
+        note(f"note: {text}", quiet)
+    found = geometry(made, blob, input)
+    rows = [_at(found, parse_size(s, len(found.declared))) for s in size or ()]
+    rows = rows or [_giving(found, n) for n in positions or (1, 2, 4, 8)]
+    if as_json:
+        print_json(
+            {
+                "blob": found.blob,
+                "input": found.input,
+                "declared": list(found.declared),
+                "stride": [float(s) if isinstance(s, Fraction) else s for s in found.stride],
+                "receptive_field": list(found.receptive_field),
+                "offset": list(found.offset),
+                "sizes": rows,
+            }
+        )
+        return
+    from rich.table import Table
+
+    if None in found.stride:
+        note(f"blob '{blob}' has one answer for the whole image, whatever its size", quiet)
+    else:
+        field = _times(found.receptive_field) if None not in found.receptive_field else "the whole image"
+        note(f"stride {_times(found.stride)}, receptive field {field}", quiet)
+    table = Table("input", "map", "same map from .. to", box=None, pad_edge=False)
+    for row in rows:
+        between = [f"{r[0]} .. {r[1]}" if r else "none" for r in row["range"]]
+        table.add_row(
+            _times(row["input"]) if row["input"] else "none",
+            _times(row["map"]),
+            between[0] if len(set(between)) == 1 else " x ".join(between),
+        )
+    console().print(table)
+
+
+def _giving(found: Geometry, positions: int) -> dict[str, Any]:
+    """The input size that gives so many positions along each axis."""
+    size = found.size_for(positions)
+    return {
+        "input": None if None in size else list(size),
+        "map": [positions] * len(size),
+        "range": [None if r is None else [r[0], r[-1]] for r in found.sizes(positions)],
+    }
+
+
+def _at(found: Geometry, size: tuple[int, ...]) -> dict[str, Any]:
+    """What an input size gives."""
+    counts = found.output_size(*size)
+    ranges = [found.sizes(n)[axis] for axis, n in enumerate(counts)]
+    return {
+        "input": list(size),
+        "map": list(counts),
+        "range": [None if r is None else [r[0], r[-1]] for r in ranges],
+    }
+
+
+def _times(sizes: Any) -> str:
+    return "x".join("-" if n is None else str(n) for n in sizes)

@@ -1,0 +1,174 @@
+"""What a net is made of: layers, shapes, parameters, work, and where each layer looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from .errors import NetsurgeryError, ShapeError
+from .geometry import Reaches, geometry, reaches
+from .layers._reach import Number
+from .net import Layer, Message, Net, Refused, Size
+
+Shapes = dict[str, tuple[Size, ...]]
+
+
+def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None = None) -> dict[str, Any]:
+    """The net as plain values, ready for JSON.
+
+    Per layer: name, type, its tops with their shapes at the declared input size (or that of `shapes`, where a number is given),
+    `parameters` (those that layers share count where they come first), `macs` (multiply-accumulates of its sums of products), `sees`:
+    for each input with pixels stride, receptive field and offset per axis, null where it sees all, and `error` if netsurgery refuses
+    it; what cannot be told is null. Also totals, the net's inputs and outputs, and notes of what was done on loading.
+
+    Raises: ShapeError for a shape that does not fit.
+    """
+    known, held = _known(net, shapes or {})
+    seen = {name: _seen(known, name, held) for name in known.inputs if len(held[name]) > 2}
+    shared: set[tuple[str, int]] = set()
+    rows = []
+    for layer in net.layers:
+        bottoms = [held.get(b) for b in layer.bottoms]
+        rows.append(
+            {
+                "name": layer.name,
+                "type": layer.type,
+                "tops": {top: _listed(held.get(top)) for top in layer.tops},
+                "parameters": _parameters(layer, bottoms, shared),
+                "macs": _macs(layer, bottoms, [held.get(t) for t in layer.tops]),
+                "sees": {name: found for name, of in seen.items() for top in layer.tops[:1] if (found := of.get(top))},
+                "error": str(layer.kind.error.problem) if isinstance(layer.kind, Refused) else None,
+            }
+        )
+    return {
+        "name": net.name,
+        "inputs": {name: _listed(held.get(name)) for name in net.inputs},
+        "outputs": list(net.outputs),
+        "layers": rows,
+        "totals": {
+            "layers": len(rows),
+            "parameters": sum(row["parameters"] or 0 for row in rows),
+            "macs": sum(row["macs"] or 0 for row in rows),
+            "unsupported": sum(row["error"] is not None for row in rows),
+        },
+        "notes": list(net.notes),
+    }
+
+
+def _known(net: Net, given: Mapping[str, Sequence[int | str | None]]) -> tuple[Net, Shapes]:
+    """The layers whose shapes follow, and the shapes."""
+    for name in given:
+        if name not in net.inputs:
+            raise ShapeError(
+                f"the net has no input '{name}'", source=net.source, expected=f"one of: {', '.join(net.inputs)}"
+            )
+    held: Shapes = {}
+    kept = []
+    for layer in net.layers:
+        if isinstance(layer.kind, Refused) or not all(b in held for b in layer.bottoms):
+            continue
+        if layer.kind.is_input:
+            made = [_input_shape(top, net.inputs[top], given.get(top)) for top in layer.tops]
+            if any(shape is None for shape in made):
+                continue
+            tops: Sequence[Any] = made
+        else:
+            tops = Net.layer_shapes(layer, [held[b] for b in layer.bottoms])
+        held.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
+        kept.append(layer)
+    return net.with_layers(kept), held
+
+
+def _input_shape(
+    name: str, declared: tuple[int, ...] | None, given: Sequence[int | str | None] | None
+) -> tuple[int, ...] | None:
+    if given is None:
+        return declared
+    sizes = [
+        n if isinstance(n, int) else declared[i] if declared and i < len(declared) else None
+        for i, n in enumerate(given)
+    ]
+    if any(n is None for n in sizes):
+        raise ShapeError(f"input '{name}' was given {tuple(given)}", expected="numbers, where the file declares none")
+    return tuple(n for n in sizes if n is not None)
+
+
+def _parameters(layer: Layer, bottoms: Sequence[Any], shared: set[Any]) -> int | None:
+    """How many numbers the layer's blobs hold that no layer before it shares."""
+    if layer.weights:
+        sizes = [tuple(w.shape) for w in layer.weights]
+    elif isinstance(layer.kind, Refused) or any(b is None for b in bottoms):
+        return None
+    else:
+        sizes = [tuple(shape) for shape in layer.kind.weight_shapes(bottoms)]
+    names = [spec.last("name", "") if isinstance(spec, Message) else "" for spec in layer.params.all("param")]
+    total = 0
+    for i, shape in enumerate(sizes):
+        name = names[i] if i < len(names) else ""
+        if not all(isinstance(n, int) for n in shape):
+            return None
+        if not name or name not in shared:
+            total += _product(shape)
+        shared.add(name)
+    return total
+
+
+def _macs(layer: Layer, bottoms: Sequence[Any], tops: Sequence[Any]) -> int | None:
+    if isinstance(layer.kind, Refused) or any(shape is None or None in shape for shape in (*bottoms, *tops)):
+        return None
+    count = layer.kind.macs(bottoms, tops)
+    return count if isinstance(count, int) else None
+
+
+def _seen(net: Net, input: str, held: Shapes) -> dict[str, dict[str, list[Any]]]:
+    """What each blob sees of an input."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    uneven: set[str] = set()
+    for blob, seen in reaches(net, input, held).items():
+        writer = net.writer(blob)
+        below = [held[b] for b in writer.bottoms]
+        if uneven.intersection(writer.bottoms) or (
+            below and any(not r.even for reach in writer.kind.reach(below) for r in reach or ())
+        ):
+            uneven.add(blob)
+        if seen is None or isinstance(seen, NetsurgeryError):
+            continue
+        found[blob] = _exact(net, input, blob) if blob in uneven else _lines(seen)
+    return found
+
+
+def _lines(seen: Reaches) -> dict[str, list[Any]]:
+    fields = [
+        None if r.first is None or r.last is None or r.stride is None else (int(r.last - r.first) + 1, int(r.first))
+        for r in seen
+    ]
+    return {
+        "stride": [_number(r.stride) for r in seen],
+        "receptive_field": [f[0] if f else None for f in fields],
+        "offset": [f[1] if f else None for f in fields],
+    }
+
+
+def _exact(net: Net, input: str, blob: str) -> dict[str, list[Any]]:
+    found = geometry(net, blob, input)
+    return {
+        "stride": [_number(n) for n in found.stride],
+        "receptive_field": list(found.receptive_field),
+        "offset": list(found.offset),
+    }
+
+
+def _number(n: Number | None) -> int | float | None:
+    return n if n is None or isinstance(n, int) else int(n) if Fraction(n).denominator == 1 else float(n)
+
+
+def _listed(shape: Sequence[Size] | None) -> list[Size] | None:
+    return None if shape is None else list(shape)
+
+
+def _product(sizes: Sequence[int]) -> int:
+    total = 1
+    for n in sizes:
+        total *= n
+    return total
