@@ -17,7 +17,7 @@ _MARKED = re.compile(
     re.VERBOSE,
 )
 _PIECE = re.compile(
-    r"""(?P<string>"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')
+    r"""(?P<string>"(?:[^"\\\n]++|\\.)*+"?|'(?:[^'\\\n]++|\\.)*+'?)
     | (?P<comment>\#[^\n]*+)
     | (?P<marked>"""
     + _MARKED.pattern
@@ -89,7 +89,7 @@ def fill_template(text: str, values: Mapping[str, str]) -> str:
     open_names = placeholders(text)
     formatted = any(re.fullmatch(r"\{\w+\}", piece["marked"] or "") for piece in _PIECE.finditer(text))
     # Braces that str.format doubles are set aside while names are filled: `{{height}}` is no placeholder there.
-    filled = _PIECE.sub(fill_piece, re.sub(r"\{\{|\}\}", _set_aside, text) if formatted else text)
+    filled = _PIECE.sub(fill_piece, re.sub(r"\{\{|\}\}|\{\w+\}", _set_aside, text) if formatted else text)
     if formatted:
         filled = filled.replace("\0", "{").replace("\1", "}")
     for name in values:
@@ -106,7 +106,7 @@ def fill_template(text: str, values: Mapping[str, str]) -> str:
 
 
 def _set_aside(braces: re.Match[str]) -> str:
-    return "\0" if braces[0] == "{{" else "\1"
+    return {"{{": "\0", "}}": "\1"}.get(braces[0], braces[0])
 
 
 def _name(match: re.Match[str]) -> str:

@@ -43,6 +43,11 @@ _TOKEN = re.compile(
 )
 _NAME, _NUMBER, _STRING, _EXTENSION, _MARK, _COMMENT, _END, _BAD = range(1, 9)
 
+_ESCAPE = re.compile(
+    rb"\\(?:[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|U[0-9A-Fa-f]{8}|[^\x80-\xff]|.[\x80-\xbf]*)"
+)
+_ESCAPES = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 _INFINITE = {"inf", "infinity", "nan"}
 
 
@@ -316,23 +321,20 @@ class _Parser:
 
         def unescape(match: re.Match[bytes]) -> bytes:
             code = match[0][1:]
-            if code in _ESCAPES:
-                return _ESCAPES[code]
-            if code[:1].isdigit():
+            if code[0] in b"01234567":
                 return bytes([int(code, 8) & 255])
-            if code[:1] in b"xX" and len(code) > 1:
+            if len(code) == 1 and code[0] in _ESCAPES:
+                return bytes([_ESCAPES[code[0]]])
+            if code[0] in b"xX" and len(code) > 1:
                 return bytes([int(code[1:], 16)])
-            if code[:1] == b"u" and len(code) > 1:
-                return (
-                    bytes.fromhex(code.decode().replace("\\", "").replace("u", ""))
-                    .decode("utf-16-be", "replace")
-                    .encode()
+            if code[0] in b"uU" and len(code) > 1:  # UTF-16, in which \\u may come in pairs, or UTF-32
+                units, encoding = (
+                    code.replace(b"\\", b"").replace(code[:1], b""),
+                    "utf-16-be" if code[0] == 117 else "utf-32-be",
                 )
-            self.fail(
-                f"'\\{code.decode('utf-8', 'replace')}' in a string is no escape",
-                at,
-                fix="write '\\\\' for a backslash",
-            )
+                return bytes.fromhex(units.decode()).decode(encoding, "replace").encode()
+            shown = readable(match[0].decode("utf-8", "surrogateescape"))
+            self.fail(f"'{shown}' in a string is no escape", at, fix="write '\\\\' for a backslash")
 
         data = _ESCAPE.sub(unescape, word[1:-1].encode("utf-8", "surrogateescape"))
         return data.decode("utf-8", "surrogateescape")
@@ -340,8 +342,11 @@ class _Parser:
     def found(self) -> str:
         if self.kind == _END:
             return "the end of the file"
-        word = self.word if len(self.word) <= 40 else f"{self.word[:37]}..."
-        return readable(word) if self.kind == _STRING else f"'{readable(word)}'"
+        if self.kind == _BAD and self.word in "\"'":
+            return "a string that does not end on its line"
+        word = readable(self.word if len(self.word) <= 40 else f"{self.word[:37]}...")
+        word = word if word.isprintable() else ascii(word)[1:-1]
+        return word if self.kind == _STRING else f"'{word}'"
 
     def fail_field(self) -> NoReturn:
         """The current token is where a field or a closing brace should be."""
@@ -376,13 +381,3 @@ class _Parser:
         if is_template(self.text):
             raise template_error(placeholders(self.text), source)
         raise ParseError(f"column {source.column}: {problem}", source=source, fix=fix)
-
-
-_ESCAPE = re.compile(
-    rb"\\(?:[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|[^\x80-\xff]|.[\x80-\xbf]*)"
-)
-_ESCAPES = {
-    b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v",
-    b"\\": b"\\", b"?": b"?", b"'": b"'", b'"': b'"',
-}  # fmt: skip
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")

@@ -105,18 +105,18 @@ class _Resolver:
             return value
         if kind == "string":
             if value.kind != "string":
-                self.fail(f, f"{f.name} is {value.text} without quotes", "a string", f'{f.name}: "{value.text}"')
+                self.fail(f, f"{f.name} is {written(value)} without quotes", "a string", _suggest(f, f'"{value.text}"'))
             return readable(value.text)
         if kind == "bytes":
             if value.kind != "string":
-                self.fail(f, f"{f.name} is {value.text} without quotes", "a string")
+                self.fail(f, f"{f.name} is {written(value)} without quotes", "a string")
             return value.text.encode("utf-8", "surrogateescape")
         if kind == "enum":
             if field_type.type == _LAYER_TYPE and value.kind == "name":
                 return value.text
             return self.enum(f, value, _proto.enum(field_type.type))
         if value.kind == "string":
-            self.fail(f, f"{f.name} is {written(value)}", _expected(kind), f"{f.name}: {value.text}, without quotes")
+            self.fail(f, f"{f.name} is {written(value)}", _expected(kind), _suggest(f, value.text, ", without quotes"))
         return self.number(f, value, kind)
 
     def number(self, f: Field, token: Token, kind: str) -> bool | int | float:
@@ -137,7 +137,7 @@ class _Resolver:
             low, high = _RANGES[kind]
             if low <= whole <= high:
                 return whole
-        error = self.error(f, f"{f.name} is {text}", _expected(kind))
+        error = self.error(f, f"{f.name} is {written(token)}", _expected(kind))
         if token.kind != "name":
             raise error
         self.words.setdefault(text, error)
@@ -177,6 +177,10 @@ def written(value: Token | Message) -> str:
     return f'"{text}"' if value.kind == "string" else text
 
 
+def _suggest(f: Field, text: str, how: str = "") -> str:
+    return f"{f.name}: {text}{how}" if re.fullmatch(r'"?[A-Za-z0-9_.+-]{1,40}"?', text) else ""
+
+
 def _expected(kind: str) -> str:
     if kind in _RANGES:
         low, high = _RANGES[kind]
@@ -185,10 +189,10 @@ def _expected(kind: str) -> str:
 
 
 def _title(layer: Message | None) -> str:
-    """How errors name the layer, as far as its name and type can be read (in a V0 net they stand in a `layer` within)."""
+    """How errors name the layer, as far as it has a name and a type (in a V0 net these stand in a `layer` within)."""
     if layer is None:
         return ""
     if isinstance(inner := layer.last("layer"), Message):
         layer = inner
     name, type = (readable(t.text) if isinstance(t := layer.last(key), Token) else "" for key in ("name", "type"))
-    return f"'{name}' ({type})" if type else f"'{name}'"
+    return f"'{name}' ({type})" if type else f"'{name}'" if name else ""

@@ -1,4 +1,4 @@
-"""Message -> protobuf text in the style of Caffe's own models: two spaces, one field per line, `convolution_param {`."""
+"""Message -> protobuf text in the style of Caffe's own models: two spaces, a field per line, `convolution_param {`."""
 
 from __future__ import annotations
 
@@ -65,10 +65,11 @@ def _scalar(field: Field, known: Mapping[str, _proto.FieldType]) -> str:
 
 
 def write_float(value: float) -> str:
-    """The shortest decimal that Caffe reads as the float32 of `value`: 0.1, not 0.10000000149."""
-    # Six digits tell any decimal of six digits from the next, nine any float32.
+    """A short decimal that Caffe reads as the float32 of `value`: 0.1, not 0.10000000149."""
+    value = float32(value)
+    # Six digits give back any decimal that has no more of them, nine any float32.
     texts = (f"{value:.{digits}g}" for digits in range(6, 10))
-    return next((text for text in texts if float32(float(text)) == float32(value)), f"{value:.9g}")
+    return next((text for text in texts if float32(float(text)) == value), f"{value:.9g}")
 
 
 def quote(text: str) -> str:
