@@ -41,7 +41,10 @@ Value = "bool | int | float | str | bytes | Token | Message"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One `name: value` of a Message. `comments` are the lines above it, without `#`; `remark` is the one behind it."""
+    """One `name: value` of a Message. `comments` are the lines above it, without `#`; `remark` is the one behind it.
+
+    Comments that stand last in a block, with no field below, are further lines of the last field's `remark`.
+    """
 
     name: str
     value: Any
