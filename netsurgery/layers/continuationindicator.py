@@ -27,11 +27,12 @@ class ContinuationIndicator(LayerType):
         self.steps, self.streams, self.along = q.get_int("time_step"), q.get_int("batch_size"), q.get_int("axis")
         if self.steps < 1:
             raise q.refuse("time_step", f"time_step is {self.steps}", expected="a positive number")
+        if self.streams < 1 and not self.bottom_count:
+            raise q.refuse("batch_size", f"batch_size is {self.streams}", expected="a positive number, or a bottom")
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         if bottoms:
             return [(self.steps, bottoms[0][self.axis(self.along, len(bottoms[0]))])]
-        self.require(max(self.streams, 1), self.streams, "batch_size, which is needed without a bottom")
         return [(self.steps, self.streams)]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:

@@ -41,20 +41,21 @@ class FlowWarp(LayerType):
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, flow = bottoms
         n, _, h, w = x.shape
-        u, v = flow[:, 0] + np.arange(w, dtype=x.dtype), flow[:, 1] + np.arange(h, dtype=x.dtype)[:, None]
+        shift = flow.astype(np.float32)  # it decides which pixels count: as precisely as Caffe, not more
+        u, v = shift[:, 0] + np.arange(w, dtype=np.float32), shift[:, 1] + np.arange(h, dtype=np.float32)[:, None]
         inside = (u >= 0) & (v >= 0) & (u < w) & (v < h)
         u, v = np.where(inside, u, 0), np.where(inside, v, 0)
         left, top = u.astype(np.int64), v.astype(np.int64)
         right, bottom = np.minimum(left + 1, w - 1), np.minimum(top + 1, h - 1)
-        a, b = (u - left)[:, None], (v - top)[:, None]
+        a, b = ((t - at).astype(x.dtype)[:, None] for t, at in ((u, left), (v, top)))
         item = np.arange(n)[:, None, None]
 
-        def at(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
+        def pixels(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
             found: Array = x.transpose(0, 2, 3, 1)[item, rows, columns].transpose(0, 3, 1, 2)
             return found
 
-        upper = (1 - a) * (1 - b) * at(top, left) + a * (1 - b) * at(top, right)
-        lower = (1 - a) * b * at(bottom, left) + a * b * at(bottom, right)
+        upper = (1 - a) * (1 - b) * pixels(top, left) + a * (1 - b) * pixels(top, right)
+        lower = (1 - a) * b * pixels(bottom, left) + a * b * pixels(bottom, right)
         return [np.where(inside[:, None], upper + lower, x.dtype.type(self.fill))]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:

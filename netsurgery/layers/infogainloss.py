@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
-from ..net import Message
 from ._dims import Shape, product
 from ._losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
 from ._params import Params
@@ -33,6 +32,14 @@ class InfogainLoss(Loss):
     def read(self, p: Params) -> None:
         q = p.message("infogain_loss_param")
         self.along = q.get_int("axis")
+        if self.bottom_count < 3 and not q.has("source"):
+            raise ShapeError(
+                "has no matrix",
+                layer=self.title,
+                source=self.source,
+                expected="the matrix as the third bottom",
+                fix="add an Input of C * C values as third bottom, and feed the matrix",
+            )
         if q.has("source"):
             raise q.refuse(
                 "source",
@@ -47,14 +54,6 @@ class InfogainLoss(Loss):
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.same_items(bottoms)
-        if len(bottoms) < 3:
-            raise ShapeError(
-                "has no matrix",
-                layer=self.title,
-                source=self.source,
-                expected="the matrix as the third bottom",
-                fix="add an Input of C * C values as third bottom, and feed the matrix",
-            )
         x, label, matrix = bottoms
         axis = self.axis(self.along, len(x))
         self.require(product(label), product(x[:axis]) * product(x[axis + 1 :]), "labels")

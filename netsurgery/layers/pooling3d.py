@@ -49,12 +49,16 @@ class Pooling3D(LayerType):
         at = self.windows
         out = [ceil_div(n + 2 * p - k, s) + 1 for n, k, s, p in zip(x[2:], at.kernel, at.stride, at.pad, strict=True)]
         for n, m, s, p in zip(x[2:], out, at.stride, at.pad, strict=True):
-            if isinstance(n, int) and isinstance(m, int) and (m < 1 or (m - 1) * s >= n + 2 * p):
+            if (
+                isinstance(n, int)
+                and isinstance(m, int)
+                and (m < 1 or (self.method == "AVE" and (m - 1) * s >= n + 2 * p))
+            ):
                 raise ShapeError(
                     f"a window lies outside the bottom, of size {n}",
                     layer=self.title,
                     source=self.source,
-                    expected="at least the kernel's size, and no step over the end",
+                    expected="windows that hold at least one value",
                 )
         return [(*x[:2], *out)]
 
@@ -84,11 +88,16 @@ class Pooling3D(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         at = self.windows
+        tail = [s - 1 for s in at.stride]
         rounds = any(
             s > 1 and not (isinstance(n, int) and (n + 2 * p - k) % s == 0)
             for n, k, s, p in zip(x.shape[2:], at.kernel, at.stride, at.pad, strict=True)
         )
         if self.method == "MAX":
+            if any(
+                s > k for s, k in zip(at.stride, at.kernel, strict=True)
+            ):  # a last window may hold nothing: ONNX drops it
+                x, rounds = op("Pad", x, op.ints([0] * 7, tail), op.const(LOWEST)), False
             return [op("MaxPool", x, kernel_shape=at.kernel, strides=at.stride, ceil_mode=int(rounds))]
         # Padded with zeros first: ONNX's own padding would drop a last window that begins in it, which C3D keeps.
         if any(at.pad):
@@ -97,7 +106,6 @@ class Pooling3D(LayerType):
             return [op("AveragePool", x, kernel_shape=at.kernel, strides=at.stride)]
         # Averages of whole windows, zeros behind the image, over the share of each window that is not behind it: runtimes differ
         # on what an average with ceil_mode divides by.
-        tail = [s - 1 for s in at.stride]
         ones = op("Expand", op.const(1.0), op.ints(1, 1, *(op.size(x, axis) for axis in (2, 3, 4))))
         sums, shares = (
             op("AveragePool", op("Pad", t, op.ints([0] * 7, tail)), kernel_shape=at.kernel, strides=at.stride)
