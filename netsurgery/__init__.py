@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .net import Layer as Layer
     from .net import Net as Net
     from .passes.convolutionalize import convolutionalize as convolutionalize
+    from .passes.initialize import initialize as initialize
     from .run import run as run
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
@@ -48,6 +49,7 @@ _HOME = {
     "WeightsError": "errors",
     "convolutionalize": "passes.convolutionalize",
     "geometry": "geometry",
+    "initialize": "passes.initialize",
     "load": "formats.load",
     "register": "layers",
     "run": "run",

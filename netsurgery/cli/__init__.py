@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ._common import EXIT_BAD_INPUT, report_error
+from ._common import EXIT_BAD_INPUT, report_error, with_defaults
 from .convert import convert
 from .inspect import inspect
 from .layers import layers
@@ -53,7 +53,7 @@ def main() -> None:
     from ..errors import NetsurgeryError
 
     try:
-        app(prog_name="netsurgery")
+        app(with_defaults(sys.argv[1:]), prog_name="netsurgery")
     except NetsurgeryError as error:
         report_error(error)
         sys.exit(EXIT_BAD_INPUT)

@@ -88,6 +88,11 @@ def parse_size(text: str, axes: int) -> tuple[int, ...]:
     return tuple(int(part) for part in parts) * (axes if len(parts) == 1 else 1)
 
 
+def with_defaults(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a value for options that may go without one, which Typer does not know."""
+    return ["--initialize=fillers" if argument == "--initialize" else argument for argument in arguments]
+
+
 def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

@@ -32,7 +32,7 @@ def convert(
     prototxt: Annotated[
         Path | None,
         typer.Argument(
-            help="The net: deploy.prototxt or train_val.prototxt, of any vintage; or a folder of models.",
+            help="The net: deploy.prototxt or train_val.prototxt, of any vintage, or a caffemodel alone; or a folder of models.",
             show_default=False,
         ),
     ] = None,
@@ -94,6 +94,18 @@ def convert(
     full_hash: Annotated[
         bool, typer.Option("--hash", help="With link, record the full hash of the caffemodel too.")
     ] = False,
+    initialize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[=random]",
+            help="Make weights up: as the fillers say, or =random, with which numbers keep an ordinary size.",
+            show_default=False,
+        ),
+    ] = None,
+    initialize_missing: Annotated[
+        bool, typer.Option("--initialize-missing", help="Fill what the weights file lacks as the fillers say.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="The seed of made-up weights.")] = 0,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -113,6 +125,9 @@ def convert(
         "stages": stage or (),
         "settings": parse_settings(settings),
         "ignore_unknown": ignore_unknown,
+        "initialize": initialize,
+        "initialize_missing": initialize_missing,
+        "seed": seed,
         "fully_convolutional": fully_convolutional,
         "only": only.split(",") if only else None,
         "sliding_pool": sliding_pool,

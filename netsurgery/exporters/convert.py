@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NetsurgeryError
+from ..errors import NetsurgeryError, RewriteError
 from ..formats.load import load
 from ..layers._infer import Pin, infer
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.deploy import deploy
+from ..passes.initialize import initialize as made_up
 from .onnx import DEFAULT_OPSET, dim_name
 from .onnx_file import save_onnx
 
@@ -72,6 +73,9 @@ def convert(
     stages: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     ignore_unknown: bool = False,
+    initialize: str | None = None,
+    initialize_missing: bool = False,
+    seed: int = 0,
     fully_convolutional: bool = False,
     only: Sequence[str] | None = None,
     sliding_pool: bool = False,
@@ -85,13 +89,33 @@ def convert(
     full_hash: bool = False,
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
+    `prototxt` may be a caffemodel that holds the net as well, without `weights`.
 
     Raises: NetsurgeryError; nothing is written then.
     """
     path = Path(output)
     if path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
-    net = deploy(load(prototxt, weights, phase=phase, stages=stages, settings=settings, ignore_unknown=ignore_unknown))
+    if initialize is not None and weights is not None:
+        raise NetsurgeryError(
+            "weights are given, and others are to be made up",
+            expected="the prototxt alone with --initialize",
+            fix="--initialize-missing makes up only what the weights file lacks",
+        )
+    net = load(
+        prototxt,
+        weights,
+        phase=phase,
+        stages=stages,
+        settings=settings,
+        ignore_unknown=ignore_unknown,
+        input_shapes=input_shapes,
+        initialize_missing=initialize_missing,
+        seed=seed,
+    )
+    net = _deployed(net, input_shapes or {})
+    if initialize is not None:
+        net = made_up(net, seed, initialize)
     if fully_convolutional:
         net = convolutionalize(net, only=only, sliding_pool=sliding_pool, rename=rename)
     notes = net.notes
@@ -113,6 +137,19 @@ def convert(
         )
         notes += written.notes
     return Conversion(net, path, input_axes(net, input_shapes, static), tuple(outputs or net.outputs), notes)
+
+
+def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
+    """The net without what only training needs. A shape that is asked for counts as the input's own where the file tells none: an image
+    of another size than the net was trained for need not fit its weights, yet."""
+    numbers = {name: [n for n in shape if isinstance(n, int)] for name, shape in input_shapes.items()}
+    whole = {name: shape for name, shape in numbers.items() if len(shape) == len(input_shapes[name])}
+    try:
+        return deploy(net)
+    except RewriteError:
+        if not whole:
+            raise
+    return deploy(net, whole)
 
 
 def input_axes(

@@ -59,7 +59,7 @@ _FILES: dict[str, str] = {
     "Power": "power",
     "Python": "python",
     "Python:rpn.proposal_layer.ProposalLayer": "rpnproposal",
-    "Python:spatial_dropout.SpatialDropoutLayer": "spatialdropout",
+    "Python:spatial_dropout.SpatialDropoutLayer": "enetdropout",
     "RNN": "rnn",
     "ReLU": "relu",
     "Reduction": "reduction",

@@ -1,0 +1,74 @@
+"""Weights for a net that has none: drawn as Caffe draws them for training, or made up so that numbers stay of ordinary size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import NetsurgeryError, ShapeError
+from ..formats.attach import shared_name, show_shapes
+from ..layers._fillers import Array, draw
+from ..net import Layer, Net
+
+WAYS = ("fillers", "random")
+
+
+def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
+    """The net with new weights in every layer that wants some, in place of those that it had. `net.notes` say it.
+
+    "fillers": from the distributions that the fillers of the file name, as Caffe does before training; what has no filler is zero.
+    "random": values with which activations keep an ordinary size through the depth of the net, whatever the fillers say: kernels and
+    matrices N(0, 2 / fan_in), biases close to 0, scales close to 1, variances positive. The same seed gives the same weights, layer by
+    layer, whatever the other layers are. Layers that share a parameter share the array.
+
+    Raises: ShapeError if the shape of an input is not declared or shapes do not fit, UnsupportedLayersError, UnsupportedError for a
+    filler that Caffe does not have.
+    """
+    if how not in WAYS:
+        raise NetsurgeryError(f"there is no way '{how}' to initialize", expected=" or ".join(WAYS))
+    shapes = net.shapes()
+    shared: dict[str, Array] = {}
+    layers = []
+    drawn = zero = 0
+    for layer in net.layers:
+        wanted = _wanted(layer, shapes)
+        if wanted:
+            layer = replace(layer, weights=tuple(_drawn(layer, wanted, seed, how, shared)))
+            drawn += 1
+            zero += how == "fillers" and not any(filler.written for filler in layer.kind.fillers)
+        layers.append(layer)
+    note = f"weights of {drawn} layer{'s' if drawn != 1 else ''} made up ({how}, seed {seed})"
+    if zero:
+        note += f"; {zero} of them name no filler and got Caffe's constants, mostly 0 (--initialize=random does not)"
+    return replace(net.with_layers(layers), notes=(*net.notes, note) if drawn else net.notes)
+
+
+def _wanted(layer: Layer, shapes: dict[str, tuple[int | None, ...]]) -> list[tuple[int, ...]]:
+    wanted = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
+    if not all(isinstance(n, int) for shape in wanted for n in shape):
+        raise ShapeError(
+            f"wants blobs of shapes {show_shapes(wanted)}",
+            layer=layer.title,
+            source=layer.source,
+            expected="sizes that do not depend on the data",
+        )
+    return wanted
+
+
+def _drawn(layer: Layer, wanted: list[tuple[int, ...]], seed: int, how: str, shared: dict[str, Array]) -> list[Array]:
+    """Blobs for a layer; the first of the layers that share a parameter gives it to the others."""
+    blobs = draw(layer.kind, wanted, seed, how)
+    for index, shape in enumerate(wanted):
+        if name := shared_name(layer, index):
+            first = shared.setdefault(name, blobs[index])
+            if first.shape == shape:
+                blobs[index] = first
+            elif first.size == blobs[index].size:
+                blobs[index] = first.reshape(shape)
+            else:
+                raise ShapeError(
+                    f"blob {index} is parameter '{name}', which another layer has with shape {show_shapes([first.shape])}",
+                    layer=layer.title,
+                    source=layer.source,
+                    expected=show_shapes([shape]),
+                )
+    return blobs
