@@ -164,6 +164,7 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
         )
     ignored: list[str] = []
     layers = _layers(fields, stored, options.layers, ignored if options.ignore_unknown else None)
+    layers = _without_lost_scores(layers, notes)
     if binary:
         layers = without_splits(layers, notes)
     net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored))
@@ -232,6 +233,19 @@ def _declare(f: Field, shapes: Mapping[str, Sequence[int | str | None]]) -> Fiel
         Field("shape", Message("BlobShape", tuple(Field("dim", n) for n in shapes[top]), layer.source)) for top in tops
     ]
     return replace(f, value=layer.with_fields(Field("input_param", param.with_fields(*made))))
+
+
+def _without_lost_scores(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ...]:
+    """The layers without those that only score, and lack what they score by: deploy nets keep some whose labels are gone."""
+    written = {top for layer in layers for top in layer.tops}
+    kept = []
+    for layer in layers:
+        lost = [b for b in layer.bottoms[1:] if b not in written]
+        if lost and not isinstance(layer.kind, Refused) and layer.kind.training_only:
+            notes.append(f"layer {layer.title} left out: it only scores, and there is no '{lost[0]}'")
+        else:
+            kept.append(layer)
+    return tuple(kept)
 
 
 def _layers(
