@@ -26,6 +26,7 @@ class Recurrent(LayerType):
     Source: recurrent_layer.cpp
     """
 
+    mixes = "takes the first axis of its bottom for time and the second for the batch"
     bottoms = (2, 5)
     tops = (1, 3)
     note = "the state is not kept from one call to the next: expose_hidden gives and takes it"
@@ -44,6 +45,12 @@ class Recurrent(LayerType):
         self.fillers = w, b, *(w,) * static, w, w, b  # LSTM has no output matrix: it takes the first of them
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        matrices = [product(blob) for blob in self.weight_shapes(bottoms) if len(blob) == 2]
+        once = matrices.pop(1) if self.static(bottoms) else 0
+        steps, streams = bottoms[0][:2]
+        return steps * streams * sum(matrices, 0) + streams * once
 
     def static(self, bottoms: Sequence[Any]) -> bool:
         """Whether the third bottom is a static input."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import NetsurgeryError, ShapeError
+from ..net import Message
 from ._dims import Dim, Shape, product
 from ._params import Params
+from ._reach import Reach
 from ._reduce import reduce
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -23,6 +25,8 @@ class Accuracy(LayerType):
     """
 
     types = ("Accuracy",)
+    scope = "channels"
+    has_labels = True
     bottoms = (2, 2)
     tops = (1, 2)
     training_only = True
@@ -46,6 +50,12 @@ class Accuracy(LayerType):
                 expected=f"at most {classes}",
             )
         return [(), (classes,)][: self.top_count]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [(), ()]
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return self.over_channels(params, "accuracy_param", self.along, len(bottoms[0]))
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x = np.moveaxis(bottoms[0], self.along, -1)

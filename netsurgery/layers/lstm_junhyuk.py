@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._dims import Shape, product
+from ._dims import Shape, Size, product
 from ._params import Params
 from ._recurrent import emit_lstm, emit_scan, lstm_step, zeros
 from ._type import Array, Graph, LayerType, Tensor
@@ -24,6 +24,7 @@ class LstmJunhyuk(LayerType):
     """
 
     types = ("Lstm",)
+    mixes = "takes the first axis of its bottom for time and the second for the batch"
     bottoms = (1, 2)
     note = "Junhyuk Oh's, of the OCR forks; the state is not kept from one call to the next"
 
@@ -48,6 +49,10 @@ class LstmJunhyuk(LayerType):
         for clip in bottoms[1:]:
             self.require(product(clip), x[0] * x[1], "values of bottom 1 (time steps times streams)")
         return [(x[0], x[1], self.num_output)]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        steps, streams = bottoms[0][:2]
+        return steps * streams * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x = bottoms[0]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError
 from ._dims import Shape, Size
 from ._params import Params
+from ._reach import Reach, spread
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -42,6 +43,9 @@ class Reorg(LayerType):
     def _divides(self, size: Size, by: int, what: str) -> None:
         if isinstance(size, int) and size % by:
             raise ShapeError(f"{what} {size}", layer=self.title, source=self.source, expected=f"a multiple of {by}")
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[spread(self.stride, self.stride, 0)] * 2 if self.reverse else ()]  # else from all over the map
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
