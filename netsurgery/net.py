@@ -210,6 +210,17 @@ class Inputs(Mapping[str, "tuple[int, ...] | None"]):
         return f"Inputs({self._shapes})"
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a net was read from: how its layers were written ("V0" of 2013, "V1" of 2014, "V2"; "" for a net made in memory), whether that
+    was binary, how those of the weights file were written ("HDF5", "mixed" are others), and the kinds of numbers in it ("float16")."""
+
+    vintage: str = ""
+    binary: bool = False
+    weights_vintage: str = ""
+    precision: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Net:
     """A Caffe net: layers in order, every blob written once.
@@ -226,6 +237,7 @@ class Net:
     notes: tuple[str, ...] = field(default=(), compare=False)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Paths of the files that it came from: "prototxt", "weights"."""
+    origin: Origin = field(default=Origin(), compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", MappingProxyType(dict(self.files)))

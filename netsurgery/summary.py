@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from .errors import NetsurgeryError, ShapeError
+from .formats.origin import fork_fields
 from .geometry import Reaches, geometry, reaches
 from .layers._reach import Number
 from .net import Layer, Message, Net, Refused, Size
@@ -20,7 +21,8 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
     Per layer: name, type, its tops with their shapes at the declared input size (or that of `shapes`, where a number is given),
     `parameters` (those that layers share count where they come first), `macs` (multiply-accumulates of its sums of products), `sees`:
     for each input with pixels stride, receptive field and offset per axis, null where it sees all, and `error` if netsurgery refuses
-    it; what cannot be told is null. Also totals, the net's inputs and outputs, and notes of what was done on loading.
+    it; what cannot be told is null. Also totals, the net's inputs and outputs, what it was read from (`origin`: vintage, precision of
+    the weights, fields that only forks have), and notes of what was done on loading.
 
     Raises: ShapeError for a shape that does not fit.
     """
@@ -51,6 +53,13 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
             "parameters": sum(row["parameters"] or 0 for row in rows),
             "macs": sum(row["macs"] or 0 for row in rows),
             "unsupported": sum(row["error"] is not None for row in rows),
+        },
+        "origin": {
+            "vintage": net.origin.vintage,
+            "binary": net.origin.binary,
+            "weights_vintage": net.origin.weights_vintage,
+            "weights_precision": list(net.origin.precision),
+            "fork_fields": {path: list(layers) for path, layers in fork_fields(net).items()},
         },
         "notes": list(net.notes),
     }

@@ -15,6 +15,7 @@ from ._common import (
     Settings,
     Stage,
     console,
+    note,
     parse_settings,
     parse_shapes,
     print_json,
@@ -47,12 +48,14 @@ def inspect(
         stages=stage or (),
         settings=parse_settings(settings),
         ignore_unknown=ignore_unknown,
+        input_shapes=parse_shapes(input_shape),
     )
     found = summarize(net, parse_shapes(input_shape))
     if as_json:
         print_json(found)
         return
     print_notes(net, quiet)
+    note(_origin(found["origin"]), quiet)
     from rich.markup import escape
     from rich.table import Table
 
@@ -79,6 +82,16 @@ def inspect(
     for row in found["layers"]:
         if row["error"]:
             console().print(f"unsupported: {row['name']} ({row['type']}): {row['error']}", markup=False)
+
+
+def _origin(origin: dict[str, Any]) -> str:
+    text = f"read from a {origin['vintage']} {'binary' if origin['binary'] else 'prototxt'}"
+    if origin["weights_vintage"]:
+        kinds = " and ".join(origin["weights_precision"]) or "none"
+        text += f", weights from {origin['weights_vintage']} ({kinds})"
+    for path, layers in origin["fork_fields"].items():
+        text += f"\nfork field {path}: {layers[0]}" + (f" and {len(layers) - 1} more" if len(layers) > 1 else "")
+    return text
 
 
 def _sizes(shape: list[int | None] | None) -> str:

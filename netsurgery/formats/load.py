@@ -14,6 +14,7 @@ from ..layers import make_layer
 from ..layers._params import IRRELEVANT_OF_NET
 from ..net import Field, Layer, Message, Net, Refused
 from .attach import attach, known_shapes, show_shapes
+from .origin import origin
 from .phases import filter_net
 from .signatures import HEAD, describe_wrong_text, is_binary
 from .template import fill_template
@@ -149,6 +150,7 @@ def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
 
 def _made(message: Message, stored: ModelFile | None, options: _Options, binary: bool = False) -> Net:
     """A typed NetParameter of any vintage -> Net: upgraded, filtered, in-place layers resolved, weights attached."""
+    read = origin(message, stored, binary)
     message, upgrades = upgrade(message)
     notes = [*upgrades, *_account(message, options.ignore_unknown)]
     message = _select(message, options, binary, notes)
@@ -167,7 +169,7 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
     layers = _without_lost_scores(layers, notes)
     if binary:
         layers = without_splits(layers, notes)
-    net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored))
+    net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored), origin=read)
     for name in options.input_shapes:
         if name not in net.inputs:
             near = get_close_matches(name, net.inputs, n=1)
