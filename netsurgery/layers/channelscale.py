@@ -58,6 +58,7 @@ class ChannelScale(LayerType):
             for i, (size, expected) in enumerate(zip(s, wanted, strict=True)):
                 self.require(size, expected, f"axis {i} of the second bottom")
         else:
+            self.require(s[0], x[0], "axis 0 of the second bottom")
             self.require(product(s), x[0] * product(x[2:]), "count of the second bottom")
         return [x, (1,)][: 1 + self.global_scale]
 

@@ -23,6 +23,9 @@ class Clip(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("clip_param")
+        for bound in ("min", "max"):
+            if not q.has(bound):
+                raise q.refuse(bound, f"{bound} is not set", expected="both min and max")
         self.least, self.most = q.get_float("min"), q.get_float("max")
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
