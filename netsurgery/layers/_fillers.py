@@ -127,7 +127,7 @@ def he_normal(shape: tuple[int, ...], fan_in: float, rng: np.random.Generator) -
 
 def near(value: float, shape: tuple[int, ...], rng: np.random.Generator, spread: float = 0.1) -> Array:
     """N(value, spread^2)."""
-    return np.float32(value) + np.float32(spread) * rng.standard_normal(shape, np.float32)
+    return np.asarray(np.float32(value) + np.float32(spread) * rng.standard_normal(shape, np.float32))
 
 
 class Filled(Protocol):
