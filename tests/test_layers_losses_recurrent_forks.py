@@ -456,6 +456,21 @@ def test_regions_of_items_that_are_not_there_are_refused() -> None:
     )
 
 
+def test_roi_pooling_is_refused_where_runtimes_lack_its_operator() -> None:
+    net = make(
+        'layer { name: "l" type: "ROIPooling" bottom: "x" bottom: "r" top: "y" '
+        "roi_pooling_param { pooled_h: 2 pooled_w: 2 } }",
+        {"x": (2, 1, 4, 4), "r": (1, 5)},
+    )
+    with pytest.raises(netsurgery.UnsupportedError) as caught:
+        netsurgery.to_onnx(net, opset=22)
+    assert str(caught.value) == (
+        "net.prototxt:3: layer 'l' (ROIPooling): opset 22: onnxruntime has no MaxRoiPool of it\n"
+        "  expected: up to 21\n"
+        "  fix: --opset 21"
+    )
+
+
 def test_pooling_3d_may_end_in_the_padding() -> None:
     """Kernel 2, stride 2, pad 1 on 4 columns: BVLC would drop a third window, C3D keeps it: half of it is the padding."""
     net = make(

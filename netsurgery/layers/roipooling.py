@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..errors import UnsupportedError
 from ._dims import Shape
 from ._params import Params
 from ._regions import Regions, round_half_away
 from ._type import Array, Graph, Tensor
+
+NEWEST_OPSET = 21
+"""Opset 22 made MaxRoiPool anew, for bfloat16; onnxruntime (1.32) does not run that one."""
 
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -24,6 +28,7 @@ class ROIPooling(Regions):
     """
 
     types = ("ROIPooling",)
+    note = f"up to opset {NEWEST_OPSET}"
 
     def read(self, p: Params) -> None:
         q = p.message("roi_pooling_param")
@@ -62,6 +67,14 @@ class ROIPooling(Regions):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, rois = bottoms
+        if op.opset > NEWEST_OPSET:
+            raise UnsupportedError(
+                f"opset {op.opset}: onnxruntime has no MaxRoiPool of it",
+                layer=self.title,
+                source=self.source,
+                expected=f"up to {NEWEST_OPSET}",
+                fix=f"--opset {NEWEST_OPSET}",
+            )
         if len(rois.shape) != 2:
             rois = op.reshape(rois, -1, 5)
         return [op("MaxRoiPool", x, rois, pooled_shape=self.pooled, spatial_scale=self.scale)]
