@@ -548,6 +548,51 @@ def test_imresize_follows_openpose() -> None:
     assert "batch: 2\n  expected: 1" in refusal(lambda: net.shapes({"x": (2, 2, 5, 7)}), ShapeError)
 
 
+def test_enets_dropout_scales_and_folds() -> None:
+    module = "module: 'spatial_dropout' layer: 'SpatialDropoutLayer'"
+    conv = one("Convolution", "convolution_param { num_output: 2 kernel_size: 1 }", tops=("c",)).replace('"y"', '"c"')
+    drop = one("Python", f"python_param {{ {module} param_str: \"{{'phase': 'TEST', 'p': '0.2'}}\" }}", ("c",))
+    net = make(conv + drop, [numbers(2, 3, 1, 1), numbers(2)], "c", x=(1, 3, 4, 4))
+    assert [node.op_type for node in netsurgery.to_onnx(net).graph.node] == ["Conv"]
+    (got,) = agree(net, {"x": numbers(2, 3, 5, 4)})
+    np.testing.assert_allclose(got["y"], got["c"] * 1.25, rtol=1e-6)
+    for settings, problem in [
+        ("'phase': 'TRAIN', 'p': 0.2", "phase TRAIN in param_str: it drops channels at random"),
+        ("'phase': 'TEST'", "p is not set in param_str\n  expected: a number between 0 and 1"),
+        ("'phase': 'TEST', 'p': 1", "p is 1 in param_str\n  expected: a number between 0 and 1"),
+    ]:
+        net = make(one("Python", f'python_param {{ {module} param_str: "{settings}" }}'), x=(1, 3, 4, 4))
+        assert problem in refusal(net.require_supported, UnsupportedError)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (one("Interp", "interp_param { zoom_factor: 3 }"), (5, 6)),
+        (one("Interp", "interp_param { shrink_factor: 2 pad_beg: -1 }"), (8, 6)),
+        (one("Interp", "interp_param { height: 7 width: 4 }"), (5, 6)),
+        (one("Upsample", "upsample_param { scale: 3 }"), (4, 3)),
+        (one("CropCenter", "crop_center_param { crop_size: 0 crop_size: 0 crop_size: 1 crop_size: 2 }"), (6, 7)),
+        (one("Resample", "resample_param { height: 3 width: 4 type: CUBIC }"), (7, 8)),
+        (one("Resample", "resample_param { height: 9 width: 12 type: NEAREST }"), (6, 7)),
+        (one("ImResize", "imresize_param { factor: 4 }"), (5, 6)),
+    ],
+)
+def test_positions_see_no_further_than_they_say(text: str, size: tuple[int, int]) -> None:
+    from netsurgery.geometry import geometry
+
+    net = make(text, x=(1, 1, *size))
+    found = geometry(net, "y")
+    x = numbers(1, 1, *size)
+    before = netsurgery.run(net, {"x": x})["y"]
+    for pixel in np.ndindex(*size):
+        other = x.copy()
+        other[0, 0][pixel] += 1
+        for position in np.argwhere(netsurgery.run(net, {"x": other})["y"][0, 0] != before[0, 0]).tolist():
+            rows, columns = found.window(*position)
+            assert pixel[0] in rows and pixel[1] in columns, (pixel, position)
+
+
 # ---- layers that bring numbers in -------------------------------------------------------------------------------------------
 
 SUM = 'layer { name: "s" type: "Concat" bottom: "x" bottom: "y" top: "s" }'

@@ -29,6 +29,7 @@ class ArgMax(LayerType):
     """
 
     types = ("ArgMax",)
+    choices = True
     scope = "channels"
 
     def read(self, p: Params) -> None:

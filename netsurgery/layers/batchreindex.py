@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ._dims import Shape
+from ._reach import SAME, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -20,12 +21,16 @@ class BatchReindex(LayerType):
 
     types = ("BatchReindex",)
     bottoms = (2, 2)
+    mixes = "picks items of the batch"
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x, index = bottoms
         self.rank(index, 1, "the second bottom")
         self.axis(0, len(x))
         return [(index[0], *x[1:])]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[SAME] * (len(bottoms[0]) - 2), ()]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, index = bottoms

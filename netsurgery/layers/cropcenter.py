@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError
 from ._dims import Shape
 from ._params import Params
+from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -40,6 +41,9 @@ class CropCenter(LayerType):
                     expected=f"a size greater than {2 * c}",
                 )
         return [tuple(n - 2 * c for n, c in zip(x, self.cut, strict=True))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [[Reach(1, c, c) for c in self.cut[2:]]]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

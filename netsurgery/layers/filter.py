@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError
 from ._dims import Shape, by_data
 from ._params import Params
+from ._reach import SAME, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -20,6 +21,7 @@ class Filter(LayerType):
     types = ("Filter",)
     bottoms = (2, None)
     tops = (1, None)
+    mixes = "picks items of the batch"
 
     def read(self, p: Params) -> None:
         if self.top_count != self.bottom_count - 1:
@@ -38,6 +40,9 @@ class Filter(LayerType):
         for size in selector[1:]:
             self.require(size, 1, "an axis of the selector")
         return [(by_data(self.name, "selected"), *x[1:]) for x in data]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [*([SAME] * (len(x) - 2) for x in bottoms[:-1]), ()]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         *data, selector = bottoms

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
 from ._dims import Shape
 from ._params import Params
+from ._reach import Reach
 from ._reduce import reduce
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -47,6 +49,13 @@ class ImResize(LayerType):
         self.require(x[0], 1, "batch")
         size = (x[2] * self.factor, x[3] * self.factor) if self.factor else self.size
         return [(1, x[1], *size)]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        if not self.factor:
+            return [()]
+        first = Fraction(1 - self.factor, 2 * self.factor)  # where position 0 lies
+        rest = Fraction(first.denominator - 1, first.denominator)
+        return [[Reach(Fraction(1, self.factor), first - rest - 1, first + Fraction(5, 2))] * 2]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (y,) = bottoms

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
 from ..errors import ShapeError
 from ._dims import Shape, Size
 from ._params import Params
+from ._reach import NOWHERE, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 _TO_THE_END = np.iinfo(np.int64).max
@@ -65,6 +67,18 @@ class Interp(LayerType):
                 expected="positive sizes",
             )
         return [(x[0], x[1], *(self._new(n, axis) for axis, n in enumerate(left)))]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        (x,) = bottoms
+        return [[self._axis_reach(n - sum(self.crop), axis) for axis, n in enumerate(x[2:])]]
+
+    def _axis_reach(self, old: Size, axis: int) -> Reach:
+        new, begin = self._new(old, axis), self.crop[0]
+        if not isinstance(old, int) or not isinstance(new, int) or (old != new and min(old, new) == 1):
+            return NOWHERE
+        step = Fraction(old - 1, max(new - 1, 1)) if old > 1 else Fraction(1)
+        rest = Fraction(step.denominator - 1, step.denominator)  # the furthest that a position lies from a whole one
+        return Reach(step, begin - rest, begin + rest)
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         begin, end = self.crop

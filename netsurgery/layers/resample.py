@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import ShapeError
 from ._dims import Shape
 from ._params import Params
+from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -45,21 +47,33 @@ class Resample(LayerType):
             self.rank(shape, 4, name)
         x = bottoms[0]
         top = (*x[:2], *(bottoms[1][2:] if len(bottoms) == 2 else self.size))
-        sizes = [n for n in (*x[2:], *top[2:]) if isinstance(n, int)]
-        if self.method == "NEAREST" and len(sizes) == 4:
-            h, w, new_h, new_w = sizes
-            if h * new_w >= 2 * w * new_h or w * new_h >= 2 * h * new_w:
-                raise ShapeError(
-                    f"nearest from {h}x{w} to {new_h}x{new_w}",
-                    layer=self.title,
-                    source=self.source,
-                    expected="about the same factor for height and width: the layer reads outside of the bottom else",
-                )
+        factors = self._factors(x, top)
+        if self.method == "NEAREST" and max(factors, default=0) >= 2 * min(factors, default=1):
+            raise ShapeError(
+                f"nearest from {x[2]}x{x[3]} to {top[2]}x{top[3]}",
+                layer=self.title,
+                source=self.source,
+                expected="about the same factor for height and width: the layer reads outside of the bottom else",
+            )
         return [top]
 
+    @staticmethod
+    def _factors(x: Shape, top: Shape) -> tuple[Fraction, ...]:
+        """H / H' and W / W', () where a size is not known."""
+        pairs = [(n, m) for n, m in zip(x[2:], top[2:], strict=True) if isinstance(n, int) and isinstance(m, int)]
+        return tuple(Fraction(n, m) for n, m in pairs) if len(pairs) == 2 else ()
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        rest = [None] * (len(bottoms) - 1)  # of a second bottom the size alone counts
+        factors = self._factors(bottoms[0], self.shapes(bottoms)[0])
+        taps = {"NEAREST": Fraction(1, 2), "LINEAR": Fraction(1), "CUBIC": Fraction(2)}[self.method]
+        smooth = self.method != "NEAREST" and self.antialias and max(factors, default=0) > 1
+        # position 0 lies at (the other factor - 1) / 2
+        axes = [(f, (g - 1) / 2, taps * (f if smooth else 1)) for f, g in zip(factors, factors[::-1], strict=True)]
+        return [[Reach(f, at - span, at + span) for f, at, span in axes], *rest]
+
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
-        x = bottoms[0]
-        old = x.shape[2:]
+        x, old = bottoms[0], bottoms[0].shape[2:]
         new = bottoms[1].shape[2:] if len(bottoms) == 2 else self.size
         fy, fx = (np.float32(n) / np.float32(m) for n, m in zip(old, new, strict=True))
         v = np.arange(new[0], dtype=np.float32) * fy + fx / 2 - np.float32(0.5)
@@ -108,8 +122,8 @@ class Resample(LayerType):
         return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)
 
     def _positions(self, op: Graph, new: Tensor, factor: Tensor, other: Tensor) -> Tensor:
-        half = op("Mul", other, op.const(0.5))
-        return op("Sub", op("Add", op("Mul", self._range(op, new), factor), half), op.const(0.5))
+        scaled = op("Mul", self._range(op, new), factor)
+        return op("Sub", op("Add", scaled, op("Mul", other, op.const(0.5))), op.const(0.5))
 
     def _weights(self, op: Graph, at: Tensor, size: Tensor, narrow: Tensor | None, axis: int) -> Tensor:
         """The share of each old position, along `axis`, in each new one."""
@@ -117,10 +131,7 @@ class Resample(LayerType):
         at, old = (op.reshape(at, -1, 1), old) if axis == 1 else (at, op.reshape(old, -1, 1))
         d = op("Sub", at, old)
         d = op("Abs", op("Mul", d, narrow) if narrow is not None else d)
-        if self.method == "LINEAR":
-            k = op("Relu", op("Sub", op.const(1.0), d))
-        else:
-            k = self._cubic(op, d)
+        k = op("Relu", op("Sub", op.const(1.0), d)) if self.method == "LINEAR" else self._cubic(op, d)
         total = op("ReduceSum", k, op.const([axis], "int64"), keepdims=1)
         # where the weights sum to 0 all of them are 0 or cancel: the top is 0
         return op("Where", op("Equal", total, op.const(0.0)), op.const(0.0), op("Div", k, total))
@@ -130,11 +141,10 @@ class Resample(LayerType):
         def polynomial(*coefficients: float) -> Tensor:
             value = op.const(coefficients[0])
             for c in coefficients[1:]:
-                value = op("Add", op("Mul", value, d), op.const(c))
+                value = op("Mul", value, d)
+                value = op("Add", value, op.const(c)) if c else value
             return value
 
         near, far = polynomial(1.5, -2.5, 0.0, 1.0), polynomial(-0.5, 2.5, -4.0, 2.0)
-        zero = op.const(0.0)
-        return op(
-            "Where", op("LessOrEqual", d, op.const(1.0)), near, op("Where", op("Less", d, op.const(2.0)), far, zero)
-        )
+        far = op("Where", op("Less", d, op.const(2.0)), far, op.const(0.0))
+        return op("Where", op("LessOrEqual", d, op.const(1.0)), near, far)
