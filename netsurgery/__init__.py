@@ -25,15 +25,20 @@ if TYPE_CHECKING:
     from .errors import WeightsError as WeightsError
     from .exporters.onnx import to_onnx as to_onnx
     from .exporters.onnx_file import save_onnx as save_onnx
+    from .formats.layer_text import layer as layer
     from .formats.load import load as load
+    from .formats.save import save_caffe as save_caffe
+    from .formats.save import to_prototxt as to_prototxt
     from .geometry import Geometry as Geometry
     from .geometry import geometry as geometry
     from .layers import register as register
     from .net import Layer as Layer
     from .net import Net as Net
     from .passes.convolutionalize import convolutionalize as convolutionalize
+    from .passes.deploy import deploy as deploy
     from .passes.initialize import initialize as initialize
     from .run import run as run
+    from .verify.diff import diff as diff
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {
@@ -48,13 +53,18 @@ _HOME = {
     "UnsupportedError": "errors",
     "WeightsError": "errors",
     "convolutionalize": "passes.convolutionalize",
+    "deploy": "passes.deploy",
+    "diff": "verify.diff",
     "geometry": "geometry",
     "initialize": "passes.initialize",
+    "layer": "formats.layer_text",
     "load": "formats.load",
     "register": "layers",
     "run": "run",
+    "save_caffe": "formats.save",
     "save_onnx": "exporters.onnx_file",
     "to_onnx": "exporters.onnx",
+    "to_prototxt": "formats.save",
 }
 
 __all__ = sorted(_HOME)
@@ -63,6 +73,8 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    if name == "passes":
+        return import_module(".passes", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from ..errors import NetsurgeryError, UnsupportedError, WeightsError
 from ..net import Field, Layer, Message, Net, Refused
-from .load import IDENTITY, known_shapes, show_shapes
+from .attach import known_shapes, show_shapes
+from .load import IDENTITY
 from .output import replacing
 from .phases import filter_net
 from .text import parse

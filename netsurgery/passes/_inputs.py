@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from ..errors import NetsurgeryError, RewriteError, ShapeError, Source
-from ..formats.load import known_shapes
+from ..formats.attach import known_shapes
 from ..layers import make_layer
 from ..net import Field, Layer, Message, Net, Refused
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import WeightsError
-from ..formats.load import known_shapes, shared_names, show_shapes, wanted_shapes
-from ..net import Layer, Net
+from ..formats.attach import known_shapes, shared_name, show_shapes
+from ..net import Layer, Net, Refused
 
 Blob = tuple[str, int]
 """(layer name, number of the blob)."""
@@ -30,20 +30,32 @@ def as_float32(values: ArrayLike, layer: Layer, index: int) -> NDArray[Any]:
     return array if array.dtype == np.float32 else array.astype(np.float32)
 
 
+def wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
+    """The shapes of the blobs that the layer wants; None where they do not follow."""
+    if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
+        return None
+    return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
+
+
 def with_blobs(net: Net, blobs: Mapping[Blob, NDArray[Any]]) -> Net:
     """The net with these blobs; layers that share one by name (`param { name }`) get it as well.
 
     Raises: WeightsError for a blob that the layer does not have, or has in another shape.
     """
-    shared = shared_names(net)
+    shared = {
+        (layer.name, i): name
+        for layer in net.layers
+        for i in range(len(layer.params.all("param")))
+        if (name := shared_name(layer, i))
+    }
     of_name = {shared[blob]: array for blob, array in blobs.items() if blob in shared}
     shapes: dict[str, tuple[Any, ...]] | None = None
     layers = []
     for layer in net.layers:
         new = {i: array for (name, i), array in blobs.items() if name == layer.name}
-        for (name, i), shared_name in shared.items():
-            if name == layer.name and shared_name in of_name:
-                new.setdefault(i, of_name[shared_name])
+        for (name, i), common in shared.items():
+            if name == layer.name and common in of_name:
+                new.setdefault(i, of_name[common])
         if new:
             if not layer.weights and shapes is None:
                 shapes = known_shapes(net)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import RewriteError
-from ..formats.load import known_shapes
+from ..formats.attach import known_shapes
 from ..formats.versions import with_plain_names
 from ..net import Layer, Net, base_name
 from ._inputs import check_shape, make_input

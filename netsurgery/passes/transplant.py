@@ -14,9 +14,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import Source, WeightsError
-from ..formats.load import known_shapes, show_shapes, wanted_shapes
+from ..formats.attach import known_shapes, show_shapes
 from ..net import Layer, Net
-from ._weights import Blob, with_blobs
+from ._weights import Blob, wanted_shapes, with_blobs
 
 Blobs = Sequence[NDArray[Any]]
 

@@ -1,0 +1,79 @@
+"""Give a layer another number of outputs, with fresh weights.
+
+fc8: num_output 1000, W (1000, 4096)      change_num_output(net, "fc8", 20):      fc8: num_output 20, W (20, 4096) by its weight_filler
+"""
+
+from __future__ import annotations
+
+from ..errors import RewriteError
+from ..formats.attach import known_shapes, show_shapes
+from ..layers import make_layer
+from ..layers._fillers import draw
+from ..net import Field, Layer, Message, Net, Refused
+from ._weights import wanted_shapes
+
+
+def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> Net:
+    """The net whose layer (Convolution, InnerProduct and others with `num_output`) gives that many channels, its weights drawn as its
+    fillers say (zeros where it has none), the same for the same seed. Without weights, only the field changes.
+
+    Raises: RewriteError for a layer without num_output, or if a layer behind it has weights that would no longer fit.
+    """
+    old = net[layer]
+    made = _changed(old, num_output)
+    changed = net.with_layers(made if x is old else x for x in net.layers)
+    shapes = known_shapes(changed)
+    wanted = wanted_shapes(made, shapes)
+    if old.weights:
+        if wanted is None:
+            raise RewriteError(
+                "the shapes of its bottoms are not known",
+                layer=old.title,
+                source=old.source,
+                fix="declare the shapes of the inputs",
+            )
+        made = make_layer(
+            made.name, made.type, made.bottoms, made.tops, made.params,
+            source=made.source, weights=draw(made.kind, wanted, seed), layers={made.type: type(made.kind)},
+        )  # fmt: skip
+        changed = net.with_layers(made if x is old else x for x in net.layers)
+    for other in changed.layers:
+        needs, found = wanted_shapes(other, shapes), [w.shape for w in other.weights]
+        if other is not made and needs is not None and found and show_shapes(needs) != show_shapes(found):
+            raise RewriteError(
+                f"reads what layer {old.title} computes, and its weights fit the {old.kind.num_output} outputs that it has",
+                layer=other.title,
+                source=other.source,
+                expected=f"blobs of shapes {show_shapes(needs)}, not {show_shapes(found)}",
+                fix="change the last layer with weights, or cut the net before this layer",
+            )
+    return changed
+
+
+def _changed(layer: Layer, num_output: int) -> Layer:
+    """The layer with the field set, its weights left out."""
+    holders = [
+        f for f in layer.params.fields if isinstance(f.value, Message) and f.value.has("num_output")
+    ]  # fmt: skip
+    if isinstance(layer.kind, Refused) or not hasattr(layer.kind, "num_output") or len(holders) != 1:
+        raise RewriteError(
+            "has no num_output",
+            layer=layer.title,
+            source=layer.source,
+            expected="a layer such as Convolution or InnerProduct",
+        )
+    (holder,) = holders
+    param = Field(holder.name, holder.value.with_fields(Field("num_output", num_output)))
+    made = make_layer(
+        layer.name,
+        layer.type,
+        layer.bottoms,
+        layer.tops,
+        layer.params.with_fields(param),
+        source=layer.source,
+        layers={layer.type: type(layer.kind)},
+        blob_count=len(layer.weights),
+    )
+    if isinstance(made.kind, Refused):
+        raise made.kind.error
+    return made

@@ -1,0 +1,37 @@
+"""Declare another shape for an input.
+
+data: 1x3x227x227 -> conv1 .. pool5      set_input_shape(net, "data", (1, 3, 451, 451)):      data: 1x3x451x451 -> conv1 .. pool5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from ..formats.attach import known_shapes, show_shapes
+from ..net import Net
+from ._inputs import check_shape, fitted, with_shape
+from ._weights import wanted_shapes
+
+
+def set_input_shape(net: Net, blob: str, shape: Sequence[int]) -> Net:
+    """The net whose input `blob` is declared as `shape`.
+
+    Raises: ShapeError if a layer, or its weights, do not fit at this shape; NetsurgeryError if there is no such input.
+    """
+    made = fitted(with_shape(net, blob, check_shape(blob, shape)))
+    shapes = known_shapes(made)
+    for layer in made.layers:
+        wanted = wanted_shapes(layer, shapes)
+        found = [w.shape for w in layer.weights]
+        if wanted is not None and found and show_shapes(wanted) != show_shapes(found):
+            raise ShapeError(
+                f"would want blobs of shapes {show_shapes(wanted)} with input '{blob}' of {show_shapes([shape])}",
+                layer=layer.title,
+                source=layer.source,
+                expected=f"{show_shapes(found)}, the weights that it has",
+                fix="make the net fully convolutional first (--fully-convolutional)"
+                if layer.type == "InnerProduct"
+                else "",
+            )
+    return made

@@ -1,0 +1,43 @@
+"""Write convolutions of several groups as ordinary ones, the weights between groups being 0.
+
+conv2: group 2, W (256, 48, 5, 5)      becomes      conv2: W (256, 96, 5, 5), half of it 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..errors import RewriteError
+from ..layers import make_layer
+from ..net import Layer, Net, Refused
+
+
+def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
+    """The net whose convolutions (those in `only`, if given) have one group. Numbers stay; the weights grow by the number of groups.
+
+    Raises: RewriteError for a layer in `only` that has no groups.
+    """
+    for name in only or ():
+        layer = net[name]
+        if isinstance(layer.kind, Refused) or layer.kind.ungrouped(layer.params, layer.weights) is None:
+            raise RewriteError(
+                "has no groups", layer=layer.title, source=layer.source, expected="a convolution with group above 1"
+            )
+    return net.with_layers(x if only is not None and x.name not in only else _unfolded(x) for x in net.layers)
+
+
+def _unfolded(layer: Layer) -> Layer:
+    found = None if isinstance(layer.kind, Refused) else layer.kind.ungrouped(layer.params, layer.weights)
+    if found is None:
+        return layer
+    params, weights = found
+    return make_layer(
+        layer.name,
+        layer.type,
+        layer.bottoms,
+        layer.tops,
+        params,
+        source=layer.source,
+        weights=weights,
+        layers={layer.type: type(layer.kind)},
+    )

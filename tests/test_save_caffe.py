@@ -1,0 +1,292 @@
+"""Nets back to Caffe: what is written is what was read, and Caffe accepts it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_nets import small_nets, with_random_weights
+from wire_cases import NetParameter
+
+import netsurgery
+from netsurgery.errors import NetsurgeryError, UnsupportedError, WeightsError
+from netsurgery.formats.load import from_text
+from netsurgery.formats.save import save_caffe, to_prototxt
+from netsurgery.net import Net
+from netsurgery.verify.diff import diff
+
+
+def caffe_accepts(text: str) -> str:
+    """ "" if Caffe would wire the net up, else why not: protobuf's own parser, then what InsertSplits and AppendTop check.
+
+    Source: insert_splits.cpp, net.cpp
+    """
+    net = text_format.Parse(text, NetParameter())
+    written: dict[str, tuple[int, int]] = {}
+    source: dict[tuple[int, int], tuple[int, int]] = {}
+    uses: dict[tuple[int, int], int] = {}
+    for i, layer in enumerate(net.layer):
+        for j, bottom in enumerate(layer.bottom):
+            if bottom not in written:
+                return f"unknown bottom {bottom}"
+            source[i, j] = written[bottom]
+            uses[written[bottom]] = uses.get(written[bottom], 0) + 1
+        for j, top in enumerate(layer.top):
+            written[top] = i, j
+    made: set[str] = set()
+    for i, layer in enumerate(net.layer):
+        bottoms = [b if uses[source[i, j]] == 1 else f"{b}_split" for j, b in enumerate(layer.bottom)]
+        for j, top in enumerate(layer.top):
+            in_place = j < len(bottoms) and bottoms[j] == top
+            if not in_place and top in made:
+                return f"top {top} produced by multiple sources"
+            made.add(top)
+    return ""
+
+
+def again(net: Net, weights: bool = True) -> Net:
+    """Saved, checked as Caffe checks it, and loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        prototxt, caffemodel = Path(folder) / "net.prototxt", Path(folder) / "net.caffemodel"
+        save_caffe(net, prototxt, caffemodel if weights else None)
+        assert caffe_accepts(prototxt.read_text()) == ""
+        return netsurgery.load(prototxt, caffemodel if weights else None)
+
+
+def structure(net: Net) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    return [(x.name, x.type, x.bottoms, x.tops) for x in net.layers]
+
+
+def feeds(net: Net) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in net.inputs.items() if shape}
+
+
+@settings(max_examples=60, deadline=None)
+@given(small_nets())
+def test_saving_then_loading_is_the_identity(net: Net) -> None:
+    loaded = again(net)
+    assert structure(loaded) == structure(net)
+    found = diff(net, loaded, training=True)
+    assert not found, found.lines
+    assert found.equal_blobs == sum(len(x.weights) for x in net.layers)
+    assert to_prototxt(loaded) == to_prototxt(net)
+
+
+@settings(max_examples=40, deadline=None)
+@given(small_nets(), st.data())
+def test_after_surgery_what_is_saved_computes_the_same(net: Net, data: st.DataObject) -> None:
+    for _ in range(2):
+        deletable = [x.name for x in net.layers if x.type in ("ReLU", "TanH", "Dropout", "BatchNorm", "Scale")]
+        if deletable:
+            net = net.without(data.draw(st.sampled_from(deletable)))
+    loaded = again(net)
+    want, got = netsurgery.run(net, feeds(net)), netsurgery.run(loaded, feeds(net))
+    assert [x.name for x in loaded.layers] == [x.name for x in net.layers]
+    for x, y in zip(net.layers, loaded.layers, strict=True):
+        for a, b in zip(x.tops, y.tops, strict=True):
+            np.testing.assert_allclose(got[b], want[a], rtol=1e-5, atol=1e-6)
+
+
+def test_a_damaged_weight_is_a_difference() -> None:
+    net = with_random_weights(from_text(IN_PLACE))
+    loaded = again(net)
+    assert not diff(net, loaded)
+    blob = loaded["fc"].weights[0].copy()
+    blob.flat[0] += 1
+    assert diff(net, loaded.with_weights("fc", blob, loaded["fc"].weights[1]))
+
+
+IN_PLACE = """name: "small net"
+
+# where it starts
+layer {
+    name: 'data' type: "Input" top: "data"   # four sizes
+    input_param { shape { dim: 1 dim: 2 dim: 3 dim: 3 } }
+}
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 2 kernel_size: 2 } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"  # the answer
+  inner_product_param { num_output: 2 }
+}
+"""
+
+
+def test_untouched_layers_keep_their_text_and_comments() -> None:
+    assert to_prototxt(from_text(IN_PLACE)) == IN_PLACE.replace('"small net"\n\n', '"small net"\n')
+
+
+def test_changed_layers_are_written_in_the_house_style_under_their_comments() -> None:
+    net = from_text(IN_PLACE).renamed({"data": "image"}).without("relu")
+    assert (
+        to_prototxt(net)
+        == """name: "small net"
+# where it starts
+layer {
+  name: "image"
+  type: "Input"
+  top: "image"
+  input_param {
+    shape { dim: 1 dim: 2 dim: 3 dim: 3 }
+  }
+}
+layer {
+  name: "conv"
+  type: "Convolution"
+  bottom: "image"
+  top: "conv"
+  convolution_param {
+    num_output: 2
+    kernel_size: 2
+  }
+}
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"  # the answer
+  inner_product_param { num_output: 2 }
+}
+"""
+    )
+
+
+def test_a_version_that_others_read_too_gets_a_name_of_its_own() -> None:
+    net = from_text(
+        """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 } } }
+        layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 2 } }
+        layer { name: "side" type: "Power" bottom: "ip" top: "side" }
+        layer { name: "relu" type: "ReLU" bottom: "ip" top: "ip" }"""
+    )
+    assert net["side"].bottoms == ("ip@ip",)
+    text = to_prototxt(net)
+    assert caffe_accepts(text) == ""
+    assert [(x.bottoms, x.tops) for x in from_text(text).layers] == [
+        ((), ("data",)),
+        (("data",), ("ip_ip",)),
+        (("ip_ip",), ("side",)),
+        (("ip_ip",), ("ip",)),
+    ]
+
+
+def test_an_input_keeps_its_name_when_a_layer_works_on_it_in_place() -> None:
+    text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 } } }
+layer { name: "relu" type: "ReLU" bottom: "x" top: "x" }
+layer { name: "sig" type: "Sigmoid" bottom: "x" top: "y" }
+"""
+    assert to_prototxt(from_text(text)) == text
+    two = text + 'layer { name: "sum" type: "Eltwise" bottom: "x" bottom: "y" top: "z" }\n'
+    assert to_prototxt(from_text(two)) == two
+
+
+def test_old_nets_are_written_as_v2() -> None:
+    net = from_text(
+        """name: "old"
+input: "data"
+input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+layers { name: "c" type: CONVOLUTION bottom: "data" top: "c" blobs_lr: 1 blobs_lr: 2 convolution_param { num_output: 2 kernel_size: 3 } }
+layers { name: "r" type: RELU bottom: "c" top: "c" }
+"""
+    )
+    assert (
+        to_prototxt(net)
+        == """name: "old"
+layer {
+  name: "input"
+  type: "Input"
+  top: "data"
+  input_param {
+    shape { dim: 1 dim: 3 dim: 8 dim: 8 }
+  }
+}
+layer {
+  name: "c"
+  type: "Convolution"
+  bottom: "data"
+  top: "c"
+  param {
+    lr_mult: 1
+  }
+  param {
+    lr_mult: 2
+  }
+  convolution_param {
+    num_output: 2
+    kernel_size: 3
+  }
+}
+layer {
+  name: "r"
+  type: "ReLU"
+  bottom: "c"
+  top: "c"
+}
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        'layer { name: "s" type: "Scale" bottom: "data" top: "s" scale_param { bias_term: TRUE } }',
+        'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { pool: [MAX] kernel_size: 2 } }',
+    ],
+)
+def test_text_that_only_our_parser_reads_is_rewritten(layer: str) -> None:
+    text = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 4 dim: 4 } } }\n'
+    with pytest.raises(text_format.ParseError):
+        text_format.Parse(layer, NetParameter())
+    net = from_text(text + layer)
+    written = to_prototxt(net)
+    text_format.Parse(written, NetParameter())
+    assert not diff(net, from_text(written))
+
+
+def test_no_break_spaces_are_rewritten() -> None:
+    net = from_text(IN_PLACE.replace('type: "ReLU" bottom', 'type: "ReLU"\u00a0bottom'))
+    assert 'name: "relu"\n' in to_prototxt(net)
+    assert to_prototxt(net).isascii()
+
+
+def test_layers_that_only_stages_select_lose_their_rules() -> None:
+    text = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 } } include { stage: "deploy" } }
+layer { name: "r" type: "ReLU" bottom: "data" top: "r" include { phase: TEST } }
+"""
+    net = from_text(text, stages=["deploy"])
+    written = to_prototxt(net)
+    assert "stage" not in written
+    assert "phase: TEST" in written
+    assert [x.name for x in from_text(written).layers] == ["data", "r"]
+
+
+def test_an_input_without_a_shape_is_refused() -> None:
+    net = from_text('input: "data"\nlayer { name: "r" type: "ReLU" bottom: "data" top: "r" }', "x.prototxt")
+    with pytest.raises(UnsupportedError) as error:
+        save_caffe(net, "nowhere.prototxt")
+    assert str(error.value) == (
+        "x.prototxt:1: layer 'input' (Input): the shape of input 'data' is not declared\n"
+        "  expected: a shape: Caffe cannot load the net without\n"
+        "  fix: --input-shape data=1,3,224,224, or netsurgery.passes.set_input_shape(net, 'data', (1, 3, 224, 224))"
+    )
+    assert not Path("nowhere.prototxt").exists()
+
+
+def test_missing_weights_leave_both_files_as_they_were(tmp_path: Path) -> None:
+    prototxt, caffemodel = tmp_path / "n.prototxt", tmp_path / "n.caffemodel"
+    prototxt.write_text("as it was")
+    net = from_text(IN_PLACE, "x.prototxt")
+    with pytest.raises(WeightsError) as error:
+        save_caffe(net, prototxt, caffemodel)
+    assert str(error.value) == (
+        "x.prototxt:8: layer 'conv' (Convolution): has no weights\n"
+        "  expected: blobs of shapes 2x2x2x2, 2\n"
+        "  fix: give the weights as well, or write the prototxt alone"
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["n.prototxt"]
+    assert prototxt.read_text() == "as it was"
+    with pytest.raises(NetsurgeryError):
+        save_caffe(with_random_weights(net), prototxt, tmp_path / "no" / "n.caffemodel")
+    assert prototxt.read_text() == "as it was"
