@@ -78,7 +78,7 @@ def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]
     """
     sharing: dict[str, list[Layer]] = {}
     for layer in before:
-        spec = next(iter(layer.params.all("param")), None)
+        spec = next(iter(layer.params.all("param")), None) if layer.tops else None
         if isinstance(spec, Message) and (name := spec.last("name", "")):
             sharing.setdefault(str(name), []).append(layer)
     for name, layers in sharing.items():

@@ -17,18 +17,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import NetsurgeryError, RewriteError
-from ..geometry import Reaches, follow
+from ..errors import RewriteError
 from ..layers import make_layer
 from ..layers._dims import axis as free_axis
-from ..layers._reach import SAME
+from ..layers._dims import show
 from ..net import Field, Layer, Message, Net, Size
 from ._inputs import with_shape
 from .as_convolution import Converter, require_sharing
+from .growing import GrowingNet, Shape
 from .map_notes import map_notes
 from .slide_pools import slide_pools
-
-Shape = tuple[Size, ...]
 
 FLATTEN = ("Flatten", "Reshape")
 """Layers that are absorbed on the way to an InnerProduct."""
@@ -90,12 +88,11 @@ class _Surgery:
         self.net, self.old, self.targets, self.slid, self.strict = net, shapes, targets, slid, strict
         self.wanted = _wanted_as_maps(net, targets)
         self.forms: dict[str, _Form] = {}
-        self.layers: list[Layer] = []
-        self.shapes: dict[str, Shape] = {}
-        self.reaches: dict[str, dict[str, Reaches | None]] = {name: {} for name in net.inputs if len(shapes[name]) > 2}
+        self.made = GrowingNet(net, shapes)
         self.converter = Converter()
         self.seen: dict[str, tuple[int, ...]] = {}  # top of a converted InnerProduct -> the map that it saw
         self.left: list[Layer] = []  # InnerProducts that stay
+        self.why: RewriteError | None = None  # why the first of them could not be converted
         self.absorbed: set[str] = set()
         self.labels: dict[str, tuple[int, ...]] = {}  # input -> its new declared shape
 
@@ -105,32 +102,19 @@ class _Surgery:
                 self._inner_product(layer)
             else:
                 self._other(layer)
-        if self.left and not self.seen and not self.slid:
-            raise self._is_flat(self.left[0])
+        if self.why and not self.seen and not self.slid:
+            raise self.why
         require_sharing(self.net.layers, self.seen)
-        read = {blob for layer in self.layers for blob in layer.bottoms} | set(self.net.outputs)
+        read = {blob for layer in self.made.layers for blob in layer.bottoms} | set(self.net.outputs)
         unused = self.absorbed - read
-        made = self.net.with_layers(layer for layer in self.layers if not unused.intersection(layer.tops))
+        made = self.net.with_layers(layer for layer in self.made.layers if not unused.intersection(layer.tops))
         for blob, shape in self.labels.items():
             made = with_shape(made, blob, shape)
         return made
 
     def _take(self, layer: Layer) -> None:
         """Puts a layer into the new net; its tops stand for those of the same name."""
-        self.layers.append(layer)
-        if layer.kind.is_input:
-            shapes = [self.old[top] for top in layer.tops]
-        else:
-            shapes = [tuple(s) for s in Net.layer_shapes(layer, [self.shapes[b] for b in layer.bottoms])]
-        self.shapes.update(zip(layer.tops, shapes, strict=True))
-        for name, held in self.reaches.items():
-            try:
-                seen = follow(layer, [held[b] for b in layer.bottoms], [self.shapes[b] for b in layer.bottoms])
-            except NetsurgeryError:  # strides disagreed before: what could run at other sizes still can
-                seen = None
-            held.update(dict.fromkeys(layer.tops, seen))
-            if name in layer.tops:
-                held[name] = (SAME,) * (len(self.old[name]) - 2)
+        self.made.take(layer)
         for top in layer.tops:
             self.forms[top] = self._map_form(top) if top in self.slid else _Form(top)
 
@@ -138,20 +122,16 @@ class _Surgery:
         """Puts a layer of the new net that works on maps into it."""
         self._take(layer)
         for top in layer.tops:
-            if len(self.shapes[top]) > 2:
+            if len(self.made.shapes[top]) > 2:
                 self.forms[top] = self._map_form(top)
 
     def _map_form(self, blob: str) -> _Form:
-        return _Form("", blob, tuple(n for n in self.shapes[blob][1:] if n is not None))
+        return _Form("", blob, tuple(n for n in self.made.shapes[blob][1:] if n is not None))
 
     def _as_map(self, blob: str) -> _Form:
         """The form of an old blob, as a map if it can be one: a blob with positions is one itself."""
         form = self.forms[blob]
-        return self._map_form(form.plain) if not form.map and len(self.shapes[form.plain]) > 2 else form
-
-    def _one_for_all(self, blob: str) -> bool:
-        """Whether a map has one position for the whole image, whatever its size (behind a global pooling)."""
-        return all(reach.stride is None for held in self.reaches.values() for reach in held[blob] or ())
+        return self._map_form(form.plain) if not form.map and len(self.made.shapes[form.plain]) > 2 else form
 
     def _inner_product(self, layer: Layer) -> None:
         (bottom,) = layer.bottoms
@@ -171,20 +151,28 @@ class _Surgery:
         if not form.map:
             if self.strict:
                 raise self._is_flat(layer)
-            self._leave(layer)
+            self._leave(layer, self._is_flat(layer))
             return
-        for held in self.reaches.values():
-            for size, reach in zip(form.seen[1:], held[form.map] or (), strict=False):
-                if reach.stride is None and size != 1:
-                    raise RewriteError(
-                        f"the last axes of its bottom '{bottom}' {_show(self.shapes[form.map])} are no positions of the image",
-                        layer=layer.title,
-                        source=layer.source,
-                        expected="a map (N, channels, h, w) of the image",
-                        fix="leave the layer as it is (--only)",
-                    )
+        if not self.made.has_positions(form.map):
+            lost = self._no_positions(layer, form)
+            if self.strict or not self.forms[bottom].plain:
+                raise lost
+            self._leave(layer, lost)
+            return
         self.seen[layer.tops[0]] = form.seen
         self._take_map(self.converter.convert(layer, form.map, form.seen))
+
+    def _no_positions(self, layer: Layer, form: _Form) -> RewriteError:
+        """The error that names the layer in which the last axes stopped being positions."""
+        (bottom,) = layer.bottoms
+        here, behind = _show(self.made.shapes[form.map]), self.made.lost_at(form.map).title
+        return RewriteError(
+            f"the last axes of its bottom '{bottom}' {here} are no positions of the image: behind layer {behind} none are",
+            layer=layer.title,
+            source=layer.source,
+            expected="a map (N, channels, h, w) of the image",
+            fix="leave the layer as it is (--only)",
+        )
 
     def _is_flat(self, layer: Layer) -> RewriteError:
         (bottom,) = layer.bottoms
@@ -200,8 +188,9 @@ class _Surgery:
             fix=f"convert '{behind.name}', too (--only)" if behind else "declare the input as a map (N, C, h, w)",
         )
 
-    def _leave(self, layer: Layer) -> None:
+    def _leave(self, layer: Layer, why: RewriteError | None = None) -> None:
         """An InnerProduct that stays one. A map in front of it must have the declared size then."""
+        self.why = self.why or why
         (bottom,) = layer.bottoms
         form = self.forms[bottom]
         self.left.append(layer)
@@ -215,6 +204,9 @@ class _Surgery:
 
     def _other(self, layer: Layer) -> None:
         forms = [self.forms[b] for b in layer.bottoms]
+        if not layer.tops:
+            self._take(replace(layer, bottoms=tuple(form.plain or form.map for form in forms)))
+            return
         flattens = layer.type in FLATTEN
         wanted = bool(self.wanted.intersection(layer.tops))
         if wanted and flattens:
@@ -229,7 +221,7 @@ class _Surgery:
                 self._on_maps(layer)
         except RewriteError:
             # One answer for each image can be a flat vector again at every size.
-            if not all(not form.map or self._one_for_all(form.map) for form in forms):
+            if not all(not form.map or self.made.one_for_all(form.map) for form in forms):
                 raise
             bottoms = [self._flat(b) for b in layer.bottoms]
             if None in bottoms:
@@ -239,12 +231,12 @@ class _Surgery:
     def _flat(self, blob: str) -> str | None:
         """An old blob as it was, made with a Flatten where only its map is left."""
         form = self.forms[blob]
-        if form.plain or self.old[blob] == self.shapes[form.map]:
+        if form.plain or self.old[blob] == self.made.shapes[form.map]:
             return form.plain or form.map
         if len(self.old[blob]) != 2:
             return None
         name = blob.split("@")[0] + "_flat"
-        while name in self.old or name in self.shapes or name in self.net:
+        while name in self.old or name in self.made.shapes or name in self.net:
             name += "_"
         self._take(make_layer(name, "Flatten", (form.map,), (name,), source=self.net.writer(blob).source))
         self.forms[blob] = replace(form, plain=name)
@@ -288,9 +280,8 @@ class _Surgery:
         for blob, form in maps:
             flattened = not _is_vector(self.old[blob], form.seen)
             if flattened and not (alike and (kind.scope == "number" or layer.type == "Concat")):
-                raise kind.refusal(
-                    f"its bottom '{blob}' {_show(self.old[blob])} is a flattened map {_show(form.seen)}, not all of whose numbers it treats alike"
-                )
+                whole = f"its bottom '{blob}' {_show(self.old[blob])} is a flattened map {_show(form.seen)}"
+                raise kind.refusal(f"{whole}, whose numbers it does not treat all alike")
         params = kind.per_position(layer.params, [self.old[b] for b in layer.bottoms])
         for blob, label in zip(layer.bottoms, labels, strict=True):
             if label and self.net.writer(blob).type == "Input" and blob not in self.labels:
@@ -305,9 +296,8 @@ class _Surgery:
         """Raises: RewriteError unless all maps grow alike with the image."""
         grids: dict[tuple[str, ...], str] = {}
         for blob, name in maps:
-            seen = next((held[name] for held in self.reaches.values() if held[name] is not None), None)
-            if seen is not None:
-                grids[tuple("none" if reach.stride is None else str(reach.stride) for reach in seen)] = blob
+            if (grid := self.made.grid(name)) is not None:
+                grids[grid] = blob
         if len(grids) > 1:
             steps = " and ".join(
                 f"'{blob}' one for the whole image"
@@ -320,14 +310,15 @@ class _Surgery:
     def _make_label_a_map(self, blob: str, scores: str) -> None:
         """An input of labels, one for each item, or of targets for each score: on maps, one for each position."""
         n, shape = self.old[scores][0], self.old[blob]
-        if len(shape) == len(self.shapes[self.forms[scores].map]):
+        if len(shape) == len(self.made.shapes[self.forms[scores].map]):
             return
         if shape == (n, *(1,) * (len(shape) - 1)):
             shape = (n, 1)
         elif shape != self.old[scores]:
             return
-        self.shapes[blob] = (*shape, *self.shapes[self.forms[scores].map][2:])
-        self.labels[blob] = tuple(n for n in self.shapes[blob] if n is not None)
+        wanted = (*shape, *self.made.shapes[self.forms[scores].map][2:])
+        self.made.declare(blob, wanted)
+        self.labels[blob] = tuple(n for n in wanted if n is not None)
 
 
 def _wanted_as_maps(net: Net, targets: set[str]) -> set[str]:
@@ -366,4 +357,4 @@ def _with(layer: Layer, params: Message, bottoms: tuple[str, ...]) -> Layer:
 
 
 def _show(shape: Sequence[Size]) -> str:
-    return f"({', '.join('?' if n is None else str(n) for n in shape)})"
+    return f"({', '.join(map(show, shape))})"

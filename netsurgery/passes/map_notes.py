@@ -2,61 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..net import Layer, Net
-from .slide_pools import whole_map
+from .slide_pools import gates, whole_map
 
 Shapes = Mapping[str, tuple[Any, ...]]
 
+SHOWN = 4
+"""How many layers a note names."""
+
 
 def map_notes(
-    before: Net, shapes: Shapes, seen: Mapping[str, tuple[int, ...]], left: Collection[Layer], slid: Collection[str]
-) -> Iterator[str]:
-    """`seen`: what each converted layer sees, by its top; `left`: InnerProducts that stay; `slid`: tops of poolings that slide now;
-    `shapes`: of `before`, at the declared size."""
+    net: Net, shapes: Shapes, seen: Mapping[str, tuple[int, ...]], left: Collection[Layer], slid: Collection[str]
+) -> list[str]:
+    """The notes on `net`, as it was before, of these `shapes` at the declared size. `seen`: what each converted layer sees, by its top;
+    `left`: InnerProducts that stay; `slid`: tops of poolings that slide now."""
+    notes = []
     if seen:
-        listed = ", ".join(f"{before.writer(top).name} {_times(shape[1:])}" for top, shape in seen.items())
-        yield f"InnerProduct became Convolution, with kernel: {listed}"
-    for layer in left:
-        yield f"{layer.title} stays as it is"
-    on_the_way = _ancestors(before, seen)
-    for layer in before.layers:
+        listed = ", ".join(f"{net.writer(top).name} {_times(shape[1:])}" for top, shape in seen.items())
+        notes.append(f"InnerProduct became Convolution, with kernel: {listed}")
+    found: dict[str, list[Layer]] = {}
+    for layer, text in _remarks(net, shapes, seen, slid):
+        found.setdefault(text, []).append(layer)
+    if left:
+        notes.append(f"{_named(list(left))}: stays as it is, an InnerProduct")
+    return [*notes, *(f"{_named(layers)}: {text}" for text, layers in found.items())]
+
+
+def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[str]) -> Iterator[tuple[Layer, str]]:
+    on_the_way = _ancestors(net, seen)
+    for layer in net.layers:
         bottoms = [shapes[b] for b in layer.bottoms]
         if layer.tops and layer.tops[0] in slid:
-            yield f"{layer.title} slides: a kernel of {_times(bottoms[0][2:])}, the whole map at the declared size, and stride 1"
-        elif layer not in on_the_way or layer.type == "InnerProduct":
+            yield layer, f"slides now, with a kernel of {_times(bottoms[0][2:])} and stride 1"
+        elif id(layer) not in on_the_way or layer.type in ("InnerProduct", "Flatten", "Reshape"):
             continue
-        elif whole_map(layer, shapes):
+        elif whole_map(layer, shapes) and not gates(net, layer, shapes):
+            stride = layer.kind.windows.stride
             if layer.kind.global_pooling:
-                yield f"{layer.title} takes in the whole map: one answer for each image, whatever its size (--sliding-pool lets it slide)"
-            elif set(layer.kind.windows.stride) != {1}:
-                step = _times(layer.kind.windows.stride)
                 yield (
-                    f"{layer.title} takes in the whole map at the declared size, and moves by {step} on a larger one: one answer for "
-                    "each image unless it is much larger (--sliding-pool moves it by 1)"
+                    layer,
+                    "takes in the whole map: one answer for each image, whatever its size (--sliding-pool lets it slide)",
+                )
+            elif set(stride) != {1}:
+                yield (
+                    layer,
+                    (
+                        f"takes in the whole map at the declared size, and moves by {_times(stride)} over a larger one: one answer for "
+                        "each image unless it is much larger (--sliding-pool lets it move by 1)"
+                    ),
                 )
             else:
-                yield f"{layer.title} takes in the whole map at the declared size, and slides over a larger one"
-        elif any(
-            reach is not None
-            and len(shape) > 2
-            and set(shape[2:]) != {1}
-            and (not reach or any(r.whole for r in reach))
-            for reach, shape in zip(layer.kind.reach(bottoms), bottoms, strict=True)
-        ) and layer.type not in ("Flatten", "Reshape"):
-            yield f"{layer.title} looks at the whole map, so every answer depends on the whole image"
+                yield layer, "takes in the whole map at the declared size, and slides over a larger one"
+        elif any(_sees_all(reach, shape) for reach, shape in zip(layer.kind.reach(bottoms), bottoms, strict=True)):
+            yield layer, "looks at the whole map: answers depend on the whole image, not on their window of it alone"
 
 
-def _ancestors(net: Net, blobs: Collection[str]) -> list[Layer]:
-    needed, found = set(blobs), []
+def _sees_all(reach: Sequence[Any] | None, shape: Sequence[Any]) -> bool:
+    """Whether a layer looks at all positions of a bottom that has several."""
+    return reach is not None and len(shape) > 2 and set(shape[2:]) != {1} and (not reach or any(r.whole for r in reach))
+
+
+def _ancestors(net: Net, blobs: Collection[str]) -> set[int]:
+    """The ids of the layers that compute some blobs."""
+    needed, found = set(blobs), set()
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops):
             needed.update(layer.bottoms)
-            found.append(layer)
+            found.add(id(layer))
     return found
 
 
-def _times(sizes: tuple[int, ...]) -> str:
+def _named(layers: Sequence[Layer]) -> str:
+    shown = ", ".join(layer.title for layer in layers[:SHOWN])
+    return shown + (f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else "")
+
+
+def _times(sizes: Sequence[int]) -> str:
     return "x".join(map(str, sizes))

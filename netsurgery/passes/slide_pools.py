@@ -47,7 +47,7 @@ def slide_pools(net: Net, shapes: Shapes) -> tuple[Net, frozenset[str]]:
     """
     layers = [
         _slid(layer, shapes[layer.bottoms[0]][2:])
-        if whole_map(layer, shapes) and not _gates(net, layer, shapes)
+        if whole_map(layer, shapes) and not gates(net, layer, shapes)
         else layer
         for layer in net.layers
     ]
@@ -73,7 +73,7 @@ def _slid(layer: Layer, sizes: tuple[int, ...]) -> Layer:
     return make_layer(layer.name, layer.type, layer.bottoms, layer.tops, params, source=layer.source)
 
 
-def _gates(net: Net, pool: Layer, shapes: Shapes) -> bool:
+def gates(net: Net, pool: Layer, shapes: Shapes) -> bool:
     """Whether what the pooling gives meets a map again that it did not come through."""
     reached = set(pool.tops)
     for layer in net.layers:
