@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ._dims import Shape
@@ -48,22 +49,27 @@ class ROIPooling(Regions):
         rois, items = self.rois(bottoms)
         low, high = (round_half_away(rois[:, s] * np.float32(self.scale)).astype(np.int64) for s in ([2, 1], [4, 3]))
         spans = np.maximum(high - low + 1, 1).astype(np.float32) / np.array(self.pooled, np.float32)
-        padded = np.pad(x, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=LOWEST)
-        y = np.empty((len(rois), x.shape[1], *self.pooled), x.dtype)
+        (top, bottom), (left, right) = (
+            self._bins(spans[:, i], low[:, i], self.pooled[i], x.shape[2 + i]) for i in (0, 1)
+        )
+        last = np.ascontiguousarray(np.moveaxis(x, 1, 3))  # channels last: each bin is reduced over long rows
+        y = np.zeros((len(rois), *self.pooled, x.shape[1]), x.dtype)
         for r, item in enumerate(items):
-            pooled = padded[item]
-            for axis, bins in enumerate(self.pooled):
-                i = np.arange(bins, dtype=np.float32)
-                span, n = spans[r, axis], x.shape[2 + axis]
-                start = np.clip(np.floor(i * span).astype(np.int64) + low[r, axis], 0, n)
-                end = np.clip(np.ceil((i + 1) * span).astype(np.int64) + low[r, axis], 0, n)
-                # reduceat takes [start, end) where that is not empty; NaN never is the greatest
-                pooled = np.fmax.reduceat(pooled, np.stack([start, end], 1).ravel(), axis=1 + axis)
-                pooled = pooled.take(np.arange(bins) * 2, axis=1 + axis)
-                empty = (end <= start).reshape(-1, *[1] * (1 - axis))
-                pooled = np.where(empty, -np.inf, pooled)
-            y[r] = np.where(pooled == -np.inf, 0, np.fmax(pooled, LOWEST))
-        return [y]
+            for i, j in np.ndindex(*self.pooled):
+                window = last[item, top[r, i] : bottom[r, i], left[r, j] : right[r, j]]
+                if window.size:  # NaN never is the greatest
+                    y[r, i, j] = np.fmax.reduce(window, axis=(0, 1), initial=LOWEST)
+        return [np.moveaxis(y, 3, 1)]
+
+    @staticmethod
+    def _bins(
+        span: NDArray[np.float32], low: NDArray[np.int64], bins: int, n: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Start and end of each bin of each roi along an axis, (R, bins) each, within 0 .. n."""
+        i = np.arange(bins, dtype=np.float32)
+        start = np.floor(i * span[:, None]).astype(np.int64) + low[:, None]
+        end = np.ceil((i + 1) * span[:, None]).astype(np.int64) + low[:, None]
+        return start.clip(0, n), end.clip(0, n)
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, rois = bottoms
