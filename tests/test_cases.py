@@ -59,8 +59,8 @@ WITH_WEIGHTS = [
     case
     for case in ALL
     if cases.weights(case)
-    and not {"detectionoutput", "lstm", "lstm_junhyuk"}
-    & set(case.parts)  # one weight may leave their outputs as they are
+    # one weight may leave their outputs as they are
+    and not {"detectionoutput", "lstm", "lstm_junhyuk", "batch_statistics", "squeeze_excitation"} & set(case.parts)
 ]
 
 
