@@ -251,6 +251,9 @@ def _kind(
                 source=source,
                 expected=f"{wanted} {word}",
             )
+    numbered = [("LayerParameter", f) for f in params.fields if f.name.startswith("#")]
+    if numbered and ignored is None:  # of a binary net: the layer may miss what they say
+        raise _unread_error(title, numbered)
     kind = cls(name, type, source, p, blob_count, len(bottoms), len(tops))
     unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
     if ignored is not None:
