@@ -1,0 +1,280 @@
+"""Made-up weights: the distributions that Caffe draws from, and numbers that stay of ordinary size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cases
+import numpy as np
+import pytest
+
+import netsurgery
+from netsurgery import NetsurgeryError, ShapeError, UnsupportedError
+from netsurgery.formats.load import from_text
+from netsurgery.layers._fillers import Filler
+from netsurgery.net import Net
+
+INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 6 dim: 9 dim: 9 } } }\n'
+
+
+def conv(name: str, bottom: str, params: str, more: str = "") -> str:
+    return (
+        f'layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" {more} '
+        f"convolution_param {{ kernel_size: 3 {params} }} }}\n"
+    )
+
+
+def drawn(shape: tuple[int, ...], seed: int = 0, **filler: object) -> np.ndarray:
+    return Filler(**filler).draw(shape, np.random.default_rng(seed))  # type: ignore[arg-type]
+
+
+WIDE = (64, 32, 5, 5)  # fan_in 800, fan_out 1600
+
+
+@pytest.mark.parametrize(
+    ("filler", "mean", "std", "low", "high"),
+    [
+        ({"type": "constant", "value": 0.5}, 0.5, 0, 0.5, 0.5),
+        ({"type": "uniform", "min": -1, "max": 3}, 1, 4 / 12**0.5, -1, 3),
+        ({"type": "gaussian", "mean": 2, "std": 0.1}, 2, 0.1, 1.3, 2.7),
+        ({"type": "xavier"}, 0, 800**-0.5, -((3 / 800) ** 0.5), (3 / 800) ** 0.5),
+        ({"type": "xavier", "variance_norm": "FAN_OUT"}, 0, 1600**-0.5, -((3 / 1600) ** 0.5), (3 / 1600) ** 0.5),
+        ({"type": "xavier", "variance_norm": "AVERAGE"}, 0, 1200**-0.5, -((3 / 1200) ** 0.5), (3 / 1200) ** 0.5),
+        ({"type": "msra"}, 0, (2 / 800) ** 0.5, -0.4, 0.4),
+        ({"type": "msra", "variance_norm": "FAN_OUT"}, 0, (2 / 1600) ** 0.5, -0.3, 0.3),
+        ({"type": "msra", "variance_norm": "AVERAGE"}, 0, (2 / 1200) ** 0.5, -0.3, 0.3),
+        # 8 of 64 numbers are kept: the variance is an eighth
+        ({"type": "gaussian", "std": 1, "sparse": 8}, 0, 8**-0.5, -7, 7),
+    ],
+)
+def test_fillers_draw_from_the_distributions_of_caffe(
+    filler: dict[str, object], mean: float, std: float, low: float, high: float
+) -> None:
+    values = drawn(WIDE, **filler)
+    assert values.dtype == np.float32
+    assert values.shape == WIDE
+    assert abs(values.mean(dtype=np.float64) - mean) <= 5 * std / values.size**0.5
+    assert abs(values.std(dtype=np.float64) - std) <= 0.02 * std
+    assert np.float32(low) <= values.min()
+    assert values.max() <= np.float32(high)
+    if filler["type"] in ("uniform", "xavier"):  # the whole range is used
+        assert values.max() > high - 1e-3 * (high - low)
+        assert values.min() < low + 1e-3 * (high - low)
+
+
+def test_sparse_keeps_its_share_of_the_numbers() -> None:
+    values = drawn(WIDE, type="gaussian", sparse=8)
+    assert abs(np.count_nonzero(values) / values.size - 8 / 64) < 0.01
+
+
+def test_the_rows_of_a_positive_unitball_sum_to_one() -> None:
+    values = drawn((10, 3, 4), type="positive_unitball")
+    assert values.min() >= 0
+    np.testing.assert_allclose(values.sum((1, 2)), 1, rtol=1e-6)
+    assert values.std() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (1, [1]),
+        (2, [0.5, 0.5]),
+        (3, [0.5, 1, 0.5]),
+        (4, [0.25, 0.75, 0.75, 0.25]),
+        (5, [1 / 3, 2 / 3, 1, 2 / 3, 1 / 3]),
+        (6, [1 / 6, 0.5, 5 / 6, 5 / 6, 0.5, 1 / 6]),
+    ],
+)
+def test_a_bilinear_filler_interpolates(width: int, line: list[float]) -> None:
+    values = drawn((2, 3, width, width), type="bilinear")
+    np.testing.assert_allclose(values, np.broadcast_to(np.outer(line, line), values.shape), rtol=1e-6)
+
+
+def test_vectors_and_single_numbers_are_filled() -> None:
+    assert abs(drawn((4000,), type="msra").std() - 2**0.5) < 0.1  # each is an output of one input
+    assert drawn((), type="constant", value=0.25) == np.float32(0.25)
+    assert drawn((), type="positive_unitball") == 1
+    assert drawn((0, 3), type="xavier").shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("filler", "shape", "said"),
+    [
+        ("", (3,), None),
+        ('type: "magic"', (3,), "filler 'magic'"),
+        ('type: "xavier" sparse: 3', (3,), "filler 'xavier' with sparse"),
+        ('type: "xavier" alpha: 3', (3,), "filler 'xavier' with alpha"),
+        ('type: "uniform" min: 2 max: 1', (3,), "an empty range in a uniform filler"),
+        ('type: "gaussian" std: 0', (3,), "an empty range in a gaussian filler"),
+    ],
+)
+def test_what_caffe_refuses_is_refused_when_it_is_drawn(filler: str, shape: tuple[int, ...], said: str | None) -> None:
+    net = from_text(INPUT + conv("c", "data", f"num_output: 4 weight_filler {{ {filler} }}"), "net.prototxt")
+    net.require_supported()
+    if said is None:
+        assert not netsurgery.initialize(net)["c"].weights[0].any()
+        return
+    with pytest.raises(UnsupportedError) as caught:
+        netsurgery.initialize(net)
+    assert str(caught.value).startswith(f"net.prototxt:2: layer 'c' (Convolution): {said}\n")
+    netsurgery.initialize(net, how="random")
+
+
+def test_a_bilinear_filler_needs_square_kernels() -> None:
+    text = INPUT + conv("c", "data", 'num_output: 4 kernel_h: 3 kernel_w: 5 weight_filler { type: "bilinear" }')
+    with pytest.raises(UnsupportedError) as caught:
+        netsurgery.initialize(from_text(text.replace("kernel_size: 3 ", ""), "n"))
+    assert str(caught.value) == (
+        "n:2: layer 'c' (Convolution): a bilinear filler for a blob of shape (4, 6, 3, 5)\n"
+        "  expected: 4 axes, a square kernel\n"
+        "  fix: --initialize=random does not ask the fillers"
+    )
+
+
+EVERY = (
+    INPUT
+    + conv("c", "data", 'num_output: 4 weight_filler { type: "xavier" } bias_filler { value: 0.2 }')
+    + 'layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" }\n'
+    'layer { name: "s" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true bias_filler { value: 3 } } }\n'
+    'layer { name: "b" type: "Bias" bottom: "c" top: "c" bias_param { filler { value: 4 } } }\n'
+    'layer { name: "p" type: "PReLU" bottom: "c" top: "c" }\n'
+    'layer { name: "n" type: "Normalize" bottom: "c" top: "n" norm_param { scale_filler { type: "constant" value: 20 } } }\n'
+    'layer { name: "up" type: "Deconvolution" bottom: "n" top: "up" convolution_param { num_output: 4 kernel_size: 2 stride: 2 '
+    "bias_filler { value: 5 } } }\n"
+    'layer { name: "ip" type: "InnerProduct" bottom: "up" top: "ip" inner_product_param { num_output: 7 bias_filler { value: 6 } } }\n'
+)
+
+
+def test_layers_get_what_their_fillers_say_and_else_the_constants_of_caffe() -> None:
+    net = netsurgery.initialize(from_text(EVERY))
+    firsts = {x.name: [float(w.ravel()[0]) for w in x.weights] for x in net.layers if x.weights}
+    xavier = firsts["c"].pop(0)
+    assert 0 < abs(xavier) <= (3 / 54) ** 0.5
+    np.testing.assert_allclose(firsts.pop("c"), [0.2], rtol=1e-6)
+    assert firsts == {
+        "bn": [0, 0, 0],
+        "s": [1, 3],
+        "b": [4],
+        "p": [0.25],
+        "n": [20],
+        "up": [0, 5],
+        "ip": [0, 6],
+    }
+    assert net.notes == (
+        "weights of 8 layers made up (fillers, seed 0); 2 of them name no filler and got Caffe's constants, mostly 0 "
+        "(--initialize=random does not)",
+    )
+
+
+def test_the_shapes_are_those_that_caffe_gives_its_blobs() -> None:
+    case = cases.FIXTURES / "conformance" / "nets" / "lenet"
+    trained = netsurgery.load(case / "net.prototxt", case / "net.caffemodel")
+    made = netsurgery.initialize(trained, how="random")
+    assert [[w.shape for w in x.weights] for x in made.layers] == [[w.shape for w in x.weights] for x in trained.layers]
+    assert not np.array_equal(made["conv1"].weights[0], trained["conv1"].weights[0])
+
+
+@pytest.mark.parametrize("how", ["fillers", "random"])
+def test_a_layer_gets_the_same_numbers_whatever_else_the_net_has(how: str) -> None:
+    params = 'num_output: 4 weight_filler { type: "gaussian" }'
+    one = netsurgery.initialize(from_text(INPUT + conv("a", "data", params)), seed=5, how=how)
+    two = netsurgery.initialize(from_text(INPUT + conv("b", "data", params) + conv("a", "data", params)), 5, how)
+    other = netsurgery.initialize(from_text(INPUT + conv("a", "data", params)), seed=6, how=how)
+    assert np.array_equal(one["a"].weights[0], two["a"].weights[0])
+    assert not np.array_equal(two["a"].weights[0], two["b"].weights[0])
+    assert not np.array_equal(one["a"].weights[0], other["a"].weights[0])
+
+
+@pytest.mark.parametrize("how", ["fillers", "random"])
+def test_shared_parameters_are_drawn_once(how: str) -> None:
+    share = 'param { name: "w" } param { name: "b" }'
+    params = 'num_output: 4 weight_filler { type: "gaussian" }'
+    net = netsurgery.initialize(
+        from_text(INPUT + conv("a", "data", params, share) + conv("b", "data", params, share)), how=how
+    )
+    assert net["a"].weights[0] is net["b"].weights[0]
+
+
+def deep(block: str, depth: int) -> Net:
+    text = INPUT.replace("dim: 9", "dim: 16")
+    last = "data"
+    for i in range(depth):
+        text += block.replace("{0}", last).replace("{1}", str(i))
+        last = f"x{i}"
+    return from_text(text)
+
+
+CONV = (
+    'layer { name: "c{1}" type: "Convolution" bottom: "{0}" top: "x{1}" convolution_param { num_output: 16 kernel_size: 3 pad: 1 } }\n'
+    'layer { name: "r{1}" type: "ReLU" bottom: "x{1}" top: "x{1}" }\n'
+)
+NORMED = (
+    CONV.split("\n")[0] + '\nlayer { name: "b{1}" type: "BatchNorm" bottom: "x{1}" top: "x{1}" }\n'
+    'layer { name: "s{1}" type: "Scale" bottom: "x{1}" top: "x{1}" scale_param { bias_term: true } }\n'
+    'layer { name: "p{1}" type: "PReLU" bottom: "x{1}" top: "x{1}" }\n'
+)
+SPREAD = (
+    'layer { name: "d{1}" type: "Deconvolution" bottom: "{0}" top: "d{1}" '
+    "convolution_param { num_output: 16 kernel_size: 4 stride: 2 pad: 1 } }\n"
+    'layer { name: "r{1}" type: "ReLU" bottom: "d{1}" top: "d{1}" }\n'
+    'layer { name: "q{1}" type: "Pooling" bottom: "d{1}" top: "x{1}" pooling_param { kernel_size: 1 stride: 2 } }\n'
+)
+DENSE = (
+    'layer { name: "f{1}" type: "InnerProduct" bottom: "{0}" top: "x{1}" inner_product_param { num_output: 200 transpose: true } }\n'
+    'layer { name: "r{1}" type: "ReLU" bottom: "x{1}" top: "x{1}" }\n'
+)
+
+
+@pytest.mark.parametrize("block", [CONV, NORMED, SPREAD, DENSE], ids=["conv", "normed", "deconv", "dense"])
+def test_random_weights_keep_numbers_of_ordinary_size_through_a_deep_net(block: str) -> None:
+    net = netsurgery.initialize(deep(block, 20), seed=1, how="random")
+    feed = {"data": np.random.default_rng(0).normal(size=net.inputs["data"]).astype(np.float32)}
+    got = netsurgery.run(net, feed)
+    for blob in net.outputs:
+        size = np.sqrt(np.mean(np.square(got[blob])))
+        assert 1e-2 < size < 1e3, size
+        assert got[blob].std() > 1e-3
+
+
+def test_a_net_without_a_declared_shape_is_refused() -> None:
+    with pytest.raises(ShapeError, match="the shape of input 'data' is not declared"):
+        netsurgery.initialize(from_text('input: "data"\n' + conv("c", "data", "num_output: 4")))
+
+
+def test_an_unknown_way_is_refused() -> None:
+    with pytest.raises(NetsurgeryError) as caught:
+        netsurgery.initialize(from_text(INPUT), how="magic")
+    assert str(caught.value) == "there is no way 'magic' to initialize\n  expected: fillers or random"
+
+
+def run_cli(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    from netsurgery.cli import main
+
+    monkeypatch.setattr("sys.argv", ["netsurgery", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize("option", ["--initialize", "--initialize=random", "--initialize=fillers"])
+def test_convert_makes_weights_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    net, out = tmp_path / "net.prototxt", tmp_path / "m.onnx"
+    net.write_text(EVERY)
+    assert run_cli(monkeypatch, "convert", str(net), option, "--seed", "3", "-o", str(out)) == 0
+    assert f"({option.partition('=')[2] or 'fillers'}, seed 3)" in capsys.readouterr().err
+    feed = {"data": np.random.default_rng(0).normal(size=(2, 6, 9, 9)).astype(np.float32)}
+    (got,) = cases.session(str(out)).run(None, feed)
+    how = option.partition("=")[2] or "fillers"
+    want = netsurgery.run(netsurgery.initialize(netsurgery.load(net), 3, how), feed)["ip"]
+    assert not cases.difference(got, want)
+
+
+def test_convert_does_not_make_weights_up_beside_given_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = cases.FIXTURES / "conformance" / "nets" / "lenet"
+    files = str(case / "net.prototxt"), str(case / "net.caffemodel")
+    assert run_cli(monkeypatch, "convert", *files, "--initialize", "-o", str(tmp_path / "m.onnx")) == 2
+    assert "weights are given, and others are to be made up" in capsys.readouterr().err
