@@ -38,8 +38,10 @@ def find_shape(data: Layer, top: str, net: Net) -> tuple[tuple[int, ...], str]:
     index = data.tops.index(top)
     image = getattr(data.kind, "image", None)
     declared = None if isinstance(data.kind, Refused) else data.kind.declared(len(data.tops))[index]
-    if declared is not None and (image is None or index):
+    if declared is not None and image is None:
         return declared, "as declared"
+    if declared is not None and index:
+        return (1, *declared[1:]), "as its parameters say"
     if index == 0:
         stated, height, width = image or (0, 0, 0)
         if height and width:

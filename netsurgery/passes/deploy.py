@@ -27,20 +27,30 @@ def needs_deploy(net: Net) -> bool:
 
 
 def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Net:
-    """The net without data layers, labels, losses and scores. What it did is in `net.notes`.
+    """The net without data layers, labels, losses and scores; the net itself if it has none. What it did is in `net.notes`.
 
     Tops of data layers become inputs of one item; the shape is the crop or scaled size with the channels that the first weights
-    want, or that of `input_shapes`. Labels, from which no layer with weights follows, go with all that is computed from them. A loss with
-    an activation inside leaves it (SoftmaxWithLoss: Softmax, named prob). Layers of the TRAIN phase go.
+    want, or that of `input_shapes`. A loss with an activation inside leaves it (SoftmaxWithLoss: Softmax, named prob); what a score
+    judges becomes an output: its first bottom behind layers with weights. Labels and whatever else only losses and scores need goes,
+    and so do layers of the TRAIN phase.
 
     Raises: RewriteError for an input whose shape does not follow.
     """
     notes: list[str] = []
     given = {top: check_shape(top, shape) for top, shape in (input_shapes or {}).items()}
     net = _without_training_phase(net, notes)
-    labels = _labels(net)
-    kept = _without_loose_ends(_without_scores(net, labels, notes), net, notes)
-    layers, data = _with_inputs(kept, net, labels, notes)
+    if needs_deploy(net) or any(_is_score(layer) for layer in net.layers):
+        net = _deployed(net, given, notes)
+    for top, shape in given.items():
+        net = with_shape(net, top, shape)
+    net = fitted(net)
+    return replace(net, notes=(*net.notes, *(f"deploy: {note}" for note in notes)))
+
+
+def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], notes: list[str]) -> Net:
+    useful = _useful(net)
+    kept = _without_scores(net, useful, notes)
+    layers, data = _with_inputs(kept, net, useful, notes)
     net = net.with_layers(layers)
     for top, layer in data.items():
         shape, why = (given[top], "as given") if top in given else find_shape(layer, top, net)
@@ -48,10 +58,7 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) ->
         notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {why}")
         if top == layer.tops[0] and (done := getattr(layer.kind, "preparation", "")):
             notes.append(f"input '{top}' is expected as the layer prepared it: {done}")
-    for top in given.keys() - data.keys():
-        net = with_shape(net, top, given[top])
-    net = fitted(net)
-    return replace(net, notes=(*net.notes, *(f"deploy: {note}" for note in notes)))
+    return net
 
 
 def _is_source(layer: Layer) -> bool:
@@ -94,45 +101,46 @@ def _drop(layers: Sequence[Layer], names: set[str], gone: set[str]) -> list[Laye
     return kept
 
 
-def _labels(net: Net) -> set[str]:
-    """Inputs from which no layer with weights follows, where there are others; in a net without weights those that only losses and
-    scores read, first tops of data layers excepted."""
-    learns: set[str] = set()
-    for layer in reversed(net.layers):
-        if not _is_score(layer) and (_has_weights(layer) or learns.intersection(layer.tops)):
-            learns.update(layer.bottoms)
-    sources = [layer for layer in net.layers if _is_source(layer)]
-    if any(learns.intersection(layer.tops) for layer in sources):
-        return {top for layer in sources for top in layer.tops if top not in learns}
-    return {
-        top
-        for layer in sources
-        for i, top in enumerate(layer.tops)
-        if i and all(_is_score(reader) for reader in net.readers(top))
-    }
-
-
-def _without_scores(net: Net, labels: set[str], notes: list[str]) -> list[Layer]:
-    """Without losses, scores, and what is computed from them and from labels; activations in place of losses that hold one."""
-    gone = set(labels)
-    kept: list[Layer] = []
-    activations = [layer for layer in net.layers if _is_score(layer) and not isinstance(layer.kind, Refused)]
-    single = sum(layer.kind.prediction(layer.params) is not None for layer in activations) == 1
+def _useful(net: Net) -> set[str]:
+    """Blobs that outputs of the net, or what a score judges, are computed from; with these."""
+    learned: set[str] = set()
     for layer in net.layers:
-        if _is_score(layer) and not gone.intersection(layer.bottoms[:1]):
-            made = _activation(net, layer, single)
+        if _has_weights(layer) or learned.intersection(layer.bottoms):
+            learned.update(layer.tops)
+    read = {b for layer in net.layers for b in layer.bottoms}
+    useful: set[str] = set()
+    for layer in reversed(net.layers):
+        if _is_score(layer):
+            useful.update(_judged(layer, learned))
+        elif not _is_source(layer) and (useful.intersection(layer.tops) or not read.issuperset(layer.tops)):
+            useful.update((*layer.bottoms, *layer.tops))
+    return useful
+
+
+def _judged(score: Layer, learned: set[str]) -> list[str]:
+    """The bottoms of a score that are the net's answer: behind layers with weights, in a net without any the first."""
+    answers = [b for b in score.bottoms if b in learned] or ([] if learned else list(score.bottoms[:1]))
+    labelled = not isinstance(score.kind, Refused) and score.kind.has_labels
+    return answers[:1] if labelled else answers
+
+
+def _without_scores(net: Net, useful: set[str], notes: list[str]) -> list[Layer]:
+    """The layers that are needed for the useful blobs, and activations in place of losses that hold one."""
+    kept: list[Layer] = []
+    losses = [layer for layer in net.layers if _is_score(layer) and not isinstance(layer.kind, Refused)]
+    single = sum(layer.kind.prediction(layer.params) is not None for layer in losses) == 1
+    for layer in net.layers:
+        if _is_score(layer):
+            made = _activation(net, layer, single) if layer.bottoms[0] in useful else None
             if made is not None:
                 kept.append(made)
-                gone.update(t for t in layer.tops if t not in made.tops)
                 notes.append(f"layer {layer.title} became '{made.name}' ({made.type}) with top '{made.tops[0]}'")
             else:
-                gone.update(layer.tops)
                 notes.append(f"layer {layer.title} left out: it scores")
-        elif _is_score(layer) or gone.intersection(layer.bottoms):
-            gone.update(layer.tops)
-            notes.append(f"layer {layer.title} left out: it needs {', '.join(b for b in layer.bottoms if b in gone)}")
-        else:
+        elif _is_source(layer) or useful.intersection(layer.tops or layer.bottoms):
             kept.append(layer)
+        else:
+            notes.append(f"layer {layer.title} left out: only losses and scores need it")
     return kept
 
 
@@ -154,37 +162,12 @@ def _activation(net: Net, loss: Layer, single: bool) -> Layer | None:
     return make_layer(name, type, (bottom,), (top,), params, source=loss.source)
 
 
-def _without_loose_ends(kept: Sequence[Layer], net: Net, notes: list[str]) -> list[Layer]:
-    """Without layers that only what is gone read, unless weights stand behind them: those compute predictions."""
-    read_before = {b for layer in net.layers for b in layer.bottoms}
-    learned: set[str] = set()
-    for layer in kept:
-        if _has_weights(layer) or learned.intersection(layer.bottoms):
-            learned.update(layer.tops)
-    layers = list(kept)
-    if not learned:
-        return layers
-    while True:
-        read = {b for layer in layers for b in layer.bottoms}
-        loose = [
-            layer
-            for layer in layers
-            if layer.tops
-            and not _is_source(layer)
-            and all(t in read_before and t not in read and t not in learned for t in layer.tops)
-        ]
-        if not loose:
-            return layers
-        notes.extend(f"layer {layer.title} left out: only losses and scores need it" for layer in loose)
-        layers = [layer for layer in layers if layer not in loose]
-
-
 def _with_inputs(
-    kept: Sequence[Layer], net: Net, labels: set[str], notes: list[str]
+    kept: Sequence[Layer], net: Net, useful: set[str], notes: list[str]
 ) -> tuple[list[Layer], dict[str, Layer]]:
     """The layers with an Input for each top of a data layer that is needed, its shape still open, and the data layer of each; Input
     layers without labels."""
-    read, before = ({b for layer in layers for b in layer.bottoms} for layers in (kept, net.layers))
+    read = {b for layer in net.layers for b in layer.bottoms}
     taken = {layer.name for layer in kept if not _is_source(layer)}
     layers: list[Layer] = []
     data: dict[str, Layer] = {}
@@ -193,7 +176,7 @@ def _with_inputs(
             layers.append(layer)
             continue
         given = layer.type == "Input"
-        tops = [t for t in layer.tops if t not in labels and (t in read or not read or (given and t not in before))]
+        tops = [t for t in layer.tops if t in useful or (given and t not in read)]
         notes.extend(f"layer {layer.title}: '{t}' left out, nothing needs it" for t in layer.tops if t not in tops)
         if given and tops:
             shapes = dict(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
