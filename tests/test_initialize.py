@@ -217,7 +217,7 @@ SPREAD = (
     'layer { name: "d{1}" type: "Deconvolution" bottom: "{0}" top: "d{1}" '
     "convolution_param { num_output: 16 kernel_size: 4 stride: 2 pad: 1 } }\n"
     'layer { name: "r{1}" type: "ReLU" bottom: "d{1}" top: "d{1}" }\n'
-    'layer { name: "q{1}" type: "Pooling" bottom: "d{1}" top: "x{1}" pooling_param { kernel_size: 1 stride: 2 } }\n'
+    'layer { name: "q{1}" type: "Pooling" bottom: "d{1}" top: "x{1}" pooling_param { kernel_size: 1 stride: 2 round_mode: FLOOR } }\n'
 )
 DENSE = (
     'layer { name: "f{1}" type: "InnerProduct" bottom: "{0}" top: "x{1}" inner_product_param { num_output: 200 transpose: true } }\n'
