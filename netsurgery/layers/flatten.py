@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError
 from ._dims import Shape, product
 from ._params import Params
+from ._reach import SAME, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -38,6 +39,10 @@ class Flatten(LayerType):
                 expected="axis not behind end_axis",
             )
         return [(*x[:start], product(x[start:end]), *x[end:])]
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        (x,) = bottoms
+        return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

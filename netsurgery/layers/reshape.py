@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ShapeError
 from ._dims import Shape, Size, product
 from ._params import Params
+from ._reach import SAME, Reach
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -75,6 +76,10 @@ class Reshape(LayerType):
                 expected=f"a multiple of {divisor}",
             )
         return count // divisor
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        (x,) = bottoms
+        return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (shape,) = self.shapes([bottoms[0].shape])

@@ -55,8 +55,9 @@ class Converter:
 
 def _params(params: Message, kernel: tuple[int, ...]) -> Message:
     """`inner_product_param` as `convolution_param`, in the style of Caffe's models."""
-    inner = params.last("inner_product_param", Message("InnerProductParameter"))
-    fields = [replace(f) for f in inner.fields if f.name in KEPT[:2]]
+    old = [f for f in params.fields if f.name == "inner_product_param"][-1]
+    inner: Message = old.value
+    fields = [f for f in inner.fields if f.name in KEPT[:2]]
     if len(set(kernel)) == 1:
         fields.append(Field("kernel_size", kernel[0]))
     elif len(kernel) == 2:
@@ -64,11 +65,14 @@ def _params(params: Message, kernel: tuple[int, ...]) -> Message:
     else:
         fields += [Field("kernel_size", size) for size in kernel]
     fields += [f for f in inner.fields if f.name in KEPT[2:]]
-    made = Field("convolution_param", Message("ConvolutionParameter", tuple(fields), inner.source))
-    others = [f for f in params.fields if f.name != "convolution_param"]  # which an InnerProduct never reads
-    place = next((i for i, f in enumerate(others) if f.name == "inner_product_param"), len(others))
-    kept = [f for f in others if f.name != "inner_product_param"]
-    return replace(params, fields=(*kept[:place], made, *kept[place:]), text="")
+    made = replace(old, name="convolution_param", value=Message("ConvolutionParameter", tuple(fields), inner.source))
+    # a convolution_param that is there already was never read
+    kept = [
+        made if f is old else f
+        for f in params.fields
+        if f is old or f.name not in ("inner_product_param", "convolution_param")
+    ]
+    return replace(params, fields=tuple(kept), text="")
 
 
 def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]) -> None:

@@ -204,7 +204,7 @@ class _Surgery:
 
     def _other(self, layer: Layer) -> None:
         forms = [self.forms[b] for b in layer.bottoms]
-        if not layer.tops:
+        if not layer.tops and layer.kind.scope == "number":  # Silence
             self._take(replace(layer, bottoms=tuple(form.plain or form.map for form in forms)))
             return
         flattens = layer.type in FLATTEN
