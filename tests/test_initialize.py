@@ -126,7 +126,7 @@ def test_a_bilinear_filler_needs_square_kernels() -> None:
         netsurgery.initialize(from_text(text.replace("kernel_size: 3 ", ""), "n"))
     assert str(caught.value) == (
         "n:2: layer 'c' (Convolution): a bilinear filler for a blob of shape (4, 6, 3, 5)\n"
-        "  expected: 4 axes, a square kernel\n"
+        "  expected: 4 axes, a square kernel of at most 4096\n"
         "  fix: --initialize=random does not ask the fillers"
     )
 

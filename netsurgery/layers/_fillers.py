@@ -18,6 +18,11 @@ from ..errors import Source, UnsupportedError
 
 Array = NDArray[np.floating[Any]]
 
+MAX_COUNT = 2**31 - 1
+"""Caffe counts the values of a blob in an int."""
+MAX_BILINEAR = 4096
+"""Interpolation over more pixels than this is a mistake."""
+
 
 @dataclass(frozen=True)
 class Filler:
@@ -43,7 +48,7 @@ class Filler:
         return self.type in ("constant", "bilinear") and not self.unknown and self.sparse == -1
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator, layer: str = "") -> Array:
-        """Numbers of the distribution from which Caffe draws, float32.
+        """Numbers of the distribution from which Caffe draws, float32; where they repeat, a view that repeats them.
 
         With fan_in = count / shape[0] and fan_out = count / shape[1], n one of them or their mean (`variance_norm`):
         xavier is U(-sqrt(3 / n), sqrt(3 / n)), msra N(0, 2 / n); in positive_unitball each row is U(0, 1) over its sum; bilinear is
@@ -57,11 +62,13 @@ class Filler:
         if self.unknown or (self.sparse != -1 and self.type != "gaussian") or self.sparse < -1:
             field = self.unknown[0] if self.unknown else "sparse"
             raise self._refusal(layer, f"filler '{self.type}' with {field}", "a filler as BVLC Caffe has it")
+        if count > MAX_COUNT:
+            raise self._refusal(layer, f"a blob of shape {shape}", f"at most {MAX_COUNT} values, as Caffe counts them")
         if not count:
             return np.zeros(shape, np.float32)
         match self.type:
             case "constant":
-                return np.full(shape, self.value, np.float32)
+                return np.broadcast_to(np.float32(self.value), shape)
             case "uniform" if self.min <= self.max:
                 return self._uniform(shape, rng, self.min, self.max)
             case "gaussian" if self.std > 0:
@@ -79,10 +86,11 @@ class Filler:
                 return self._uniform(shape, rng, -bound, bound)
             case "msra":
                 return rng.standard_normal(shape, np.float32) * np.float32(math.sqrt(2 / self._fan(shape)))
-            case "bilinear" if len(shape) == 4 and shape[2] == shape[3]:
-                return np.broadcast_to(_bilinear(shape[3]), shape).copy()
+            case "bilinear" if len(shape) == 4 and shape[2] == shape[3] <= MAX_BILINEAR:
+                return np.broadcast_to(_bilinear(shape[3]), shape)
             case "bilinear":
-                raise self._refusal(layer, f"a bilinear filler for a blob of shape {shape}", "4 axes, a square kernel")
+                expected = f"4 axes, a square kernel of at most {MAX_BILINEAR}"
+                raise self._refusal(layer, f"a bilinear filler for a blob of shape {shape}", expected)
             case "uniform" | "gaussian":
                 raise self._refusal(layer, f"an empty range in a {self.type} filler", "min <= max, std > 0")
         raise self._refusal(
@@ -155,5 +163,5 @@ def draw(kind: Filled, shapes: Sequence[tuple[int, ...]], seed: int, how: str = 
         fillers = [*kind.fillers, *[Filler()] * len(shapes)]
         drawn = [filler.draw(shape, rng, kind.title) for filler, shape in zip(fillers, shapes, strict=False)]
     for array in drawn:
-        array.flags.writeable = False
+        array.setflags(write=False)
     return drawn
