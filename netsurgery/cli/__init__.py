@@ -14,6 +14,7 @@ from ._common import EXIT_BAD_INPUT, report_error, with_defaults
 from .convert import convert
 from .inspect import inspect
 from .layers import layers
+from .operate import Ordered, operate
 from .sizes import sizes
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (convert, inspect, layers, sizes):
     app.command()(command)
+app.command(cls=Ordered)(operate)
 
 
 def _version(asked: bool) -> None:
