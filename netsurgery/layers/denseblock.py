@@ -13,6 +13,8 @@ from ._type import Array, Graph, LayerType, Tensor
 from ._windows import Windows, convolve
 
 EPS = 1e-5
+MAX_SIZE = 1000
+"""No block has more steps, or grows by more channels."""
 _SAME = Windows((3, 3), (1, 1), (1, 1), (1, 1))
 _POINT = Windows((1, 1), (1, 1), (0, 0), (1, 1))
 
@@ -37,8 +39,8 @@ class DenseBlock(LayerType):
         q.ignore(*_FIXED, why="the layer computes 3x3 kernels, pad 1, stride 1 whatever they say")
         q.ignore(*_TRAINING, why="initialises or steers training, or chooses an implementation")
         for name, size in (("numTransition", self.steps), ("growthRate", self.growth)):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+            if not 1 <= size <= MAX_SIZE:
+                raise q.refuse(name, f"{name} is {size}", expected=f"1 to {MAX_SIZE}")
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         t, g = range(self.steps), self.growth

@@ -12,6 +12,9 @@ from ._params import Params
 from ._reduce import reduce
 from ._type import Array, Graph, LayerType, Tensor
 
+MAX_LEVELS = 12
+"""At level 12 there would be more bins than pixels of any image."""
+
 
 class SPP(LayerType):
     """Level l cuts the image into 2^l x 2^l bins and takes the greatest (MAX) or the average (AVE) value of each.
@@ -29,8 +32,8 @@ class SPP(LayerType):
         q = p.message("spp_param")
         self.levels = q.get_int("pyramid_height", 0)
         self.method = q.get_str("pool")
-        if self.levels < 1:
-            raise q.refuse("pyramid_height", f"pyramid_height is {self.levels}", expected="a positive number")
+        if not 1 <= self.levels <= MAX_LEVELS:
+            raise q.refuse("pyramid_height", f"pyramid_height is {self.levels}", expected=f"1 to {MAX_LEVELS}")
         if self.method not in ("MAX", "AVE"):
             raise q.refuse(
                 "pool",
