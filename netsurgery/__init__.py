@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .geometry import Geometry as Geometry
     from .geometry import geometry as geometry
     from .layers import register as register
+    from .layers._type import LayerType as LayerType
     from .net import Layer as Layer
     from .net import Net as Net
     from .passes.convolutionalize import convolutionalize as convolutionalize
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Geometry": "geometry",
     "Layer": "net",
+    "LayerType": "layers._type",
     "MismatchError": "errors",
     "Net": "net",
     "NetsurgeryError": "errors",

@@ -68,6 +68,8 @@ def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.floa
 
 def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
     """Raises: WeightsError unless the layer has the blobs that its type wants, in their shapes."""
+    if layer.kind.any_blobs:
+        return
     wanted = [tuple(w) for w in layer.kind.weight_shapes(bottoms)]
     found = [tuple(w.shape) for w in layer.weights]
     fits = len(wanted) == len(found) and all(

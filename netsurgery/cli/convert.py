@@ -44,7 +44,7 @@ def convert(
         typer.Option(
             "--output-file",
             "-o",
-            help="What to write: MODEL.onnx, or NET.prototxt (with NET.caffemodel beside it); a folder for many models. Default: the net's name, .onnx",
+            help="MODEL.onnx, or NET.prototxt (with NET.caffemodel beside it); a folder for many. Default: as the net, .onnx",
             show_default=False,
         ),
     ] = None,

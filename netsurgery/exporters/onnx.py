@@ -73,9 +73,10 @@ def build(
         net = fold_scale(net, keep=wanted)
         inferred = infer(net, fixed)
     graph, arrays = _graph(net, wanted, inferred, _names(input_shapes), opset)
+    domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", opset)],
+        opset_imports=[helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)],
         ir_version=helper.find_min_ir_version_for([helper.make_opsetid("", opset)]),
         producer_name="netsurgery",
         producer_version=_version(),

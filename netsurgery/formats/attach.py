@@ -255,7 +255,9 @@ def _shapes_for(net: Net, stored: ModelFile) -> dict[str, tuple[Any, ...]]:
 
 def _wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
     """The shapes of the blobs that the layer wants; None where they do not follow, or nothing comes of the layer (a loss)."""
-    if isinstance(layer.kind, Refused) or layer.kind.training_only or not all(b in shapes for b in layer.bottoms):
+    if isinstance(layer.kind, Refused) or layer.kind.training_only or layer.kind.any_blobs:
+        return None
+    if not all(b in shapes for b in layer.bottoms):
         return None
     return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
 

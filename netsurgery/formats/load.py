@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from .. import _proto
@@ -179,9 +180,18 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
                 expected=f"one of: {', '.join(net.inputs)}",
                 fix=f"did you mean '{near[0]}'?" if near else "",
             )
-    if stored is None:
-        return net
-    return attach(net, stored, initialize_missing=options.initialize_missing, seed=options.seed)
+    if stored is not None:
+        net = attach(net, stored, initialize_missing=options.initialize_missing, seed=options.seed)
+    return _expanded(net)
+
+
+def _expanded(net: Net) -> Net:
+    """The net with the layers in place of those that stand for several."""
+    layers: list[Layer] = []
+    for layer in net.layers:
+        several = None if isinstance(layer.kind, Refused) else layer.kind.expand(layer)
+        layers += [layer] if several is None else several
+    return net if len(layers) == len(net.layers) and all(map(is_, layers, net.layers)) else net.with_layers(layers)
 
 
 def _account(net: Message, ignore_unknown: bool) -> list[str]:

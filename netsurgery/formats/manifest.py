@@ -82,7 +82,8 @@ def find_models(folder: str | os.PathLike[str]) -> list[Model]:
         for net in nets:
             stem = net.name.removesuffix(".prototxt").removesuffix("_deploy").removesuffix("-deploy")
             own = [f for f in files if f.name.split(".caffemodel")[0] in (stem, net.stem)]
-            models.append(Model(net, (own or (files if len(files) == 1 else [None]))[0]))
+            fitting = own or (files if len(files) == 1 else [])
+            models.append(Model(net, fitting[0] if fitting else None))
     if not models:
         raise ParseError("holds no prototxt", source=Source(str(folder)), expected="a folder with models")
     return models

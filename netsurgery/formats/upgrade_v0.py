@@ -98,9 +98,11 @@ def fold_padding(layers: list[Field], notes: list[str]) -> list[Field]:
         if _type(f.value) != "padding":
             folded.append(replace(f, value=layer))
         writers.update(dict.fromkeys(f.value.all("top"), f.value))
-    for f in layers:
-        if _type(f.value) == "padding" and id(f.value) not in read:
-            notes.append(f"layer {_title(f.value)} left out, as Caffe does: no layer reads it")
+    notes.extend(
+        f"layer {_title(f.value)} left out, as Caffe does: no layer reads it"
+        for f in layers
+        if _type(f.value) == "padding" and id(f.value) not in read
+    )
     return folded
 
 

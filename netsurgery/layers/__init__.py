@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Mapping, MutableSequence, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -152,6 +154,30 @@ def register(cls: type[LayerType]) -> type[LayerType]:
     for name in cls.types:
         _registered()[name] = cls
     return cls
+
+
+def load_plugin(path: str | os.PathLike[str]) -> None:
+    """Runs a Python file that registers layer types of one's own. Raises: NetsurgeryError if it fails."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    source = Source(os.fspath(path))
+    spec = spec_from_file_location(f"netsurgery_plugin_{len(_registered())}", path)
+    if spec is None or spec.loader is None:
+        raise NetsurgeryError("is no Python file", source=source, expected="a .py file that calls netsurgery.register")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except NetsurgeryError:
+        raise
+    except Exception as error:  # it is somebody's program: whatever it raises is an error of the plug-in
+        line = next(
+            (f.lineno or 0 for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == spec.origin), 0
+        )
+        raise NetsurgeryError(
+            f"the plug-in failed: {type(error).__name__}: {error}",
+            source=Source(source.file, line),
+            fix="mend the plug-in",
+        ) from error
 
 
 def names() -> tuple[str, ...]:

@@ -183,6 +183,25 @@ class Params:
             raise AssertionError("a field is ignored for a reason")
         self._asked.update(names)
 
+    def everything(self) -> dict[str, Any]:
+        """Every field that the file sets, that of parameter messages included, under its own name: numbers, strings, and lists of them.
+        All count as asked for. Fields that cannot matter are left out."""
+        found: dict[str, Any] = {}
+        for field in self._message.fields:
+            self._asked.add(field.name)
+            if field.name in IRRELEVANT or (self.type == "LayerParameter" and field.name in IRRELEVANT_OF_LAYER):
+                continue
+            if isinstance(field.value, Message):
+                inner = self._made(field.name, field.value)
+                found |= inner.everything()
+                continue
+            value = _plain(field.value)
+            if field.name in found:
+                before = found[field.name]
+                value = [*(before if isinstance(before, list) else [before]), value]
+            found[field.name] = value
+        return found
+
     def refuse(self, name: str, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
         """The error that refuses a field's value, with its place, to be raised."""
         return UnsupportedError(problem, layer=self.title, source=self.place(name), expected=expected, fix=fix)
@@ -254,3 +273,15 @@ class Params:
             source=field.source,
             expected={"int32": "a whole number", "float": "a number", "bool": "true or false"}.get(kind, "a string"),
         )
+
+
+def _plain(value: Any) -> Any:
+    """The value of a field, also where no schema says its type."""
+    if not isinstance(value, Token):
+        return int(value) if isinstance(value, bool) else value
+    if value.kind != "number":
+        return {"true": 1, "false": 0}.get(value.text, value.text) if value.kind == "name" else value.text
+    try:
+        return int(value.text, 0)
+    except ValueError:
+        return float32(float(value.text.rstrip("fF")))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RewriteError, ShapeError, Source, UnsupportedError
-from ..net import Field, Message
+from ..net import Field, Layer, Message
 from ._dims import Shape, Size, constrain, show
 from ._fillers import Filler, he_normal, near
 from ._params import Params
@@ -49,6 +49,9 @@ class Graph(Protocol):
     def many(self, outputs: int, op_type: str, /, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:
         """A node of several outputs."""
 
+    def custom(self, domain: str, outputs: int, op_type: str, /, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:
+        """A node of a domain that is not ONNX's, for kernels of one's own."""
+
     def weight(self, array: NDArray[Any], name: str) -> Tensor:
         """A named initializer, `layer.name`. An array that layers share becomes one initializer. Views keep pointing into the file."""
 
@@ -65,8 +68,8 @@ class Graph(Protocol):
         """Reshape to `ints(*parts)`: -1 for one that follows, 0 to keep."""
 
     def body(self, build: Callable[..., Sequence[Tensor]], names: Sequence[str]) -> Any:
-        """A subgraph for Scan, Loop or If: `build` is called with (op, *tensors named so) and returns its outputs; what it uses from outside is
-        captured. The result is passed as the attribute `body` (`then_branch`, ...)."""
+        """A subgraph for Scan, Loop or If: `build` is called with (op, *tensors named so) and returns its outputs; what it uses from
+        outside is captured. The result is passed as the attribute `body` (`then_branch`, ...)."""
 
 
 class LayerType:
@@ -112,6 +115,9 @@ class LayerType:
 
     training_only: ClassVar[bool] = False
     """Whether it serves training and scoring only (losses, Accuracy): passes/deploy.py leaves it out."""
+
+    any_blobs: ClassVar[bool] = False
+    """Whether the layer takes whatever blobs the weights file holds for it."""
 
     note: ClassVar[str] = ""
     """What `netsurgery layers` says of it: limits, variants, "by formula"."""
@@ -183,6 +189,11 @@ class LayerType:
         if self.is_identity:
             return [bottoms[0]]
         raise UnsupportedError("there is no ONNX form of this layer", layer=self.title, source=self.source)
+
+    def expand(self, layer: Layer) -> Sequence[Layer] | None:
+        """For a layer that stands for several: these, which take its place on loading (netsurgery.layer makes one from text). They read
+        the layer's bottoms and write its tops."""
+        return None
 
     def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
         """For a layer that is y = x * scale + shift per channel (axis 1) with constant numbers: (scale, shift) in float64, each of
