@@ -50,6 +50,27 @@ IgnoreUnknown = Annotated[
 ]
 
 
+def _load_plugins(paths: list[Path] | None) -> list[Path] | None:
+    if paths:
+        from ..layers import load_plugin
+
+        for path in paths:
+            load_plugin(path)
+    return paths
+
+
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="LAYERS.PY",
+        help="A Python file that registers layer types of your own. Repeatable.",
+        show_default=False,
+        callback=_load_plugins,
+    ),
+]
+
+
 def parse_shapes(given: Sequence[str] | None) -> dict[str, list[int | str]]:
     """`data=1,3,H,W` -> {"data": [1, 3, "H", "W"]}. Raises: NetsurgeryError."""
     from ..errors import NetsurgeryError

@@ -14,6 +14,7 @@ from ._common import (
     InputShapes,
     Json,
     Phase,
+    Plugin,
     Quiet,
     Settings,
     Stage,
@@ -106,6 +107,16 @@ def convert(
         bool, typer.Option("--initialize-missing", help="Fill what the weights file lacks as the fillers say.")
     ] = False,
     seed: Annotated[int, typer.Option(help="The seed of made-up weights.")] = 0,
+    as_custom_op: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as-custom-op",
+            metavar="TYPE[=DOMAIN]",
+            help="Hand layers of this type on as nodes of a domain, for a kernel of your own. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    plugin: Plugin = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -125,6 +136,7 @@ def convert(
         "stages": stage or (),
         "settings": parse_settings(settings),
         "ignore_unknown": ignore_unknown,
+        "custom_ops": {name: domain or "caffe" for name, _, domain in (t.partition("=") for t in as_custom_op or ())},
         "initialize": initialize,
         "initialize_missing": initialize_missing,
         "seed": seed,

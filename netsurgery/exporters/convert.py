@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import NetsurgeryError, RewriteError
 from ..formats.load import load
+from ..layers._custom import custom_op
 from ..layers._infer import Pin, infer
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
@@ -73,6 +74,7 @@ def convert(
     stages: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     ignore_unknown: bool = False,
+    custom_ops: Mapping[str, str] | None = None,
     initialize: str | None = None,
     initialize_missing: bool = False,
     seed: int = 0,
@@ -89,7 +91,8 @@ def convert(
     full_hash: bool = False,
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
-    `prototxt` may be a caffemodel that holds the net as well, without `weights`.
+    `prototxt` may be a caffemodel that holds the net as well, without `weights`. `custom_ops` maps layer types to domains: they become
+    nodes of those domains.
 
     Raises: NetsurgeryError; nothing is written then.
     """
@@ -109,6 +112,7 @@ def convert(
         stages=stages,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        layers={type: custom_op(domain) for type, domain in (custom_ops or {}).items()},
         input_shapes=input_shapes,
         initialize_missing=initialize_missing,
         seed=seed,
