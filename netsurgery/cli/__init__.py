@@ -12,10 +12,12 @@ import typer
 
 from ._common import EXIT_BAD_INPUT, report_error, with_defaults
 from .convert import convert
+from .diff import diff
 from .inspect import inspect
 from .layers import layers
 from .operate import Ordered, operate
 from .sizes import sizes
+from .upgrade import upgrade
 
 app = typer.Typer(
     name="netsurgery",
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convert, inspect, layers, sizes):
+for command in (convert, diff, inspect, layers, sizes, upgrade):
     app.command()(command)
 app.command(cls=Ordered)(operate)
 

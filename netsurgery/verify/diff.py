@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,10 @@ CLOSE = 1e-5
 
 CHUNK = 1 << 20
 """Values compared at a time."""
+
+
+WINDOWS = {"kernel_size": "", "stride": "1", "pad": "0", "dilation": "1"}
+"""Fields with a number for each side of a window, which may have other spellings, and what they are if not set."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,10 @@ class Difference:
     weights: tuple[BlobChange, ...] = ()
     equal_blobs: int = 0
     """Blobs that are the same bit for bit."""
-    compared_weights: bool = field(default=False)
+    compared_weights: bool = False
     """Whether both nets have weights."""
+    weights_of: str = ""
+    """"first" or "second": the only net that has weights, which were then not compared."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.weights)
@@ -67,11 +73,13 @@ class Difference:
         lines += [f"only in the second: layer {title}" for title in self.added]
         lines += [f"{c.layer}: {c.path}: {c.a or 'not set'} -> {c.b or 'not set'}" for c in self.changed]
         lines += [f"{w.layer}: blob {w.blob}: {_said(w)}" for w in self.weights]
+        if self.weights_of:
+            lines.append(f"weights: only the {self.weights_of} net has any")
         if self.compared_weights:
             close = sum(w.is_close for w in self.weights)
             different = len(self.weights) - close
             lines.append(f"weights: {self.equal_blobs} blobs equal bit for bit, {close} close, {different} different")
-        return lines if self or self.compared_weights else ["the nets are the same"]
+        return lines or ["the nets are the same"]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -90,11 +98,12 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
     of layers; fields that cannot change what a net computes (fillers, learning rates) count only with `training`.
 
     Weights are equal (bit for bit), close (within 1e-5 of the blob's largest value), or different. They are compared if both nets
-    have any.
+    have any. Another spelling of the same window (kernel_h and kernel_w for kernel_size) is no change either.
     """
     left, right = _by_name(a), _by_name(b)
     pairs = [(x, right[key]) for key, x in left.items() if key in right]
-    compared = any(x.weights for x in a.layers) and any(x.weights for x in b.layers)
+    a_has, b_has = (any(x.weights for x in net.layers) for net in (a, b))
+    compared = a_has and b_has
     changed = [c for x, y in pairs for c in _changes(x, y, training)]
     found = [w for x, y in pairs for w in _blobs(x, y)] if compared else []
     return Difference(
@@ -104,6 +113,7 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
         tuple(w for w in found if w is not None),
         sum(w is None for w in found),
         compared,
+        "" if a_has == b_has else "first" if a_has else "second",
     )
 
 
@@ -147,6 +157,18 @@ def _values(message: Message, training: bool, path: str = "") -> dict[str, list[
             found.update(_values(f.value, training, inner))
         else:
             found.setdefault(here, []).append(_text(f.value))
+    return _with_one_spelling(found, path)
+
+
+def _with_one_spelling(found: dict[str, list[str]], path: str) -> dict[str, list[str]]:
+    """kernel_h and kernel_w as kernel_size, one number where all sides are alike; and so on for the other sides of windows."""
+    for name, default in WINDOWS.items():
+        full, stem = f"{path}.{name}", f"{path}.{name.removesuffix('_size')}"
+        if f"{stem}_h" in found or f"{stem}_w" in found:
+            (h,), (w,) = (found.pop(f"{stem}_{side}", [default]) for side in "hw")
+            found[full] = [h, w]
+        if len(set(found.get(full, ()))) == 1:
+            found[full] = found[full][:1]
     return found
 
 
@@ -160,7 +182,9 @@ def _default(path: str) -> list[str]:
             return []
         type = known.type
     field_type = _proto.message(type).get(name)
-    return [_text(field_type.default)] if field_type and field_type.default is not None else []
+    if field_type is not None and field_type.default is not None:
+        return [_text(field_type.default)]
+    return [WINDOWS[name]] if WINDOWS.get(name) else []
 
 
 def _text(value: Any) -> str:

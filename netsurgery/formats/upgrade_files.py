@@ -1,0 +1,81 @@
+"""Old Caffe files written as new ones: V0 and V1 become V2, of every phase; what is V2 keeps its text.
+
+Source: tools/upgrade_net_proto_text.cpp, tools/upgrade_net_proto_binary.cpp of BVLC Caffe
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ..net import Message, Net
+from .caffemodel import ModelFile, StoredLayer, read_caffemodel
+from .load import load, read_file
+from .output import replacing
+from .save import write_layer
+from .signatures import HEAD, is_binary
+from .text import MAX_BYTES, parse
+from .typed import resolve
+from .upgrade import upgrade
+from .versions import file_names
+from .write import write_message
+from .write_caffemodel import write_caffemodel
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """The files that were written, and notes on what was changed."""
+
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def upgrade_files(
+    net: str | os.PathLike[str],
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    caffemodel: str | os.PathLike[str] | None = None,
+) -> Upgraded:
+    """Writes `net` (a prototxt of any vintage, or a caffemodel) as V2 prototxt, and the weights, if there are any, as V2 `caffemodel`
+    with float32 values in the shapes that Caffe gives them today. Each file is written whole or not at all.
+
+    Layers of every phase stay, comments with them. So do layers that only the weights have.
+
+    Raises: ParseError, WeightsError; NetsurgeryError if a file cannot be written.
+    """
+    path = os.fspath(net)
+    if is_binary(read_file(path, HEAD)):
+        weights = path if weights is None else weights
+        message = read_caffemodel(path).message()
+    else:
+        message = resolve(parse(read_file(path, MAX_BYTES + 1), path), "NetParameter")
+    message, notes = upgrade(message)
+    files: tuple[str, ...] = (os.fspath(prototxt),)
+    with replacing(prototxt) as out:
+        out.write(_text(message).encode("utf-8", "surrogateescape"))
+        if weights is not None and caffemodel is not None:
+            stored = read_caffemodel(weights)
+            made = load(net, None if os.fspath(weights) == path else weights, ignore_unknown=True)
+            write_caffemodel(caffemodel, made, file_names(made), _others(stored, made))
+            notes += tuple(note for note in made.notes if "filled as the prototxt says" in note)
+            files += (os.fspath(caffemodel),)
+    return Upgraded(files, notes)
+
+
+def _text(net: Message) -> str:
+    """A V2 net as text; the original one of layers that are as they were."""
+    parts = []
+    for f in net.fields:
+        if f.name != "layer":
+            parts.append(write_message(Message("NetParameter", (f,))))
+            continue
+        text = f.value.text
+        comments = [line for comment in f.comments if comment not in text for line in comment.split("\n")]
+        above = "".join(f"# {line}\n" if line else "#\n" for line in comments)
+        parts.append(above + write_layer(f.value, text) if text else write_layer(f.value, above))
+    return "".join(parts)
+
+
+def _others(stored: ModelFile, net: Net) -> list[StoredLayer]:
+    """Layers of the weights file that the net of the TEST phase does not have."""
+    return [x for x in stored.layers if x.blobs and x.name not in net]
