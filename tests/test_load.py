@@ -655,3 +655,11 @@ def test_a_net_says_what_it_was_read_from() -> None:
         + 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_size: 2 ceil_mode: false } }'
     )
     assert summarize(pools)["origin"]["fork_fields"] == {"pooling_param.ceil_mode": ["p"]}
+
+
+def test_blobs_named_inside_the_inner_layer_of_a_v0_net_are_refused() -> None:
+    text = 'input: "data"\nlayers {\n  layer { name: "r" type: "relu" bottom: "data" }\n  top: "r"\n}'
+    assert error_of(ParseError, text) == (
+        "net.prototxt:3: layer 'r' (relu): bottom stands inside the inner layer\n"
+        '  expected: beside it: layers { layer { ... } bottom: "x" top: "y" }'
+    )

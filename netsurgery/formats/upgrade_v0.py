@@ -17,6 +17,7 @@ from .. import _proto
 from ..errors import ParseError
 from ..net import Field, Message
 from .old_types import V0_TYPES
+from .typed import resolve
 
 PARAMS = {
     # For each type, the message that its fields moved to and what they are called there.
@@ -169,8 +170,18 @@ def from_v0(layer: Message, notes: list[str]) -> Message:
             moved.setdefault("transform_param", []).append(replace(f, name=TRANSFORMS[f.name]))
         elif f.name in names:
             moved.setdefault(message, []).append(replace(f, name=names[f.name]))
-        elif f.name in KEPT or _is_own(f, type):
+        elif f.name in ("bottom", "top"):
+            raise ParseError(
+                f"{f.name} stands inside the inner layer",
+                layer=_title(layer),
+                source=f.source,
+                expected='beside it: layers { layer { ... } bottom: "x" top: "y" }',
+            )
+        elif f.name in KEPT:
             kept.append(f)
+        elif _is_own(f, type):  # what V0 does not know is typed as V2 types it
+            known = f.name in _proto.message("V0LayerParameter")
+            kept.extend([f] if known else resolve(Message(fields=(f,), source=layer.source), "LayerParameter").fields)
         else:
             _note_dropped(f, f"layers of type {type} have none", layer, notes)
     schema = _proto.message("LayerParameter")
