@@ -134,7 +134,9 @@ def operate(
     num_output: Annotated[
         list[str] | None, _operation("LAYER=N", "Give a layer N outputs, with fresh weights by its fillers.")
     ] = None,
-    initialize: Annotated[list[str] | None, _operation("HOW", "Make all weights up: fillers, or random.")] = None,
+    initialize: Annotated[
+        list[str] | None, _operation("[=random]", "Make all weights up: as the fillers say, or =random.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The seed of made-up weights.")] = 0,
     input_shape: InputShapes = None,
     phase: Phase = "TEST",
