@@ -43,8 +43,9 @@ def suppress(
     """Greedy non-maximum suppression: which of `boxes` (K, 4), best first, are kept.
 
     A box is dropped whose intersection over union with a kept one exceeds `threshold` (`at_equal`: or reaches it). Widths
-    and heights are x2 - x1 + plus; an intersection that is not above 0, or is below `least`, counts as none. After each
-    kept box a threshold above 0.5 shrinks by `eta`. At `most` kept boxes it ends.
+    and heights are x2 - x1 + plus; an intersection that is not above 0, or is below `least`, counts as none. Where infinite
+    sizes make the quotient NaN, the box is dropped (`at_equal`: kept). After each kept box a threshold above 0.5 shrinks by
+    `eta`. At `most` kept boxes it ends.
     """
     x1, y1, x2, y2 = boxes.T
     if area is None:
@@ -53,7 +54,7 @@ def suppress(
     limit = boxes.dtype.type(threshold)
     kept: list[int] = []
     for i in range(len(boxes)):
-        if not (worst[i] < limit or (worst[i] == limit and not at_equal)):
+        if worst[i] >= limit if at_equal else not worst[i] <= limit:
             continue
         kept.append(i)
         if len(kept) == most:
@@ -62,7 +63,7 @@ def suppress(
         h = np.minimum(y2[i], y2[i + 1 :]) - np.maximum(y1[i], y1[i + 1 :]) + plus
         shared = np.where((w > 0) & (h > 0) & (w >= least) & (h >= least), w * h, 0)
         overlap = np.divide(shared, area[i] + area[i + 1 :] - shared, out=np.zeros_like(shared), where=shared > 0)
-        worst[i + 1 :] = np.maximum(worst[i + 1 :], overlap)
+        worst[i + 1 :] = (np.fmax if at_equal else np.maximum)(worst[i + 1 :], overlap)
         if eta < 1 and limit > 0.5:
             limit *= boxes.dtype.type(eta)
     return kept
