@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._boxes import decode
 from ._boxes_onnx import LOWEST, emit_decode, emit_halves
@@ -38,7 +41,7 @@ class DetectionBoxes(LayerType):
         self.keep_top_k, self.objectness = q.get_int("keep_top_k"), q.get_float("objectness_score")
         self.overlap, self.eta = nms.get_float("nms_threshold"), nms.get_float("eta")
         self.top_k = nms.get_int("top_k") if nms.has("top_k") else -1
-        self.draws = q.get_bool("visualize")  # then the fourth bottom is the image to draw on
+        self.draws = q.get_bool("visualize") and self.bottom_count == 4  # on the fourth bottom: no RefineDet
         q.ignore("save_output_param", "visualize_threshold", "save_file", why="what is written beside the blobs")
         if self.classes < 1:
             raise q.refuse("num_classes", f"num_classes is {self.classes}", expected="a positive number")
@@ -90,6 +93,13 @@ class DetectionBoxes(LayerType):
             boxes = decode(boxes, scale, refine[1].reshape(n, -1, *between, 4), self.code)
         per_class = [] if self.shared else [self.classes]
         return [decode(boxes, scale, loc.reshape(n, -1, *per_class, 4), self.code), scores, prior]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        """Scores between 0 and 1; priors inside the image, their variances as in SSD."""
+        if index != 2:
+            return rng.uniform(0, 1, shapes[index]) if index in (1, 3) else None
+        boxes = np.sort(rng.uniform(0, 1, (prod(shapes[2]) // 8, 2, 2)), axis=1)
+        return np.stack([boxes.reshape(-1, 4), np.tile([0.1, 0.1, 0.2, 0.2], (len(boxes), 1))]).reshape(shapes[2])
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         loc, conf, prior, *refine = bottoms[: 3 if self.draws else None]

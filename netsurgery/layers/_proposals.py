@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from math import prod
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class Proposals(LayerType):
 
     bottoms = (3, 3)
     tops = (1, 2)
-    choices = True
+    choices = (0, 1)
+    columns = -1
     scale_at: ClassVar[tuple[int, ...]] = (2,)
     """Where im_info (height, width, ..) has the scale of the shortest side: one for both, or those of w and h."""
     cuts_info: ClassVar[bool] = False
@@ -103,6 +105,15 @@ class Proposals(LayerType):
         return [np.concatenate(rows), score.reshape(len(score), *[1] * (len(self.score_shape(1)) - 1))][
             : self.top_count
         ]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 0:
+            return rng.uniform(0, 1, shapes[0])
+        if index == 1:
+            return rng.normal(0, 0.3, shapes[1])
+        info = np.ones(prod(shapes[2]))
+        info[:2] = shapes[0][2] * self.stride, shapes[0][3] * self.stride
+        return info.reshape(shapes[2])
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         scores, deltas, info = bottoms

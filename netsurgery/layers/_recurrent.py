@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ._dims import Shape, Size, product
@@ -105,6 +106,9 @@ class Recurrent(LayerType):
     ) -> tuple[Array, Sequence[Array]]:
         """The top and the last states, from what x gives to each step (T, N, gates * num_output)."""
         raise NotImplementedError
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, cont = bottoms[:2]

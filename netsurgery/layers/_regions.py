@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ class Regions(LayerType):
     """A layer with bottoms x (N, C, H, W) and rois (R, 5), each (item, x1, y1, x2, y2) in pixels of the image."""
 
     bottoms = (2, 2)
+    choices = (0,)
+    scale: float
 
     def check(self, bottoms: Sequence[Shape]) -> None:
         """Raises: ShapeError unless the bottoms are x and rois."""
@@ -24,6 +28,15 @@ class Regions(LayerType):
         if len(rois) < 2:
             self.rank(rois, 2, "bottom 1")
         self.require(product(rois[1:]), 5, "numbers per roi (bottom 1)")
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index != 1:
+            return None
+        height, width = (n / self.scale for n in shapes[0][2:])
+        count = prod(shapes[1]) // 5
+        corners = np.sort(rng.uniform(0, 1, (count, 2, 2)), axis=1) * [width, height]
+        items = rng.integers(0, shapes[0][0], (count, 1))
+        return np.concatenate([items, corners.reshape(-1, 4)], axis=1).reshape(shapes[1])
 
     def rois(self, bottoms: Sequence[Array]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The rois (R, 5), in float32 as they decide which pixels count, and their items.

@@ -97,8 +97,12 @@ class LayerType:
     is_identity: bool = False
     """Whether every top is the bottom in the TEST phase (Dropout, Split): exporters leave the layer out."""
 
-    choices: ClassVar[bool] = False
-    """Whether tops hold choices that near-ties may flip (ArgMax, detections): comparisons hold them row by row."""
+    choices: tuple[int, ...] = ()
+    """The tops that near-ties may turn (ArgMax, masks, detections, what is pooled from rounded regions): comparisons hold them to what
+    the layer makes of the very bottoms that it was given."""
+
+    columns: int | None = None
+    """The axis of its tops along which numbers change their meaning (label, score, corner), if any: comparisons hold each by itself."""
 
     needs_weights: ClassVar[bool] = True
     """Whether the blobs of `weight_shapes` must come from a caffemodel or a filler."""
@@ -183,6 +187,11 @@ class LayerType:
         if self.is_identity:
             return [bottoms[0]]
         raise UnsupportedError("netsurgery.run cannot compute this layer", layer=self.title, source=self.source)
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        """Made-up numbers for bottom `index`, `shapes` being those of all bottoms, where not any would do (labels, indices, regions);
+        None where any will."""
+        return None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         """The tops as ONNX nodes."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, UnsupportedError
 from ._dims import Shape, Size
@@ -76,6 +78,14 @@ class Unpooling(LayerType):
         np.maximum.at(last, (plane, at), np.arange(places))  # the last position that writes to a place
         y[plane, at] = x.reshape(planes, places)[plane, last[plane, at]]
         return [y.reshape(*x.shape[:2], height, width)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        """A mask in which every position points into its own window."""
+        if index != 1:
+            return None
+        height, width = (int(n) for n in self._sizes(*shapes[1][2:]) if isinstance(n, int))
+        rows, columns = (np.arange(n) * side // n for n, side in zip(shapes[1][2:], (height, width), strict=True))
+        return np.broadcast_to(rows[:, None] * width + columns, shapes[1])
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, mask = bottoms

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..net import Message
@@ -25,6 +27,7 @@ class Accuracy(LayerType):
     """
 
     types = ("Accuracy",)
+    choices = (0, 1)
     scope = "channels"
     has_labels = True
     bottoms = (2, 2)
@@ -75,6 +78,9 @@ class Accuracy(LayerType):
         hits = np.bincount(labels[hit], minlength=classes)
         share = np.asarray(hit.sum() / max(hit.size, 1), x.dtype)
         return [share, (hits / np.maximum(of_class, 1)).astype(x.dtype)][: self.top_count]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]

@@ -29,7 +29,7 @@ class ArgMax(LayerType):
     """
 
     types = ("ArgMax",)
-    choices = True
+    choices = (0,)
     scope = "channels"
 
     def read(self, p: Params) -> None:
@@ -37,6 +37,7 @@ class ArgMax(LayerType):
         self.out_max_val = q.get_bool("out_max_val")
         self.top_k = q.get_int("top_k")
         self.along = q.get_int("axis", 0) if q.has("axis") else None
+        self.columns = 1 if self.along is None else None  # indices, values
         if self.top_k < 1:
             raise q.refuse("top_k", f"top_k is {self.top_k}", expected="at least 1")
 

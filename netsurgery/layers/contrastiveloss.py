@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._dims import Shape
 from ._losses import Loss, emit_count, emit_rows
@@ -48,6 +50,9 @@ class ContrastiveLoss(Loss):
         apart = np.maximum(margin - squares, 0) if self.legacy else np.square(np.maximum(margin - np.sqrt(squares), 0))
         pairs = np.where(similar.reshape(n).astype(np.int64) != 0, squares, apart)
         return [pairs.sum() / a.dtype.type(n) / 2]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, 2, shapes[2]) if index == 2 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         a, b = bottoms[:2]

@@ -20,6 +20,7 @@ class CTCGreedyDecoder(LayerType):
     """
 
     types = ("CTCGreedyDecoder",)
+    choices = (0,)
 
     def read(self, p: Params) -> None:
         q = p.message("ctc_decoder_param")

@@ -24,7 +24,8 @@ class DetectionOutput(DetectionBoxes):
 
     types = ("DetectionOutput",)
     tops = (1, 1)
-    choices = True
+    choices = (0,)
+    columns = -1
     note = "SSD's with three bottoms (or visualize), RefineDet's with four or five; no ONNX form for eta < 1 where it matters"
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ._dims import Shape, by_data
@@ -24,6 +28,7 @@ class Filter(LayerType):
     mixes = "picks items of the batch"
 
     def read(self, p: Params) -> None:
+        self.choices = tuple(range(self.top_count))
         if self.top_count != self.bottom_count - 1:
             raise ShapeError(
                 f"{self.top_count} tops for {self.bottom_count} bottoms",
@@ -47,6 +52,9 @@ class Filter(LayerType):
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         *data, selector = bottoms
         return [x[selector.reshape(-1) != 0] for x in data]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, 2, shapes[-1]) if index == len(shapes) - 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         *data, selector = bottoms

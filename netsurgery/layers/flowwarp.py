@@ -22,6 +22,7 @@ class FlowWarp(LayerType):
     """
 
     types = ("FlowWarp",)
+    choices = (0,)
     bottoms = (2, 2)
 
     def read(self, p: Params) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._dims import Shape, product
 from ._losses import Loss, emit_count, emit_rows
@@ -39,6 +42,9 @@ class HingeLoss(Loss):
         margins[np.arange(n), self.classes(label.ravel()[:n], margins.shape[1])] *= -1
         margins = np.fmax(1 + margins, 0)  # NaN gives 0 there too
         return [(np.square(margins) if self.squared else margins).sum() / x.dtype.type(n)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, prod(shapes[0][1:]), shapes[1]) if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, label = bottoms

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..net import Field, Message
@@ -75,6 +77,11 @@ class InfogainLoss(Loss):
         rows = matrix.reshape(classes, classes)[self.classes(index[counts], classes)]
         logs = np.log(np.maximum(places[counts], x.dtype.type(SMALLEST_PROBABILITY)))
         return [-(rows * logs).sum() / x.dtype.type(self.loss.divisor(outer, places.shape[1], len(rows))), p]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 1:
+            return rng.integers(0, shapes[0][self.along], shapes[1])
+        return rng.uniform(0, 1, shapes[2]) if index == 2 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, label, matrix = bottoms

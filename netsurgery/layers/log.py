@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -34,6 +36,9 @@ class Log(LayerType):
         (x,) = bottoms
         number = x.dtype.type
         return [np.log(x * number(self.scale) + number(self.shift)) * number(self.outer)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return (rng.uniform(0.1, 2, shapes[0]) - self.shift) / (self.scale or 1)
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms

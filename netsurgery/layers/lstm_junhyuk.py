@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._dims import Shape, Size, product
 from ._params import Params
@@ -67,6 +69,9 @@ class LstmJunhyuk(LayerType):
             c = np.where(on, f * c, 0) + i * np.tanh(p[:, 3 * self.num_output :])
             h = y[t] = o * np.tanh(c)
         return [y]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]

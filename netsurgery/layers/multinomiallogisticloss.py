@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._dims import Shape
 from ._losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
@@ -33,6 +36,9 @@ class MultinomialLogisticLoss(Loss):
         rows = bottoms[0].reshape(n, -1)
         p = rows[np.arange(n), self.classes(bottoms[1].reshape(n), rows.shape[1])]
         return [-np.log(np.maximum(p, p.dtype.type(SMALLEST_PROBABILITY))).sum() / p.dtype.type(n)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[0]) if index == 0 else rng.integers(0, prod(shapes[0][1:]), shapes[1])
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         rows = emit_rows(op, bottoms[0])

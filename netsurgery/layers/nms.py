@@ -27,7 +27,8 @@ class Nms(LayerType):
     """
 
     types = ("Nms",)
-    choices = True
+    choices = (0,)
+    columns = -1
     note = (
         "by formula, of caffe_rtpose (OpenPose); near the last rows the fork reads beyond the map, this layer does not"
     )

@@ -26,6 +26,7 @@ class Pooling(LayerType):
 
     types = ("Pooling",)
     tops = (1, 2)
+    choices = (1,)
 
     def read(self, p: Params) -> None:
         q = p.message("pooling_param")

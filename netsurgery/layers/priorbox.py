@@ -28,6 +28,7 @@ class PriorBox(LayerType):
     """
 
     types = ("PriorBox",)
+    columns = 1
     bottoms = (1, None)
 
     def read(self, p: Params) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._dims import Shape
 from ._params import Params
@@ -42,6 +44,9 @@ class ReverseTime(LayerType):
         if not self.copy_remaining:
             y[~inside] = 0
         return [y]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(1, shapes[0][0] + 1, shapes[1]) if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, length = bottoms

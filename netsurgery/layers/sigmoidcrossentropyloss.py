@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..net import Message
 from ._dims import Shape, product
@@ -43,6 +45,9 @@ class SigmoidCrossEntropyLoss(Loss):
         items = len(bottoms[0])
         divisor = self.loss.divisor(items, bottoms[0].size // max(items, 1), len(x))
         return [terms.sum() / x.dtype.type(divisor)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, target = emit_alike(op, *bottoms)

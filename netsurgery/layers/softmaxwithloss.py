@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..net import Message
 from ._dims import Shape, product
@@ -57,6 +59,9 @@ class SoftmaxWithLoss(Loss):
         shares = chosen[np.arange(len(chosen)), self.classes(index[counts], x.shape[axis])]
         divisor = self.loss.divisor(outer, places.shape[1], len(chosen))
         return [-np.log(np.maximum(shares, x.dtype.type(FLT_MIN))).sum() / x.dtype.type(divisor), p]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, label = bottoms

@@ -16,6 +16,7 @@ class Threshold(LayerType):
     """
 
     types = ("Threshold",)
+    choices = (0,)
     in_place = True
     scope = "number"
 

@@ -29,7 +29,8 @@ class YoloDetectionOutput(LayerType):
 
     types = ("YoloDetectionOutput",)
     bottoms = (1, 2)
-    choices = True
+    choices = (0,)
+    columns = -1
     note = "of eric612/MobileNet-YOLO"
 
     def read(self, p: Params) -> None:

@@ -29,7 +29,8 @@ class Yolov3DetectionOutput(LayerType):
 
     types = ("Yolov3DetectionOutput",)
     bottoms = (1, None)
-    choices = True
+    choices = (0,)
+    columns = -1
     note = "of eric612/MobileNet-YOLO; gaussian_box is refused, as the fork itself reads unset memory there"
 
     def read(self, p: Params) -> None:
