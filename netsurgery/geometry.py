@@ -259,13 +259,13 @@ def _period(net: Net, blob: str, axis: int, shapes: Mapping[str, tuple[Size, ...
 def _walk(
     net: Net, blob: str, input: str, axis: int, position: int, shapes: Mapping[str, tuple[Size, ...]], clip: bool = True
 ) -> range:
-    """What one position of a blob sees of an input along an axis: back through the layers, cut off at every blob's border if `clip`."""
-    held: dict[str, tuple[int, int]] = {blob: (position, position)}
+    """What one position of a blob sees of an input along an axis, from the first pixel to the last: back through the layers, cut off at
+    every blob's border if `clip`."""
+    held: dict[str, set[int]] = {blob: {position}}
     for layer in reversed(net.layers):
         tops = [held[top] for top in layer.tops if top in held]
         if not tops or layer.kind.is_input:
             continue
-        first, last = min(a for a, _ in tops), max(b for _, b in tops)
         below = [shapes[b] for b in layer.bottoms]
         for bottom, shape, reach in zip(layer.bottoms, below, layer.kind.reach(below), strict=True):
             if reach is None:
@@ -275,18 +275,13 @@ def _walk(
                 raise ShapeError(
                     f"the size of blob '{bottom}' depends on the data", layer=layer.title, source=layer.source
                 )
-            step = reach[axis] if axis < len(reach) else NOWHERE
-            if step.stride is None or step.first is None or step.last is None:
-                a, b = 0, border - 1
-            else:
-                a, b = math.ceil(first * step.stride + step.first), math.floor(last * step.stride + step.last)
-            if clip:
-                a, b = max(a, 0), min(b, border - 1)
-            if a <= b:
-                c, d = held.get(bottom, (a, b))
-                held[bottom] = min(a, c), max(b, d)
-    a, b = held.get(input, (0, -1))
-    return range(a, b + 1)
+            seen = (reach[axis] if axis < len(reach) else NOWHERE).seen(set().union(*tops))
+            inside = range(border)
+            held.setdefault(bottom, set()).update(
+                inside if seen is None else (n for n in seen if n in inside) if clip else seen
+            )
+    found = held.get(input)
+    return range(min(found), max(found) + 1) if found else range(0)
 
 
 def _part(net: Net, blob: str) -> Net:

@@ -763,7 +763,7 @@ def classifiers(draw: st.DrawFn) -> tuple[str, str]:
     return "".join(lines), blob
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(classifiers(), st.integers(0, 100), st.integers(0, 7), st.integers(0, 7))
 def test_a_position_of_the_map_is_the_old_net_on_its_window(
     made: tuple[str, str], seed: int, down: int, right: int

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 
 Number = int | Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Top position t sees the bottom's positions j with  stride * t + first <= j <= stride * t + last.
+    """Top position t sees the bottom's positions from stride * t + first to stride * t + last: all whole numbers in between, or those
+    that are a multiple of `step` from the first.
 
     `first` and `last` None: it sees the whole axis. `stride` None, too: the top has no positions along the axis.
     """
@@ -18,6 +21,7 @@ class Reach:
     stride: Number | None
     first: Number | None
     last: Number | None
+    step: Number | None = None
 
     def of(self, bottom: Reach) -> Reach:
         """The reach into what `bottom` looks at, of a top that looks at `bottom`'s positions as this one says."""
@@ -30,6 +34,20 @@ class Reach:
             bottom.stride * self.first + bottom.first,
             bottom.stride * self.last + bottom.last,
         )
+
+    def seen(self, positions: Iterable[int]) -> set[int] | None:
+        """The bottom's positions that these of the top see, padding included; None for the whole axis."""
+        if self.stride is None or self.first is None or self.last is None:
+            return None
+        found: set[int] = set()
+        for t in positions:
+            first, last = self.stride * t + self.first, self.stride * t + self.last
+            if self.step is None:
+                found.update(range(ceil(first), floor(last) + 1))
+            else:
+                places = (first + k * self.step for k in range(floor((last - first) / Fraction(self.step)) + 1))
+                found.update(int(n) for n in places if n == int(n))
+        return found
 
     @property
     def whole(self) -> bool:
@@ -52,11 +70,13 @@ NOWHERE = Reach(None, None, None)
 """There are no positions: the top sees the whole axis."""
 
 
-def window(extent: int, stride: int, pad: int) -> Reach:
-    """A window that slides: t sees stride * t - pad .. stride * t - pad + extent - 1."""
-    return Reach(stride, -pad, extent - 1 - pad)
+def window(extent: int, stride: int, pad: int, dilation: int = 1) -> Reach:
+    """A window that slides: t sees stride * t - pad .. stride * t - pad + extent - 1, every dilation-th of them."""
+    return Reach(stride, -pad, extent - 1 - pad, None if dilation == 1 else dilation)
 
 
-def spread(extent: int, stride: int, pad: int) -> Reach:
-    """A window of the top into which each position of the bottom spreads: j reaches stride * j - pad .. + extent - 1."""
-    return Reach(Fraction(1, stride), Fraction(pad - extent + 1, stride), Fraction(pad, stride))
+def spread(extent: int, stride: int, pad: int, dilation: int = 1) -> Reach:
+    """A window of the top into which each position of the bottom spreads: j reaches stride * j - pad .. + extent - 1, every dilation-th
+    of them."""
+    step = None if dilation == 1 else Fraction(dilation, stride)
+    return Reach(Fraction(1, stride), Fraction(pad - extent + 1, stride), Fraction(pad, stride), step)

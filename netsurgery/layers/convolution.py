@@ -105,7 +105,7 @@ class Convolution(LayerType):
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         sizes = [self.windows(len(x)) for x in bottoms]
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)] for at in sizes]
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)] for at in sizes]
 
     def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
         weight = product(self.weight_shapes(bottoms)[0])

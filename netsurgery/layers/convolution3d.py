@@ -58,7 +58,7 @@ class Convolution3D(LayerType):
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
 
     def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
         return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)

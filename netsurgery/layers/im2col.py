@@ -44,7 +44,7 @@ class Im2col(LayerType):
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         at = self.windows(len(bottoms[0]))
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms

@@ -1,0 +1,311 @@
+"""Where blobs look: AlexNet's known figures, and windows found by changing single pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import netsurgery
+from netsurgery import convolutionalize, geometry
+from netsurgery.errors import NetsurgeryError, ShapeError
+from netsurgery.formats.load import from_text
+from netsurgery.net import Net
+
+
+def layer(name: str, type: str, bottoms: str, params: str = "") -> str:
+    wires = " ".join([*(f'bottom: "{b}"' for b in bottoms.split()), f'top: "{name}"'])
+    return f'layer {{ name: "{name}" type: "{type}" {wires} {params} }}\n'
+
+
+def data(h: int, w: int, name: str = "data") -> str:
+    return layer(name, "Input", "", f"input_param {{ shape {{ dim: 1 dim: 1 dim: {h} dim: {w} }} }}")
+
+
+def window(name: str, type: str, bottom: str, params: str) -> str:
+    param = "pooling_param { pool: AVE" if type == "Pooling" else "convolution_param { num_output: 1 bias_term: false"
+    return layer(name, type, bottom, f"{param} {params} }}")
+
+
+ALEXNET = (
+    layer("data", "Input", "", "input_param { shape { dim: 1 dim: 3 dim: 227 dim: 227 } }")
+    + window("conv1", "Convolution", "data", "kernel_size: 11 stride: 4")
+    + window("pool1", "Pooling", "conv1", "kernel_size: 3 stride: 2")
+    + window("conv2", "Convolution", "pool1", "kernel_size: 5 pad: 2")
+    + window("pool2", "Pooling", "conv2", "kernel_size: 3 stride: 2")
+    + window("conv3", "Convolution", "pool2", "kernel_size: 3 pad: 1")
+    + window("conv4", "Convolution", "conv3", "kernel_size: 3 pad: 1")
+    + window("conv5", "Convolution", "conv4", "kernel_size: 3 pad: 1")
+    + window("pool5", "Pooling", "conv5", "kernel_size: 3 stride: 2")
+    + layer("fc6", "InnerProduct", "pool5", "inner_product_param { num_output: 4 }")
+    + layer("fc7", "InnerProduct", "fc6", "inner_product_param { num_output: 4 }")
+)
+
+
+def alexnet() -> Net:
+    return from_text(ALEXNET, "alexnet.prototxt")
+
+
+def test_alexnet_moves_by_32_pixels() -> None:
+    found = geometry(convolutionalize(alexnet()), "fc7")
+    assert (found.blob, found.input, found.declared, found.positions) == ("fc7", "data", (227, 227), (1, 1))
+    assert (found.stride, found.receptive_field, found.offset) == ((32, 32), (355, 355), (-64, -64))
+    assert [found.output_size(n, n)[0] for n in (227, 259, 323, 451)] == [1, 2, 4, 8]
+    assert found.output_size(300, 420) == (4, 7)
+    assert [found.size_for(n)[0] for n in (1, 2, 4, 8)] == [227, 259, 323, 451]
+    assert found.sizes(1) == (range(199, 231),) * 2
+    assert found.sizes(2) == (range(231, 263),) * 2
+    assert found.sizes(8) == (range(423, 455),) * 2
+
+
+def test_alexnet_layer_by_layer() -> None:
+    fields = {
+        blob: geometry(alexnet(), blob) for blob in ("data", "conv1", "pool1", "conv2", "pool2", "conv5", "pool5")
+    }
+    assert {blob: (g.receptive_field[0], g.stride[0], g.offset[0]) for blob, g in fields.items()} == {
+        "data": (1, 1, 0),
+        "conv1": (11, 4, 0),
+        "pool1": (19, 8, 0),
+        "conv2": (51, 8, -16),
+        "pool2": (67, 16, -16),
+        "conv5": (163, 16, -64),
+        "pool5": (195, 32, -64),
+    }
+
+
+def test_where_a_position_looks() -> None:
+    found = geometry(convolutionalize(alexnet()), "fc7")
+    assert found.window(0, 0) == (range(227), range(227))
+    assert found.window(1, 7, size=(451, 451)) == (range(323), range(160, 451))
+    assert found.centre(0, 0) == (113.0, 113.0)
+    assert found.centre(1, 7) == (145.0, 337.0)
+    with pytest.raises(ShapeError) as error:
+        found.window(1, 0)
+    assert str(error.value) == ("blob 'fc7' has no position (1, 0) at input size 227x227\n  expected: less than (1, 1)")
+
+
+def test_an_innerproduct_sees_the_whole_image() -> None:
+    found = geometry(alexnet(), "fc7")
+    assert (found.stride, found.receptive_field, found.offset, found.positions) == ((None, None),) * 3 + ((1, 1),)
+    assert found.window(0, 0) == (range(227), range(227))
+    assert found.centre(0, 0) == (None, None)
+    assert found.sizes(1) == (None, None)
+    assert found.size_for(2) == (None, None)
+
+
+def test_a_global_pooling_sees_the_whole_image() -> None:
+    text = data(9, 9) + window("conv", "Convolution", "data", "kernel_size: 3")
+    found = geometry(
+        from_text(text + layer("pool", "Pooling", "conv", "pooling_param { global_pooling: true }")), "pool"
+    )
+    assert (found.stride, found.receptive_field) == ((None, None), (None, None))
+
+
+def test_a_map_weighed_by_the_whole_image_still_has_a_stride() -> None:
+    text = (
+        data(9, 9)
+        + window("conv", "Convolution", "data", "kernel_size: 3 stride: 2")
+        + layer("all", "Pooling", "conv", "pooling_param { global_pooling: true }")
+        + layer("axpy", "Axpy", "all conv conv")
+    )
+    found = geometry(from_text(text), "axpy")
+    assert (found.stride, found.receptive_field) == ((2, 2), (None, None))
+    assert found.window(1, 1) == (range(9), range(9))
+
+
+def test_what_a_layer_does_not_cover_is_not_seen() -> None:
+    """A stride that does not fit leaves the last pixels out, for an InnerProduct behind it as well."""
+    text = data(10, 12) + window("conv", "Convolution", "data", "kernel_size: 3 stride: 4")
+    text += layer("fc", "InnerProduct", "conv", "inner_product_param { num_output: 2 }")
+    assert geometry(from_text(text), "fc").window(0, 0) == (range(7), range(11))
+
+
+def test_kernels_of_different_height_and_width() -> None:
+    text = data(20, 30) + window(
+        "conv", "Convolution", "data", "kernel_h: 3 kernel_w: 5 stride_h: 1 stride_w: 2 pad_h: 0 pad_w: 1"
+    )
+    found = geometry(from_text(text), "conv")
+    assert (found.stride, found.receptive_field, found.offset) == ((1, 2), (3, 5), (0, -1))
+    assert found.positions == (18, 14)
+
+
+def test_a_deconvolution_has_a_stride_of_less_than_a_pixel() -> None:
+    text = data(8, 8) + window("conv", "Convolution", "data", "kernel_size: 3 pad: 1")
+    found = geometry(from_text(text + window("up", "Deconvolution", "conv", "kernel_size: 4 stride: 2 pad: 1")), "up")
+    assert (found.stride, found.receptive_field, found.offset) == ((Fraction(1, 2),) * 2, (4, 4), (-2, -2))
+    assert [found.centre(i, 0)[0] for i in range(3)] == [-0.25, 0.25, 0.75]
+    assert found.sizes(16) == (range(8, 9),) * 2
+    assert found.size_for(17) == (None, None)
+
+
+def test_paths_of_one_stride_are_joined() -> None:
+    text = (
+        data(20, 20)
+        + window("a", "Convolution", "data", "kernel_size: 5 stride: 2 pad: 2")
+        + window("b", "Pooling", "data", "kernel_size: 2 stride: 2")
+        + layer("both", "Concat", "a b")
+    )
+    found = geometry(from_text(text), "both")
+    assert (found.stride, found.receptive_field, found.offset) == ((2, 2), (5, 5), (-2, -2))
+
+
+def test_paths_of_different_strides_are_refused_by_layer() -> None:
+    text = (
+        data(5, 5)
+        + window("a", "Convolution", "data", "kernel_size: 5")
+        + window("b", "Convolution", "data", "kernel_size: 5 stride: 3")
+        + layer("both", "Concat", "a b")
+        + layer("after", "ReLU", "both")
+    )
+    with pytest.raises(NetsurgeryError) as error:
+        geometry(from_text(text, "net.prototxt"), "after")
+    assert str(error.value) == (
+        "net.prototxt:4: layer 'both' (Concat): its bottoms have strides of 1 and 3 pixels\n"
+        "  expected: one stride, so that equal positions look at equal places"
+    )
+
+
+TWO = (
+    data(9, 9, "left")
+    + data(9, 9, "right")
+    + layer("both", "Concat", "left right")
+    + window("conv", "Convolution", "both", "kernel_size: 3")
+)
+
+
+def test_of_several_inputs_one_must_be_named() -> None:
+    made = from_text(TWO, "net.prototxt")
+    assert geometry(made, "conv", "right").receptive_field == (3, 3)
+    with pytest.raises(NetsurgeryError) as error:
+        geometry(made, "conv")
+    assert str(error.value) == (
+        "net.prototxt:1: blob 'conv' sees 'left', 'right'\n  fix: say which input: --input, or input=... in Python"
+    )
+    with pytest.raises(NetsurgeryError) as error:
+        geometry(made, "conv", "up")
+    assert str(error.value) == (
+        "net.prototxt:1: blob 'conv' sees 'left', 'right', not 'up'\n  fix: say which input: --input, or input=... in Python"
+    )
+
+
+def test_a_blob_that_sees_no_pixels() -> None:
+    made = from_text(
+        layer("v", "Input", "", "input_param { shape { dim: 1 dim: 3 } }") + layer("s", "ReLU", "v"), "n.prototxt"
+    )
+    with pytest.raises(NetsurgeryError) as error:
+        geometry(made, "s")
+    assert str(error.value) == "n.prototxt:1: blob 's' sees no input that has pixels"
+    with pytest.raises(NetsurgeryError) as error:
+        geometry(made, "t")
+    assert str(error.value) == "n.prototxt:1: there is no blob 't'"
+
+
+def test_a_size_that_is_too_small_says_so() -> None:
+    with pytest.raises(ShapeError) as error:
+        geometry(alexnet(), "pool5").output_size(9, 9)
+    assert str(error.value).startswith("layer 'conv1' (Convolution): the kernel spans 11, the padded bottom 9")
+    with pytest.raises(ShapeError):
+        geometry(alexnet(), "pool5").output_size(227)
+
+
+# --- windows, by changing pixels
+
+
+@st.composite
+def nets(draw: st.DrawFn) -> tuple[str, str]:
+    """Windows of every kind, one behind the other; and the last blob."""
+    text, blob = data(draw(st.integers(9, 13)), draw(st.integers(9, 13))), "data"
+    for i in range(draw(st.integers(1, 4))):
+        types = ["Convolution", "Pooling", "Deconvolution", "Crop", "Inception", "CropCenter", "Upsample", "LRN"]
+        if "Deconvolution" in text:
+            types.remove("LRN")  # of the zeros that it may leave LRN makes zeros, whatever is around
+        type, name = draw(st.sampled_from(types)), f"b{i}"
+        kernel, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+        size = f"kernel_size: {kernel} stride: {stride} pad: {draw(st.integers(0, kernel - 1))}"
+        if type in ("Convolution", "Deconvolution"):
+            more = window(name, type, blob, f"{size} dilation: {draw(st.integers(1, 3))}")
+        elif type == "Pooling":
+            more = window(name, type, blob, size)
+        elif type == "Crop":
+            offset = draw(st.integers(0, 3))
+            more = window(f"{name}s", "Convolution", blob, "kernel_size: 4")
+            more += layer(name, "Crop", f"{blob} {name}s", f"crop_param {{ axis: 2 offset: {offset} }}")
+        elif type == "Inception":
+            more = window(
+                f"{name}l", "Convolution", blob, f"kernel_size: {2 * kernel + 1} pad: {kernel} stride: {stride}"
+            )
+            more += window(f"{name}r", "Convolution", blob, f"kernel_size: 1 stride: {stride}")
+            more += layer(name, "Eltwise", f"{name}l {name}r")
+        elif type == "LRN":
+            more = layer(name, "LRN", blob, "lrn_param { norm_region: WITHIN_CHANNEL local_size: 3 }")
+        elif type == "CropCenter":
+            sizes = " ".join(f"crop_size: {n}" for n in (0, 0, 1, 2))
+            more = layer(name, "CropCenter", blob, f"crop_center_param {{ {sizes} }}")
+        else:
+            more = layer(name, "Upsample", blob, "upsample_param { scale: 2 }")
+        try:
+            shape = from_text(text + more).shapes()[name]
+        except ShapeError:  # the map is too small for that
+            break
+        if max(n or 0 for n in shape) > 40:
+            break
+        text, blob = text + more, name
+    return text, blob
+
+
+def all_ones(net: Net) -> Net:
+    """The net with weights of 1: a change of a pixel is felt wherever it is seen."""
+    shapes = net.shapes()
+    layers = []
+    for x in net.layers:
+        wanted = x.kind.weight_shapes([shapes[b] for b in x.bottoms])
+        layers.append(replace(x, weights=tuple(np.ones(w, np.float32) for w in wanted)))
+    return net.with_layers(layers)
+
+
+@settings(max_examples=50, deadline=None)
+@given(nets())
+def test_a_window_is_what_changes_the_position(made: tuple[str, str]) -> None:
+    text, blob = made
+    net = all_ones(from_text(text))
+    found = geometry(net, blob)
+    h, w = found.declared
+    image = np.random.default_rng(0).uniform(1, 2, (1, 1, h, w))
+    changed = np.repeat(image, h * w, axis=0)
+    changed[np.arange(h * w), 0, np.arange(h * w) // w, np.arange(h * w) % w] += 1
+    before = netsurgery.run(net, {"data": image}, [blob], dtype=np.float64)[blob]
+    after = netsurgery.run(net, {"data": changed}, [blob], dtype=np.float64)[blob]
+    felt = (np.abs(after - before) > 1e-9 * np.abs(before))[:, 0].reshape(h, w, *before.shape[2:])
+    for i, j in np.ndindex(*before.shape[2:]):
+        rows, columns = np.nonzero(felt[:, :, i, j])
+        windows = found.window(i, j)
+        if not len(rows):
+            assert not all(windows)
+            continue
+        assert windows == (range(rows.min(), rows.max() + 1), range(columns.min(), columns.max() + 1))
+        for seen, at, field, stride, offset in zip(
+            windows, (i, j), found.receptive_field, found.stride, found.offset, strict=True
+        ):
+            assert field is not None and stride is not None and offset is not None
+            assert len(seen) <= field
+            if isinstance(stride, int) and stride and "Deconvolution" not in text and "Upsample" not in text:
+                assert seen[0] >= at * stride + offset and seen[-1] < at * stride + offset + field
+
+
+@settings(max_examples=30, deadline=None)
+@given(nets(), st.integers(1, 6))
+def test_sizes_are_all_that_give_so_many_positions(made: tuple[str, str], positions: int) -> None:
+    text, blob = made
+    found = geometry(from_text(text), blob)
+    for axis, sizes in enumerate(found.sizes(positions)):
+        for size in range(1, 60):
+            full = [size if a == axis else n for a, n in enumerate(found.declared)]
+            try:
+                count = found.output_size(*full)[axis]
+            except ShapeError:
+                count = 0
+            assert (count == positions) == (sizes is not None and size in sizes)
