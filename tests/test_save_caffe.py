@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import find
+from cases import load as load_case
 from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +78,18 @@ def test_saving_then_loading_is_the_identity(net: Net) -> None:
     assert not found, found.lines
     assert found.equal_blobs == sum(len(x.weights) for x in net.layers)
     assert to_prototxt(loaded) == to_prototxt(net)
+
+
+@pytest.mark.parametrize("kind", ["conformance", "conformance-forks"])
+def test_every_case_comes_back(kind: str) -> None:
+    """Text to net to text to net, weights with it: the same net, wired as Caffe accepts it."""
+    cases = find(kind)
+    assert cases
+    for case in cases:
+        net = load_case(case)
+        loaded = again(net) if any(x.weights for x in net.layers) else again(net, weights=False)
+        found = diff(net, loaded, training=True)
+        assert not found and structure(loaded) == structure(net), (case, found.lines)
 
 
 @settings(max_examples=40, deadline=None)

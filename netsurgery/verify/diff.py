@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _proto
 from ..layers._params import IRRELEVANT, IRRELEVANT_OF_LAYER
-from ..net import Layer, Message, Net, Token
+from ..net import Layer, Message, Net, Token, float32
 
 CLOSE = 1e-5
 """Weights that differ by less than this share of the blob's largest value are close: they were rounded on the way, not trained further."""
@@ -189,7 +189,7 @@ def _default(path: str) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, Token):
-        value = float(value.text) if value.kind == "number" and _is_number(value.text) else value.text
+        value = float32(float(value.text)) if value.kind == "number" and _is_number(value.text) else value.text
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
