@@ -276,6 +276,37 @@ layer { name: "r" type: "ReLU" bottom: "data" top: "r" include { phase: TEST } }
     assert [x.name for x in from_text(written).layers] == ["data", "r"]
 
 
+SHARED = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 } } }
+layer { name: "a" type: "InnerProduct" bottom: "data" top: "a" param { name: "w" lr_mult: 1 } inner_product_param { num_output: 2 } }
+layer { name: "b" type: "InnerProduct" bottom: "a" top: "b" param { name: "w" lr_mult: 1 } inner_product_param { num_output: 2 } }
+"""
+
+
+def test_blobs_that_are_no_longer_shared_lose_their_name() -> None:
+    alike = with_random_weights(from_text(SHARED))
+    alike = alike.with_weights("b", *alike["a"].weights)
+    assert 'name: "w"' in to_prototxt(again(alike))
+    apart = alike.with_weights("b", alike["a"].weights[0] + 1, alike["a"].weights[1])
+    loaded = again(apart)
+    assert not diff(loaded, apart)
+    assert [x.params.last("param").last("lr_mult") for x in loaded.layers[1:]] == [1, 1]
+    np.testing.assert_array_equal(loaded["a"].weights[0] + 1, loaded["b"].weights[0])
+
+
+def test_two_layers_with_weights_and_one_name_are_refused(tmp_path: Path) -> None:
+    net = with_random_weights(
+        from_text(SHARED.replace('name: "b" type', 'name: "a" type').replace('name: "w"', ""), "x.prototxt")
+    )
+    with pytest.raises(UnsupportedError) as error:
+        save_caffe(net, tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
+    assert str(error.value) == (
+        "x.prototxt:2: layer 'a' (InnerProduct): another layer has its name: Caffe loads weights by name, and only into the first\n"
+        "  expected: a name of its own for each layer with weights\n"
+        "  fix: rename one of the two in the prototxt"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_input_without_a_shape_is_refused() -> None:
     net = from_text('input: "data"\nlayer { name: "r" type: "ReLU" bottom: "data" top: "r" }', "x.prototxt")
     with pytest.raises(UnsupportedError) as error:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NetsurgeryError, UnsupportedError, WeightsError
 from ..net import Field, Layer, Message, Net, Refused
-from .attach import known_shapes, show_shapes
+from .attach import known_shapes, shared_name, show_shapes
 from .load import IDENTITY
 from .output import replacing
 from .phases import filter_net
@@ -21,11 +23,17 @@ from .typed import resolve
 from .versions import file_names
 from .write import quote, write_message
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
 
 def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.PathLike[str] | None = None) -> None:
     """Writes the net as V2 prototxt and, if asked for, its weights as float32 caffemodel: each whole or not at all.
 
-    Layers that only a phase or stages select which Caffe would not select by itself (TEST, none) lose their rules.
+    Layers that only a phase or stages select which Caffe would not select by itself (TEST, none) lose their rules; layers that share
+    blobs by name which are no longer the same lose the name.
 
     Raises: WeightsError for a layer whose weights are missing, UnsupportedError for what Caffe cannot read, NetsurgeryError if a file
     cannot be written.
@@ -40,7 +48,7 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
                 expected="a shape: Caffe cannot load the net without",
                 fix=f"--input-shape {blob}=1,3,224,224, or netsurgery.passes.set_input_shape(net, '{blob}', (1, 3, 224, 224))",
             )
-    net = _unconditional(net)
+    net = _unshared(_unconditional(net))
     names = file_names(net)
     text = to_prototxt(net)
     with replacing(path) as out:
@@ -137,8 +145,44 @@ def _unconditional(net: Net) -> Net:
     return net.with_layers(layers)
 
 
+def _unshared(net: Net) -> Net:
+    """The net without the names by which layers share blobs that are no longer the same: Caffe would give all of them the last one."""
+    first: dict[str, Array] = {}
+    apart: set[str] = set()
+    for layer in net.layers:
+        for i, array in enumerate(layer.weights):
+            if (name := shared_name(layer, i)) and not _equal(first.setdefault(name, array), array):
+                apart.add(name)
+    return net.with_layers(_with_own_blobs(layer, apart) for layer in net.layers) if apart else net
+
+
+def _equal(a: Array, b: Array) -> bool:
+    return a is b or (a.size == b.size and bool((a.reshape(-1) == b.reshape(-1)).all()))
+
+
+def _with_own_blobs(layer: Layer, apart: set[str]) -> Layer:
+    if not any(shared_name(layer, i) in apart for i in range(len(layer.weights))):
+        return layer
+    specs = [
+        replace(f, value=f.value.without("name", "share_mode")) if f.value.last("name") in apart else f
+        for f in layer.params.fields
+        if f.name == "param"
+    ]
+    return replace(layer, params=layer.params.with_fields(*specs))
+
+
 def _require_weights(net: Net) -> None:
-    """Raises: WeightsError for a layer that wants blobs and has none."""
+    """Raises: WeightsError for a layer that wants blobs and has none; UnsupportedError for two with weights and one name."""
+    names = Counter(layer.name for layer in net.layers)
+    for layer in net.layers:
+        if layer.weights and names[layer.name] > 1:
+            raise UnsupportedError(
+                "another layer has its name: Caffe loads weights by name, and only into the first",
+                layer=layer.title,
+                source=layer.source,
+                expected="a name of its own for each layer with weights",
+                fix="rename one of the two in the prototxt",
+            )
     shapes = known_shapes(net)
     for layer in net.layers:
         if layer.weights or isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
