@@ -107,6 +107,12 @@ def convert(
         bool, typer.Option("--initialize-missing", help="Fill what the weights file lacks as the fillers say.")
     ] = False,
     seed: Annotated[int, typer.Option(help="The seed of made-up weights.")] = 0,
+    detections: Annotated[
+        str,
+        typer.Option(
+            help="boxes, as DetectionOutput gives them; or raw: decoded boxes, scores and priors, for an NMS of your own."
+        ),
+    ] = "boxes",
     as_custom_op: Annotated[
         list[str] | None,
         typer.Option(
@@ -144,6 +150,7 @@ def convert(
         "only": only.split(",") if only else None,
         "sliding_pool": sliding_pool,
         "rename": parse_settings(rename),
+        "raw_detections": detections == "raw",
         "outputs": blobs,
         "input_shapes": parse_shapes(input_shape),
         "static": static,
@@ -152,6 +159,8 @@ def convert(
         "weights_mode": weights_mode,
         "full_hash": full_hash,
     }
+    if detections not in ("boxes", "raw"):
+        raise NetsurgeryError(f"--detections {detections}", expected="boxes or raw")
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
         _convert_many(prototxt, manifest, output, options, force, as_json, quiet)
         return

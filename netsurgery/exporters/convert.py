@@ -16,6 +16,7 @@ from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.deploy import deploy
 from ..passes.initialize import initialize as made_up
+from ..passes.raw_detections import raw_detections as with_raw_detections
 from .onnx import DEFAULT_OPSET, dim_name
 from .onnx_file import save_onnx
 
@@ -82,6 +83,7 @@ def convert(
     only: Sequence[str] | None = None,
     sliding_pool: bool = False,
     rename: Mapping[str, str] | None = None,
+    raw_detections: bool = False,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
@@ -92,7 +94,7 @@ def convert(
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
     `prototxt` may be a caffemodel that holds the net as well, without `weights`. `custom_ops` maps layer types to domains: they become
-    nodes of those domains.
+    nodes of those domains. `raw_detections` leaves DetectionOutput out and gives what it starts from.
 
     Raises: NetsurgeryError; nothing is written then.
     """
@@ -122,6 +124,8 @@ def convert(
         net = made_up(net, seed, initialize)
     if fully_convolutional:
         net = convolutionalize(net, only=only, sliding_pool=sliding_pool, rename=rename)
+    if raw_detections:
+        net = with_raw_detections(net)
     notes = net.notes
     if path.suffix == ".prototxt":
         from ..formats.save import save_caffe
