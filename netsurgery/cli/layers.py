@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ._common import Json, console, print_json
+from ._common import Json, Plugin, console, print_json
 
 
-def layers(as_json: Json = False) -> None:
-    """List the layer types that netsurgery knows, with notes.
+def layers(plugin: Plugin = None, as_json: Json = False) -> None:
+    """List the layer types that netsurgery knows, what they compute, and notes on variants.
 
     Example: netsurgery layers --json
     """
@@ -17,14 +17,15 @@ def layers(as_json: Json = False) -> None:
         cls = find(name)
         if cls is None:
             raise AssertionError(name)
-        summary = (cls.__doc__ or "").strip().splitlines()[0]
-        rows.append({"type": name, "computes": summary, "note": cls.note})
+        paragraph = (cls.__doc__ or "").strip().split("\n\n")[0]
+        rows.append({"type": name, "computes": " ".join(paragraph.split()), "note": cls.note})
     if as_json:
         print_json(rows)
         return
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("type", "computes", "note", box=None, pad_edge=False)
+    table = Table("type", "computes", "note", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(row["type"], row["computes"], row["note"])
+        table.add_row(*map(escape, row.values()))
     console().print(table)
