@@ -73,7 +73,7 @@ def upgrade(net: Message) -> tuple[Message, tuple[str, ...]]:
     if net.has("layers"):
         net = _upgrade_layers(net, notes)
     net = _upgrade_inputs(net, notes)
-    return _upgrade_batch_norm(net, notes), tuple(notes)
+    return _upgrade_batch_norm(net), tuple(notes)
 
 
 def _refuse_mixed(net: Message) -> None:
@@ -251,13 +251,12 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
 
 
-def _upgrade_batch_norm(net: Message, notes: list[str]) -> Message:
-    """lr_mult and decay_mult of the three blobs of BatchNorm set to 0: they are statistics that no solver may touch."""
+def _upgrade_batch_norm(net: Message) -> Message:
+    """lr_mult and decay_mult of the three blobs of BatchNorm set to 0: they are statistics that no solver may touch. It steers only
+    training, so no note tells of it."""
     fields = [f if f.name != "layer" else replace(f, value=_frozen(f.value)) for f in net.fields]
-    changed = sum(a.value is not b.value for a, b in zip(fields, net.fields, strict=True))
-    if not changed:
+    if all(a.value is b.value for a, b in zip(fields, net.fields, strict=True)):
         return net
-    notes.append(f"{_count(changed, 'BatchNorm layer')}: lr_mult and decay_mult of the three blobs set to 0")
     return replace(net, fields=tuple(fields), text="")
 
 
