@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -24,6 +25,7 @@ from .trust import distrust
 from .typed import resolve
 from .upgrade import upgrade
 from .versions import name_versions, without_splits
+from .write import original_text
 
 if TYPE_CHECKING:
     from ..layers._type import LayerType
@@ -99,7 +101,8 @@ def read_file(path: str, limit: int, expected: str = "a prototxt file") -> bytes
     """The bytes of a file, or the first of them. Raises: NetsurgeryError if it cannot be read."""
     try:
         with open(path, "rb") as file:
-            return file.read(limit)
+            found = os.fstat(file.fileno())  # a buffer of the limit's size would be made at once
+            return file.read(min(limit, found.st_size) if stat.S_ISREG(found.st_mode) else limit)
     except IsADirectoryError:
         raise NetsurgeryError("this is a folder", source=Source(path), expected=expected) from None
     except (OSError, ValueError) as error:
@@ -272,7 +275,7 @@ def _layers(
     for f, b, t, doubled in zip(fields, bottoms, tops, in_place, strict=True):
         message = f.value
         name, type = str(message.last("name", "")), str(message.last("type", ""))
-        params = replace(message.without(*IDENTITY), text=message.text)
+        params = replace(message.without(*IDENTITY), text=original_text(f))
         layer = make_layer(
             name, type, b, t, params, source=f.source, layers=layers, ignored=ignored, blob_count=counts.get(name, 0)
         )
