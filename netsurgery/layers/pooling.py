@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._dims import Shape, Size, ceil_div, minimum
+from ..errors import ShapeError
+from ._dims import Shape, Size, ceil_div, minimum, show
 from ._params import Params
 from ._reach import NOWHERE, Reach, window
 from ._type import Array, Graph, LayerType, Tensor
@@ -88,7 +89,15 @@ class Pooling(LayerType):
         span = n + 2 * p - k
         out = (ceil_div(span, s) if self.round_up else span // s) + 1
         # a last window that starts at n + p or later is dropped, where there is padding
-        return minimum(out, ceil_div(n + p, s)) if any(self.windows.pad) else out
+        out = minimum(out, ceil_div(n + p, s)) if any(self.windows.pad) else out
+        if isinstance(out, int) and out < 1:
+            raise ShapeError(
+                f"the kernel spans {k}, the padded bottom {show(n + 2 * p)}",
+                layer=self.title,
+                source=self.source,
+                expected="a kernel that fits",
+            )
+        return out
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         if self.global_pooling:
