@@ -215,8 +215,8 @@ def test_an_unknown_v0_type_stays_with_all_its_fields_for_the_layers_to_refuse()
         ("name", "l"),
         ("type", "locally_connected"),
         ("bottom", "x"),
-        ("num_output", 4),
-        ("k", 2.0),
+        ("num_output", Token("4", "number")),  # V2 layers have no such fields: as it would be read now
+        ("k", Token("2", "number")),
     ]
 
 

@@ -19,8 +19,10 @@ from .. import _proto
 from ..errors import ParseError
 from ..net import Field, Message, Token
 from .old_types import V1_TYPES
+from .text import parse
 from .typed import resolve
 from .upgrade_v0 import fold_padding, from_v0
+from .write import write_message
 
 FORK_TYPES = {
     # V1 types that only forks have, under the V2 name of the same layer. ELTWISE_PRODUCT was BVLC's before ELTWISE was.
@@ -103,7 +105,8 @@ def _upgrade_layers(net: Message, notes: list[str]) -> Message:
     else:
         layers = [replace(f, value=_from_v1(f.value, notes)) for f in layers]
     notes.insert(0, f"{old} net upgraded to V2: {_count(len(layers), 'layer')}")
-    upgraded = iter([replace(f, name="layer", value=_gather_specs(f.value)) for f in layers])
+    inner = "V0LayerParameter" if old == "V0" else "V1LayerParameter"
+    upgraded = iter([replace(f, name="layer", value=_as_v2_reads(_gather_specs(f.value), inner)) for f in layers])
     # The layers stay where they were among the fields; folding padding layers leaves fewer of them.
     fields = [f if f.name != "layers" else next(upgraded, None) for f in net.fields]
     return replace(net, fields=tuple(f for f in fields if f is not None), text="")
@@ -173,6 +176,21 @@ def _gather_specs(layer: Message) -> Message:
     place = next(i for i, f in enumerate(layer.fields) if f.name in SPEC_FIELDS)
     before, behind = layer.fields[:place], [f for f in layer.fields[place:] if f.name not in SPEC_FIELDS]
     return replace(made, fields=(*before, *params, *behind))
+
+
+def _as_v2_reads(layer: Message, old: str) -> Message:
+    """The layer in which fields that only the old vintage knows (of layers that never came to V2) are words, as they would be read now."""
+    known = _proto.message("LayerParameter")
+    return replace(layer, fields=tuple(f if f.name in known else _word(f, old) for f in layer.fields))
+
+
+def _word(f: Field, type: str) -> Field:
+    value = f.value
+    if isinstance(value, Message):
+        return replace(f, value=replace(value, type="", fields=tuple(_word(g, value.type) for g in value.fields)))
+    if isinstance(value, Token):
+        return f
+    return replace(f, value=parse(write_message(Message(type, (Field(f.name, value),)))).fields[0].value)
 
 
 def _upgrade_inputs(net: Message, notes: list[str]) -> Message:
