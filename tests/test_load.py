@@ -663,3 +663,35 @@ def test_blobs_named_inside_the_inner_layer_of_a_v0_net_are_refused() -> None:
         "net.prototxt:3: layer 'r' (relu): bottom stands inside the inner layer\n"
         '  expected: beside it: layers { layer { ... } bottom: "x" top: "y" }'
     )
+
+
+def hdf5(path: Path, layers: dict[str, dict[int, np.ndarray]]) -> Path:
+    """A snapshot as Caffe writes it: a parameter that another layer owns is not stored again."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        data = file.create_group("data")
+        for name, blobs in layers.items():
+            group = data.create_group(name)
+            for index, array in blobs.items():
+                group[str(index)] = array
+    return path
+
+
+def test_hdf5_weights_leave_out_what_another_layer_owns(tmp_path: Path) -> None:
+    net = from_text(SHARED, "n", hdf5(tmp_path / "w.h5", {"a": {0: W, 1: B}, "b": {}}))
+    assert net["a"].weights[0] is net["b"].weights[0]
+    assert np.array_equal(net["b"].weights[1], B)
+    half = SHARED.replace('param { name: "w" } param { name: "b" } }\nlayer', 'param { name: "w" } }\nlayer')
+    net = from_text(half, "n", hdf5(tmp_path / "half.h5", {"a": {0: W, 1: B}, "b": {1: B + 1}}))
+    assert net["a"].weights[0] is net["b"].weights[0]
+    assert np.array_equal(net["b"].weights[1], B + 1)
+
+
+def test_hdf5_weights_that_lack_a_blob_are_refused(tmp_path: Path) -> None:
+    file = hdf5(tmp_path / "w.h5", {"a": {0: W}})
+    assert error_of(WeightsError, INPUT + conv("a", "data"), file) == (
+        f"net.prototxt:2: layer 'a' (Convolution): has no blob 1 in {file}\n"
+        "  expected: blobs of shapes 4x3x3x3, 4 under the layer's name\n"
+        "  fix: give the weights that belong to this prototxt (layers are matched by name), or --initialize-missing to fill what is "
+        "missing as its fillers say"
+    )
