@@ -18,7 +18,7 @@ from .text import MAX_BYTES, parse
 from .typed import resolve
 from .upgrade import upgrade
 from .versions import file_names
-from .write import write_message
+from .write import original_text, write_message
 from .write_caffemodel import write_caffemodel
 
 
@@ -64,16 +64,10 @@ def upgrade_files(
 
 def _text(net: Message) -> str:
     """A V2 net as text; the original one of layers that are as they were."""
-    parts = []
-    for f in net.fields:
-        if f.name != "layer":
-            parts.append(write_message(Message("NetParameter", (f,))))
-            continue
-        text = f.value.text
-        comments = [line for comment in f.comments if comment not in text for line in comment.split("\n")]
-        above = "".join(f"# {line}\n" if line else "#\n" for line in comments)
-        parts.append(above + write_layer(f.value, text) if text else write_layer(f.value, above))
-    return "".join(parts)
+    return "".join(
+        write_layer(f.value, original_text(f)) if f.name == "layer" else write_message(Message("NetParameter", (f,)))
+        for f in net.fields
+    )
 
 
 def _others(stored: ModelFile, net: Net) -> list[StoredLayer]:

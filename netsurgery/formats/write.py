@@ -64,6 +64,13 @@ def _scalar(field: Field, known: Mapping[str, _proto.FieldType]) -> str:
     return repr(value).removesuffix(".0") if kind == "double" else str(value)
 
 
+def original_text(layer: Field) -> str:
+    """The text of a layer as it was read, under all comments above it; the comments alone if it has no text of its own (old vintages)."""
+    text: str = layer.value.text
+    above = [line for comment in layer.comments if comment not in text for line in _comment(comment)]
+    return "".join(f"{line}\n" for line in above) + text
+
+
 def write_float(value: float) -> str:
     """A short decimal that Caffe reads as the float32 of `value`: 0.1, not 0.10000000149."""
     value = float32(value)
