@@ -563,6 +563,21 @@ def test_a_net_whose_input_has_no_shape_is_loaded_and_exported_with_one(tmp_path
     assert [d.dim_param or d.dim_value for d in dims] == [1, 3, "H", "W"]
 
 
+def test_a_size_that_a_layer_ties_down_must_be_declared(tmp_path: Path) -> None:
+    ip = 'layer { name: "ip" type: "InnerProduct" bottom: "a" top: "ip" inner_product_param { num_output: 4 } }\n'
+    file = caffemodel(tmp_path / "w", [("a", [W, B]), ("ip", [numbers(4, 196), B])])
+    net = from_text(CHANNELS + ip, "n", file)
+    with pytest.raises(ShapeError) as caught:
+        netsurgery.to_onnx(net, input_shapes={"data": (1, 3, "H", "W")})
+    assert str(caught.value) == (
+        "n:3: layer 'ip' (InnerProduct): axis 2 of input 'data' has no declared size, and decides a size of its blobs\n"
+        "  expected: a number for that axis: the layer ties it down\n"
+        "  fix: --input-shape data=1,3,224,224"
+    )
+    (made,) = netsurgery.to_onnx(net, input_shapes={"data": ("N", 3, 9, 9)}).graph.input
+    assert [d.dim_param or d.dim_value for d in made.type.tensor_type.shape.dim] == ["N", 3, 9, 9]
+
+
 # Files that are something else
 
 

@@ -44,7 +44,9 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
         for i in range(len(shape)):
             fixed = given[i] if given is not None else None
             sizes[name, i] = axis(name, i) if fixed is None else fixed
-    at: dict[Axis, Size] = {(name, i): n for name, shape in declared.items() for i, n in enumerate(shape)}
+    at: dict[Axis, Size] = {
+        (name, i): n for name, shape in declared.items() for i, n in enumerate(shape) if n is not None
+    }
     pins: dict[Axis, Pin] = {}
     equal: dict[Axis, Axis] = {}
     while True:
@@ -58,7 +60,8 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
 
 def _declared(
     net: Net, name: str, shape: tuple[int, ...] | None, inputs: Mapping[str, Sequence[int | None]] | None
-) -> tuple[int, ...]:
+) -> tuple[int | None, ...]:
+    """The declared sizes of an input, None for one that neither the net nor `inputs` tells."""
     given = (inputs or {}).get(name)
     if given is None and shape is None:
         raise ShapeError(
@@ -72,11 +75,11 @@ def _declared(
         return shape or ()
     if shape is not None and len(shape) == len(given):
         return tuple(n if g is None else g for g, n in zip(given, shape, strict=True))
-    return tuple(g if g is not None else 1 for g in given)
+    return tuple(given)
 
 
 def _run(
-    net: Net, declared: Mapping[str, tuple[int, ...]], sizes: Mapping[Axis, Size]
+    net: Net, declared: Mapping[str, tuple[int | None, ...]], sizes: Mapping[Axis, Size]
 ) -> tuple[dict[str, Shape], list[tuple[Layer, Constraint]]]:
     shapes: dict[str, Shape] = {}
     found: list[tuple[Layer, Constraint]] = []
@@ -115,6 +118,8 @@ def _apply(
     if not isinstance(here, Dim) or here.by_data or (isinstance(there, Dim) and there.by_data):
         return False
     if isinstance(there, int):
+        if here.axis is None and (unknown := sorted(here.axes.difference(at))):
+            raise _undeclared(layer, constraint, *unknown[0])
         if here.axis is None and (value := here.at(at)) != there:
             raise _misfit(layer, constraint, value, there)
         for free in here.axes:
@@ -133,6 +138,16 @@ def _apply(
         equal[drop] = keep
         return True
     return False  # sizes that agree at the declared size but are not proved equal: left to the runtime, as Caffe does
+
+
+def _undeclared(layer: Layer, constraint: Constraint, blob: str, axis: int) -> ShapeError:
+    return ShapeError(
+        f"axis {axis} of input '{blob}' has no declared size, and decides {constraint.what}",
+        layer=layer.title,
+        source=layer.source,
+        expected="a number for that axis: the layer ties it down",
+        fix=f"--input-shape {blob}=1,3,224,224",
+    )
 
 
 def _misfit(layer: Layer, constraint: Constraint, here: Size, there: Size) -> ShapeError:
