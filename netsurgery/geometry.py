@@ -15,7 +15,7 @@ Reaches = tuple[Reach, ...]
 """What a blob's positions see of an input: one Reach for each of the input's axes behind the channels."""
 
 SEARCH = 256
-"""How far from where it should be, in strides (at least in pixels), an input size is searched for."""
+"""How many pixels around where it should be an input size is searched for, at least; eight strides if that is more."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,21 @@ class Geometry:
         return range(first, last + 1)
 
     def _count(self, axis: int, size: int) -> int:
-        """How many positions the blob has along an axis of this size, the others being as declared; 0 if the size is too small."""
+        """How many positions the blob has along an axis of this size; 0 if the size is too small."""
+        axes = range(len(self.declared))
         if (axis, size) not in self._counted:
-            sizes = [size if i == axis else n for i, n in enumerate(self.declared)]
-            try:
-                self._counted[axis, size] = self.output_size(*sizes)[axis]
+            try:  # all axes at once
+                counts = self.output_size(*(size for _ in axes))
+                self._counted.update({(a, size): n for a, n in zip(axes, counts, strict=True)})
             except ShapeError:
-                self._counted[axis, size] = 0
+                self._counted[axis, size] = self._count_alone(axis, size)
         return self._counted[axis, size]
+
+    def _count_alone(self, axis: int, size: int) -> int:
+        try:
+            return self.output_size(*(size if a == axis else n for a, n in enumerate(self.declared)))[axis]
+        except ShapeError:
+            return 0
 
     def _shapes(self, size: Sequence[int]) -> Mapping[str, tuple[Size, ...]]:
         if len(size) != len(self.declared):

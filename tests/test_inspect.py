@@ -19,13 +19,16 @@ from netsurgery.summary import summarize
 DIGITS = Path(__file__).parent.parent / "fixtures" / "digits"
 NET = """name: "small"
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 6 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 3 stride: 2 group: 1 } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 3 stride: 2 } }
 layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
-layer { name: "up" type: "Deconvolution" bottom: "conv" top: "up" convolution_param { num_output: 2 kernel_size: 4 stride: 2 bias_term: false } }
+layer { name: "up" type: "Deconvolution" bottom: "conv" top: "up"
+  convolution_param { num_output: 2 kernel_size: 4 stride: 2 bias_term: false } }
 layer { name: "odd" type: "Oddity" bottom: "up" top: "odd" }
 layer { name: "after" type: "ReLU" bottom: "odd" top: "after" }
-layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" param { name: "w" } inner_product_param { num_output: 5 bias_term: false } }
-layer { name: "twin" type: "InnerProduct" bottom: "conv" top: "twin" param { name: "w" } inner_product_param { num_output: 5 bias_term: false } }
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+  param { name: "w" } inner_product_param { num_output: 5 bias_term: false } }
+layer { name: "twin" type: "InnerProduct" bottom: "conv" top: "twin"
+  param { name: "w" } inner_product_param { num_output: 5 bias_term: false } }
 layer { name: "all" type: "Softmax" bottom: "fc" top: "all" }
 """
 

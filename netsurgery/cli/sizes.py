@@ -9,6 +9,7 @@ import typer
 
 from ._common import (
     IgnoreUnknown,
+    InputShapes,
     Json,
     OptionalWeights,
     Phase,
@@ -19,6 +20,7 @@ from ._common import (
     console,
     note,
     parse_settings,
+    parse_shapes,
     parse_size,
     print_json,
 )
@@ -45,6 +47,7 @@ def sizes(
     ] = None,
     input: Annotated[str | None, typer.Option(help="The input, if the blob sees several.", show_default=False)] = None,
     sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pooling of the whole map slide.")] = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -68,6 +71,7 @@ def sizes(
         stages=stage or (),
         settings=parse_settings(settings),
         ignore_unknown=ignore_unknown,
+        input_shapes=parse_shapes(input_shape),
     )
     net = cut(net, [blob])
     made = convolutionalize(net, sliding_pool=sliding_pool)
