@@ -174,15 +174,16 @@ def test_targets_computed_from_the_data_go() -> None:
     same(made, given() + CONV + FC + PROB.replace("Softmax", "Sigmoid"))
 
 
-def test_both_arms_of_a_siamese_net_stay() -> None:
+@pytest.mark.parametrize("type", ["ContrastiveLoss", "PairLoss"])
+def test_both_arms_of_a_siamese_net_stay(type: str) -> None:
     arm = CONV.replace('"data"', '"data_p"').replace('"conv"', '"conv_p"')
     slices = (
         'layer { name: "slice" type: "Slice" bottom: "data" top: "x" top: "data_p" slice_param { slice_point: 3 } }\n'
     )
-    loss = 'layer { name: "loss" type: "Hyper_Loss" bottom: "conv" bottom: "conv_p" bottom: "label" top: "loss" }\n'
-    text = slices + CONV.replace('"data"', '"x"') + arm
-    made = deploy(from_text(DATA + text + loss.replace("Hyper_Loss", "PairLoss")), {"data": (1, 6, 16, 16)})
+    loss = f'layer {{ name: "loss" type: "{type}" bottom: "conv" bottom: "conv_p" bottom: "label" top: "loss" }}\n'
+    made = deploy(from_text(DATA + slices + CONV.replace('"data"', '"x"') + arm + loss), {"data": (1, 6, 16, 16)})
     assert made.outputs == ("conv", "conv_p")
+    assert list(made.inputs) == ["data"]
 
 
 def test_inputs_that_outputs_need_are_no_labels() -> None:

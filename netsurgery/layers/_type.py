@@ -117,6 +117,9 @@ class LayerType:
     has_labels: ClassVar[bool] = False
     """Whether the bottoms behind the first are labels or targets: one for each position."""
 
+    judged: ClassVar[int] = 1
+    """With labels, how many of the bottoms before them are what a loss or score judges."""
+
     training_only: ClassVar[bool] = False
     """Whether it serves training and scoring only (losses, Accuracy): passes/deploy.py leaves it out."""
 

@@ -25,6 +25,7 @@ class ContrastiveLoss(Loss):
     types = ("ContrastiveLoss",)
     mixes = "compares one vector for each item, not for each position"
     bottoms = (3, 3)
+    judged = 2
 
     def read(self, p: Params) -> None:
         q = p.message("contrastive_loss_param")

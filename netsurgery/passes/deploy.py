@@ -121,7 +121,7 @@ def _judged(score: Layer, learned: set[str]) -> list[str]:
     """The bottoms of a score that are the net's answer: behind layers with weights, in a net without any the first."""
     answers = [b for b in score.bottoms if b in learned] or ([] if learned else list(score.bottoms[:1]))
     labelled = not isinstance(score.kind, Refused) and score.kind.has_labels
-    return answers[:1] if labelled else answers
+    return answers[: score.kind.judged] if labelled else answers
 
 
 def _without_scores(net: Net, useful: set[str], notes: list[str]) -> list[Layer]:
