@@ -101,31 +101,24 @@ def convert(
     path = Path(output)
     if path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
-    if initialize is not None and weights is not None:
-        raise NetsurgeryError(
-            "weights are given, and others are to be made up",
-            expected="the prototxt alone with --initialize",
-            fix="--initialize-missing makes up only what the weights file lacks",
-        )
-    net = load(
+    _, net = prepare(
         prototxt,
         weights,
         phase=phase,
         stages=stages,
         settings=settings,
         ignore_unknown=ignore_unknown,
-        layers={type: custom_op(domain) for type, domain in (custom_ops or {}).items()},
-        input_shapes=input_shapes,
+        custom_ops=custom_ops,
+        initialize=initialize,
         initialize_missing=initialize_missing,
         seed=seed,
+        fully_convolutional=fully_convolutional,
+        only=only,
+        sliding_pool=sliding_pool,
+        rename=rename,
+        raw_detections=raw_detections,
+        input_shapes=input_shapes,
     )
-    net = _deployed(net, input_shapes or {})
-    if initialize is not None:
-        net = made_up(net, seed, initialize)
-    if fully_convolutional:
-        net = convolutionalize(net, only=only, sliding_pool=sliding_pool, rename=rename)
-    if raw_detections:
-        net = with_raw_detections(net)
     notes = net.notes
     if path.suffix == ".prototxt":
         from ..formats.save import save_caffe
@@ -145,6 +138,57 @@ def convert(
         )
         notes += written.notes
     return Conversion(net, path, input_axes(net, input_shapes, static), tuple(outputs or net.outputs), notes)
+
+
+def prepare(
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    *,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    ignore_unknown: bool = False,
+    custom_ops: Mapping[str, str] | None = None,
+    initialize: str | None = None,
+    initialize_missing: bool = False,
+    seed: int = 0,
+    fully_convolutional: bool = False,
+    only: Sequence[str] | None = None,
+    sliding_pool: bool = False,
+    rename: Mapping[str, str] | None = None,
+    raw_detections: bool = False,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+) -> tuple[Net, Net]:
+    """The net as it was loaded, and as `convert` with these options writes it.
+
+    Raises: NetsurgeryError.
+    """
+    if initialize is not None and weights is not None:
+        raise NetsurgeryError(
+            "weights are given, and others are to be made up",
+            expected="the prototxt alone with --initialize",
+            fix="--initialize-missing makes up only what the weights file lacks",
+        )
+    loaded = load(
+        prototxt,
+        weights,
+        phase=phase,
+        stages=stages,
+        settings=settings,
+        ignore_unknown=ignore_unknown,
+        layers={type: custom_op(domain) for type, domain in (custom_ops or {}).items()},
+        input_shapes=input_shapes,
+        initialize_missing=initialize_missing,
+        seed=seed,
+    )
+    net = _deployed(loaded, input_shapes or {})
+    if initialize is not None:
+        net = made_up(net, seed, initialize)
+    if fully_convolutional:
+        net = convolutionalize(net, only=only, sliding_pool=sliding_pool, rename=rename)
+    if raw_detections:
+        net = with_raw_detections(net)
+    return loaded, net
 
 
 def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
