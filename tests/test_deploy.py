@@ -186,6 +186,23 @@ def test_both_arms_of_a_siamese_net_stay(type: str) -> None:
     assert list(made.inputs) == ["data"]
 
 
+def test_what_is_computed_from_losses_goes() -> None:
+    mined = """layer { name: "mine" type: "BoxAnnotatorOHEM" bottom: "fc" bottom: "loss" bottom: "label" top: "hard" }
+layer { name: "silence" type: "Silence" bottom: "loss" }
+layer { name: "loss2" type: "SmoothL1Loss" bottom: "fc" bottom: "label" bottom: "hard" top: "loss2" loss_param { sort: 1 } }
+"""
+    same(deploy(from_text(DATA + CONV + FC + LOSS + mined)), given() + CONV + FC + PROB)
+
+
+def test_what_reads_the_activation_of_a_loss_stays() -> None:
+    best = 'layer { name: "best" type: "ArgMax" bottom: "shares" top: "best" }\n'
+    shares = LOSS.replace('top: "loss" }', 'top: "loss" top: "shares" }')
+    same(
+        deploy(from_text(DATA + CONV + FC + shares + best)),
+        given() + CONV + FC + PROB.replace('"prob"', '"shares"') + best,
+    )
+
+
 def test_inputs_that_outputs_need_are_no_labels() -> None:
     crop = (
         given("dim: 1 dim: 1 dim: 9 dim: 9", "size")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..formats.phases import filter_net
-from ..layers import make_layer
+from ..layers import find, make_layer
 from ..layers._type import LayerType
 from ..net import Field, Layer, Message, Net, Refused
 from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
@@ -101,18 +101,34 @@ def _drop(layers: Sequence[Layer], names: set[str], gone: set[str]) -> list[Laye
     return kept
 
 
+def _gone(net: Net) -> set[str]:
+    """Blobs that losses and scores compute, and what is computed from them; but not an activation that a loss also gives."""
+    gone: set[str] = set()
+    for layer in net.layers:
+        if _is_score(layer):
+            gone.update(layer.tops[:1] if _prediction(layer) else layer.tops)
+        elif gone.intersection(layer.bottoms):
+            gone.update(layer.tops)
+    return gone
+
+
 def _useful(net: Net) -> set[str]:
     """Blobs that outputs of the net, or what a score judges, are computed from; with these."""
+    gone = _gone(net)
     learned: set[str] = set()
     for layer in net.layers:
         if _has_weights(layer) or learned.intersection(layer.bottoms):
-            learned.update(layer.tops)
+            learned.update(t for t in layer.tops if t not in gone)
     read = {b for layer in net.layers for b in layer.bottoms}
     useful: set[str] = set()
     for layer in reversed(net.layers):
         if _is_score(layer):
             useful.update(_judged(layer, learned))
-        elif not _is_source(layer) and (useful.intersection(layer.tops) or not read.issuperset(layer.tops)):
+            if useful.intersection(layer.tops):  # what reads the activation that a loss gives
+                useful.add(layer.bottoms[0])
+        elif _is_source(layer) or gone.intersection(layer.bottoms):
+            continue
+        elif useful.intersection(layer.tops) or not read.issuperset(layer.tops):
             useful.update((*layer.bottoms, *layer.tops))
     return useful
 
@@ -120,15 +136,22 @@ def _useful(net: Net) -> set[str]:
 def _judged(score: Layer, learned: set[str]) -> list[str]:
     """The bottoms of a score that are the net's answer: behind layers with weights, in a net without any the first."""
     answers = [b for b in score.bottoms if b in learned] or ([] if learned else list(score.bottoms[:1]))
-    labelled = not isinstance(score.kind, Refused) and score.kind.has_labels
-    return answers[: score.kind.judged] if labelled else answers
+    type_of = find(score.type) if isinstance(score.kind, Refused) else score.kind
+    return answers[: type_of.judged] if type_of is not None and type_of.has_labels else answers
+
+
+def _prediction(score: Layer) -> tuple[str, Message] | None:
+    """The type and parameters of the activation inside a loss."""
+    found: tuple[str, Message] | None = None
+    if not isinstance(score.kind, Refused):
+        found = score.kind.prediction(score.params)
+    return found
 
 
 def _without_scores(net: Net, useful: set[str], notes: list[str]) -> list[Layer]:
     """The layers that are needed for the useful blobs, and activations in place of losses that hold one."""
     kept: list[Layer] = []
-    losses = [layer for layer in net.layers if _is_score(layer) and not isinstance(layer.kind, Refused)]
-    single = sum(layer.kind.prediction(layer.params) is not None for layer in losses) == 1
+    single = sum(_is_score(layer) and _prediction(layer) is not None for layer in net.layers) == 1
     for layer in net.layers:
         if _is_score(layer):
             made = _activation(net, layer, single) if layer.bottoms[0] in useful else None
@@ -146,12 +169,12 @@ def _without_scores(net: Net, useful: set[str], notes: list[str]) -> list[Layer]
 
 def _activation(net: Net, loss: Layer, single: bool) -> Layer | None:
     """The layer that computes the activation inside a loss, unless the net has it already."""
-    found = None if isinstance(loss.kind, Refused) else loss.kind.prediction(loss.params)
+    found = _prediction(loss)
     if found is None:
         return None
     type, params = found
     bottom = loss.bottoms[0]
-    if any(reader.type == type for reader in net.readers(bottom)):
+    if len(loss.tops) == 1 and any(reader.type == type for reader in net.readers(bottom)):
         return None
     top = "prob" if single else f"{bottom}_prob"
     if len(loss.tops) > 1:  # the loss gives the activation as its second top
