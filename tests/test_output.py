@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netsurgery.errors import NetsurgeryError
-from netsurgery.formats.output import replacing
+from netsurgery.formats.output import replacing, replacing_all
 
 
 def test_outputs_appear_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -56,3 +56,34 @@ def test_outputs_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
         with pytest.raises(NetsurgeryError) as caught, replacing(path):
             pass
         assert str(caught.value) == f"{path}: {expected}"
+
+
+def test_files_that_belong_together_are_all_new_or_all_old(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"old a")
+    with replacing_all([a, b]) as files:
+        for file in files:
+            file.write(b"new")
+        assert a.read_bytes() == b"old a"
+        assert not b.exists()
+    assert (a.read_bytes(), b.read_bytes()) == (b"new", b"new")
+    with pytest.raises(KeyError), replacing_all([a, b]) as files:
+        files[0].write(b"newer")
+        raise KeyError
+    with pytest.raises(ValueError, match="of the block"), replacing_all([a, b]):
+        raise ValueError("of the block")
+    # b cannot take its place at the very end: a, which could, is put back
+    for in_the_way in (True, False):
+        with pytest.raises(NetsurgeryError, match="cannot be written"), replacing_all([a, b]) as files:
+            files[0].write(b"newest")
+            if in_the_way:
+                b.unlink()
+                b.mkdir()
+            else:
+                next(tmp_path.glob(".b.*")).unlink()
+        assert a.read_bytes() == b"new"
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+        if in_the_way:
+            b.rmdir()
+            b.write_bytes(b"old b")
+    assert b.read_bytes() == b"old b"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
 from ..errors import NetsurgeryError, Source
@@ -20,31 +21,80 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises: NetsurgeryError if it cannot be written.
     """
-    name = os.fspath(path)
-    source = Source(name)
-    target = os.path.realpath(name)
+    with replacing_all([path]) as (file,):
+        yield file
+
+
+@contextmanager
+def replacing_all(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[BinaryIO]]:
+    """Files that belong together: all take their places, or none does. In between none of them is there, so that what is read is never
+    a mixture of old and new; should the machine stop just then, the old ones are left under names that end in `.old`.
+
+    Raises: NetsurgeryError if one of them cannot be written.
+    """
+    made: list[_Output] = []
+    source = Source()
     try:
-        if not stat.S_ISREG(os.stat(target).st_mode):
-            what = "is a folder" if os.path.isdir(target) else "is no ordinary file"
-            raise NetsurgeryError(f"cannot be written: {what}", source=source, expected="the path of a file")
-    except (OSError, ValueError):
-        pass  # It is not there yet; or writing will tell what is wrong.
-    folder, base = os.path.split(target)
-    temporary = os.path.join(folder, f".{base[:64]}.{secrets.token_hex(6)}.part")
-    try:
-        # Not tempfile: its files are readable by their owner only, whatever the umask.
-        file = os.fdopen(os.open(temporary, _FLAGS, 0o666), "wb")
+        with ExitStack() as stack:
+            for path in paths:
+                source = Source(os.fspath(path))
+                made.append(_Output(source))
+                stack.enter_context(made[-1].file)
+            yield [output.file for output in made]
+        _place(made)
     except (OSError, ValueError) as failure:
-        raise _unwritable(failure, source) from None
-    try:
-        with file:
-            yield file
-        os.replace(temporary, target)
-    except OSError as failure:
+        if isinstance(failure, ValueError) and len(made) == len(paths):
+            raise  # not ours: it comes from the block
         raise _unwritable(failure, source) from None
     finally:
+        for output in made:
+            with suppress(OSError):
+                os.unlink(output.temporary)
+
+
+class _Output:
+    """A temporary file, opened, beside the one whose place it shall take."""
+
+    def __init__(self, source: Source) -> None:
+        self.target = os.path.realpath(source.file)
+        try:
+            if not stat.S_ISREG(os.stat(self.target).st_mode):
+                what = "is a folder" if os.path.isdir(self.target) else "is no ordinary file"
+                raise NetsurgeryError(f"cannot be written: {what}", source=source, expected="the path of a file")
+        except (OSError, ValueError):
+            pass  # It is not there yet; or writing will tell what is wrong.
+        folder, base = os.path.split(self.target)
+        self.stem = os.path.join(folder, f".{base[:64]}.{secrets.token_hex(6)}")
+        self.temporary = f"{self.stem}.part"
+        # Not tempfile: its files are readable by their owner only, whatever the umask.
+        self.file = os.fdopen(os.open(self.temporary, _FLAGS, 0o666), "wb")
+
+
+def _place(made: Sequence[_Output]) -> None:
+    if len(made) == 1:
+        os.replace(made[0].temporary, made[0].target)
+        return
+    old: list[_Output] = []
+    new: list[_Output] = []
+    try:
+        for output in reversed(made):
+            if os.path.isdir(output.target):  # it could be moved out of the way
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with suppress(FileNotFoundError):
+                os.replace(output.target, f"{output.stem}.old")
+                old.append(output)
+        for output in made:
+            os.replace(output.temporary, output.target)
+            new.append(output)
+    except BaseException:
+        for output in new:
+            os.unlink(output.target)
+        for output in old:
+            os.replace(f"{output.stem}.old", output.target)
+        raise
+    for output in old:
         with suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(f"{output.stem}.old")
 
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

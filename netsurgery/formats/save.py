@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NetsurgeryError, UnsupportedError, WeightsError
+from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..net import Field, Layer, Message, Net, Refused
 from .attach import known_shapes, shared_name, show_shapes
 from .load import IDENTITY
-from .output import replacing
+from .output import replacing, replacing_all
 from .phases import filter_net
 from .text import parse
 from .typed import resolve
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.PathLike[str] | None = None) -> None:
-    """Writes the net as V2 prototxt and, if asked for, its weights as float32 caffemodel: each whole or not at all.
+    """Writes the net as V2 prototxt and, if asked for, its weights as float32 caffemodel: both whole or none at all.
 
     Layers that only a phase or stages select which Caffe would not select by itself (TEST, none) lose their rules; layers that share
     blobs by name which are no longer the same lose the name.
@@ -50,14 +50,17 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
             )
     net = _unshared(_unconditional(net))
     names = file_names(net)
-    text = to_prototxt(net)
-    with replacing(path) as out:
-        out.write(text.encode("utf-8", "surrogateescape"))
-        if caffemodel is not None:
-            from .write_caffemodel import write_caffemodel
+    text = to_prototxt(net).encode("utf-8", "surrogateescape")
+    if caffemodel is None:
+        with replacing(path) as out:
+            out.write(text)
+        return
+    from .write_caffemodel import write_to
 
-            _require_weights(net)
-            write_caffemodel(caffemodel, net, names)
+    _require_weights(net)
+    with replacing_all([caffemodel, path]) as (weights, out):
+        out.write(text)
+        write_to(weights, net, names, source=Source(os.fspath(caffemodel)))
 
 
 def to_prototxt(net: Net) -> str:

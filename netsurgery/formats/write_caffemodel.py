@@ -41,21 +41,28 @@ def write_caffemodel(
 
     Raises: UnsupportedError if the file would be over 2 GB, NetsurgeryError if it cannot be written.
     """
-    plan = [_plan(layer, names or {}) for layer in net.layers] + [_plan_other(layer) for layer in others]
+    with replacing(path) as out:
+        write_to(out, net, names or {}, others, Source(os.fspath(path)))
+
+
+def write_to(
+    out: BinaryIO, net: Net, names: Mapping[str, str], others: Sequence[StoredLayer] = (), source: Source | None = None
+) -> None:
+    """`write_caffemodel` into a file that is open; errors name `source`."""
+    plan = [_plan(layer, names) for layer in net.layers] + [_plan_other(layer) for layer in others]
     head = put_bytes(_NAME, net.name.encode("utf-8", "surrogateescape")) if net.name else b""
     size = len(head) + sum(len(start) + sum(len(h) + 4 * a.size for h, a in blobs) for start, blobs in plan)
     if size > MAX_BYTES:
         raise UnsupportedError(
             f"a caffemodel of {size / 1e9:.1f} GB",
-            source=Source(os.fspath(path)),
+            source=source,
             expected="at most 2 GB: protobuf, and so Caffe, cannot read more from one file",
             fix="convert to ONNX with --weights link or --weights external instead",
         )
-    with replacing(path) as out:
-        out.write(head)
-        for start, blobs in plan:
-            out.write(start)
-            _write_blobs(out, blobs)
+    out.write(head)
+    for start, blobs in plan:
+        out.write(start)
+        _write_blobs(out, blobs)
 
 
 def _plan(layer: Layer, names: Mapping[str, str]) -> tuple[bytes, list[tuple[bytes, Array]]]:
