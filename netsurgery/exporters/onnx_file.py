@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,11 +18,12 @@ from typing import BinaryIO
 import numpy as np
 import onnx
 
-from ..errors import NetsurgeryError, Source, UnsupportedError
+from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..formats.copy import copy_array
 from ..formats.hashes import sha256, structure_hash
-from ..formats.mapped import locate
-from ..formats.output import replacing
+from ..formats.mapped import MappedFile, find, locate
+from ..formats.output import replacing, replacing_all
+from ..formats.signatures import is_hdf5
 from ..formats.wire import BYTES, put_bytes, put_tag, put_varint
 from ..net import Net
 from .graph import Array
@@ -69,8 +70,10 @@ def save_onnx(
     target = Path(path)
     if weights not in ("auto", "embed", "external", "link"):
         raise UnsupportedError(f"weights={weights!r}", expected="embed, external, link or auto")
+    source = _weights_file(net)
+    _refuse_source(target, source)
     with ThreadPoolExecutor(1) as pool:  # the hash is read while the weights are copied
-        recorded = pool.submit(_hashes, net, weights == "link", full_hash)
+        recorded = pool.submit(_hashes, net, source, weights == "link", full_hash)
         model, arrays = build(net, opset=opset, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
         total = sum(array.nbytes for array in arrays.values())
         notes: tuple[str, ...] = ()
@@ -86,18 +89,40 @@ def save_onnx(
             with replacing(target) as file:
                 _write_model(file, model, arrays, recorded.result)
             return Written(target, weights, notes=notes)
-        return _save_beside(target, weights, model, arrays, recorded.result, notes)
+        linked = source if weights == "link" else None
+        return _save_beside(target, weights, model, arrays, linked, recorded.result, notes)
 
 
-def _hashes(net: Net, linked: bool, full: bool) -> dict[str, str]:
-    """What the model records of its source files: their hashes."""
+def _weights_file(net: Net) -> MappedFile | None:
+    """The net's weights file, as it was when it was mapped."""
+    path = os.path.abspath(net.files.get("weights", ""))
+    for layer in net.layers:
+        for array in layer.weights:
+            place = find(array)
+            if place is not None and place[0].path == path:
+                return place[0]
+    return None
+
+
+def _refuse_source(target: Path, source: MappedFile | None) -> None:
+    """Raises: NetsurgeryError if the model would take the place of the weights."""
+    if source is not None and os.path.realpath(target) == os.path.realpath(source.path):
+        raise NetsurgeryError("is the net's weights file", source=Source(str(target)), expected="another name")
+
+
+def _hashes(net: Net, source: MappedFile | None, linked: bool, full: bool) -> dict[str, str]:
+    """What the model records of its source files: their hashes. A file that is gone by now has none."""
     found = {}
-    for kind, file in net.files.items():
+    for kind, path in net.files.items():
         name = f"netsurgery.{kind}"
-        if kind == "weights" and linked:
-            found[f"{name}.size"] = str(os.path.getsize(file))
-            found[f"{name}.structure_sha256"] = structure_hash(file)
-        if kind != "weights" or not linked or full:
+        file = source if kind == "weights" and source is not None else path
+        if isinstance(file, MappedFile) and linked:
+            found[f"{name}.size"] = str(len(file))
+            if not is_hdf5(file):
+                found[f"{name}.structure_sha256"] = structure_hash(file)
+                if not full:
+                    continue
+        with suppress(WeightsError):
             found[f"{name}.sha256"] = sha256(file)
     return found
 
@@ -107,18 +132,26 @@ def _save_beside(
     mode: str,
     model: onnx.ModelProto,
     arrays: Mapping[str, Array],
+    linked: MappedFile | None,
     recorded: Callable[[], dict[str, str]],
     notes: tuple[str, ...],
 ) -> Written:
-    """Writes the model and what stands beside it. The data file takes its place first, so that no model points to nothing."""
+    """Writes the model and what stands beside it: both or none."""
+    if target.is_symlink():
+        raise NetsurgeryError(
+            "is a symbolic link: runtimes would look for the weights beside it, or refuse to",
+            source=Source(str(target)),
+            expected="the path of the model itself",
+            fix=f"write to {os.path.realpath(target)}, or use --weights embed",
+        )
     places: dict[str, tuple[str, int, int]] = {}  # initializer -> (file, offset, length)
     moved: dict[str, Array] = {}
     for name, array in arrays.items():
         if array.nbytes < SMALL:
             continue
-        place = locate(array) if mode == "link" else None
-        if place is not None:
-            places[name] = (_location(target, place[0]), place[1], array.nbytes)
+        place = locate(array) if linked is not None else None
+        if linked is not None and place is not None and place[0] == linked.path:
+            places[name] = (_location(target, linked), place[1], array.nbytes)
         else:
             moved[name] = array
     data = target.with_name(target.name + ".data")
@@ -134,27 +167,44 @@ def _save_beside(
             for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
                 proto.external_data.add(key=key, value=value)
     inline = {name: array for name, array in arrays.items() if name not in places}
-    with ExitStack() as stack:
-        file = stack.enter_context(replacing(target))
-        if moved:
-            with replacing(data) as beside:
-                for name, array in moved.items():
-                    beside.write(b"\0" * (places[name][1] - beside.tell()))
-                    _write_array(array, beside)
-        _write_model(file, model, inline, recorded)
+    if not moved:
+        with replacing(target) as file:
+            _write_model(file, model, inline, recorded)
+    else:
+        with replacing_all([data, target]) as (beside, file):
+            for name, array in moved.items():
+                beside.write(b"\0" * (places[name][1] - beside.tell()))
+                _write_array(array, beside)
+            _write_model(file, model, inline, recorded)
+    if mode == "link":
+        notes += _link_notes(data, linked, len(places), sum(array.nbytes for array in moved.values()))
     return Written(target, mode, data if moved else None, notes)
 
 
-def _location(target: Path, weights: str) -> str:
-    """The caffemodel's path from the folder of the model. Runtimes refuse to leave that folder.
+def _link_notes(data: Path, linked: MappedFile | None, count: int, moved: int) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    if moved:
+        notes += (
+            f"{moved / 1e6:.1f} MB of weights are not in the weights file as the model needs them (folded, of another type, "
+            f"made up): they stand in {data.name}",
+        )
+    elif data.exists():
+        notes += (f"{data.name}, of an earlier conversion, is no longer needed",)
+    if linked is not None and count and os.fstat(linked.descriptor).st_nlink > 1:
+        notes += (f"{linked.path} has several hard links: onnxruntime reads it, onnx.load and onnx.checker refuse it",)
+    return notes
+
+
+def _location(target: Path, weights: MappedFile) -> str:
+    """The caffemodel's path from the folder of the model, no symbolic link in it. Runtimes refuse to leave that folder.
 
     Raises: NetsurgeryError."""
-    folder, file = os.path.realpath(target.parent), os.path.realpath(weights)
-    if os.path.commonpath([folder, os.path.dirname(file)]) != folder or os.path.islink(weights):
+    folder, file = os.path.realpath(target.parent), os.path.realpath(weights.path)
+    if not Path(file).is_relative_to(folder):
         raise NetsurgeryError(
-            f"cannot point to {weights}",
+            f"cannot point to {weights.path}",
             source=Source(str(target)),
-            expected="a model in the folder of its caffemodel, or above it: runtimes refuse other places and symbolic links",
+            expected="a model in the folder of its caffemodel, or above it: runtimes refuse other places",
             fix=f"write the model to {os.path.dirname(file)}, or use --weights external or --weights embed",
         )
     return Path(os.path.relpath(file, folder)).as_posix()

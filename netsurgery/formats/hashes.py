@@ -8,31 +8,34 @@ import os
 from ..errors import Source, WeightsError
 from .blob import PAYLOADS
 from .caffemodel import blob_spans
-from .mapped import map_file
+from .mapped import MappedFile, map_file
 from .signatures import is_hdf5
 from .wire import BYTES, MalformedError, fields
 
-CHUNK = 1 << 24
+
+def sha256(file: str | os.PathLike[str] | MappedFile) -> str:
+    """The SHA-256 of the whole file, in hexadecimal. It is read, not mapped: pages that are mapped count as this process's memory.
+
+    Raises: WeightsError if it cannot be read.
+    """
+    data = file if isinstance(file, MappedFile) else map_file(file)
+    try:
+        with os.fdopen(os.dup(data.descriptor), "rb", buffering=0) as stream:
+            stream.seek(0)
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as failure:
+        raise WeightsError(f"cannot be read: {failure.strerror}", source=Source(data.path)) from None
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of the whole file, in hexadecimal. Raises: WeightsError if it cannot be read."""
-    digest = hashlib.sha256()
-    view = memoryview(map_file(path))
-    for start in range(0, len(view), CHUNK):
-        digest.update(view[start : start + CHUNK])
-    return digest.hexdigest()
-
-
-def structure_hash(path: str | os.PathLike[str]) -> str:
+def structure_hash(file: str | os.PathLike[str] | MappedFile) -> str:
     """The SHA-256 of a caffemodel but for the values of its blobs: names, types, shapes, parameters, where values lie.
 
     A millisecond whatever the size. An edit of weights in place goes unseen; anything else changes it.
 
     Raises: WeightsError if it is damaged, or HDF5.
     """
-    data = map_file(path)
-    source = Source(os.fspath(path))
+    data = file if isinstance(file, MappedFile) else map_file(file)
+    source = Source(data.path if isinstance(file, MappedFile) else os.fspath(file))
     if is_hdf5(data):
         raise WeightsError("is an HDF5 file: it has no structure apart from its values", source=source)
     digest = hashlib.sha256(b"%d" % len(data))

@@ -1,0 +1,325 @@
+"""Where the weights of an ONNX model stand: in it, beside it, or left in the caffemodel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import cases
+import numpy as np
+import onnx
+import pytest
+
+import netsurgery
+from netsurgery.errors import NetsurgeryError, WeightsError
+from netsurgery.exporters.links import FIX, check_links
+from netsurgery.formats.hashes import sha256, structure_hash
+
+DIGITS = cases.FIXTURES / "digits"
+MODES = ("embed", "external", "link")
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> netsurgery.Net:
+    """The digits net, its files in tmp_path."""
+    for name in ("deploy.prototxt", "digits.caffemodel"):
+        shutil.copy(DIGITS / name, tmp_path)
+    return netsurgery.load(tmp_path / "deploy.prototxt", tmp_path / "digits.caffemodel")
+
+
+def places(path: Path) -> dict[str, dict[str, str]]:
+    model = onnx.load(path, load_external_data=False)
+    return {
+        t.name: {e.key: e.value for e in t.external_data}
+        for t in model.graph.initializer
+        if t.data_location == onnx.TensorProto.EXTERNAL
+    }
+
+
+def recorded(path: Path) -> dict[str, str]:
+    return {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
+
+
+def answers(path: Path) -> np.ndarray:
+    x = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
+    (y,) = cases.session(str(path)).run(None, {"data": x})
+    return y
+
+
+SOME = cases.find(
+    "conformance/nets", "conformance/batchnorm", "conformance/lstm", "conformance/deconvolution", "conformance/embed"
+)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("case", SOME, ids=cases.name)
+def test_the_numbers_are_caffes_wherever_the_weights_stand(case: Path, mode: str, tmp_path: Path) -> None:
+    weights = cases.weights(case)
+    if weights is not None:
+        weights = Path(shutil.copy(weights, tmp_path))
+    net = netsurgery.load(case / "net.prototxt", weights)
+    path = tmp_path / "model.onnx"
+    netsurgery.save_onnx(net, path, weights=mode)
+    onnx.checker.check_model(str(path), full_check=True)
+    check_links(onnx.load(path, load_external_data=False), path)
+    session = cases.session(str(path))
+    outputs = [o.name for o in session.get_outputs()]
+    for feed, want in cases.runs(case):
+        for blob, got in zip(outputs, session.run(None, feed), strict=True):
+            if blob in want:
+                assert not cases.difference(got, want[blob])
+
+
+def test_a_link_leaves_every_number_in_the_caffemodel(net: netsurgery.Net, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    written = netsurgery.save_onnx(net, path, weights="link")
+    assert (written.weights, written.data, written.notes) == ("link", None, ())
+    assert {e["location"] for e in places(path).values()} == {"digits.caffemodel"}
+    data = (tmp_path / "digits.caffemodel").read_bytes()
+    for name in ("conv1", "conv2", "ip1", "ip2"):
+        place = places(path)[f"{name}.weight"]
+        begin, length = int(place["offset"]), int(place["length"])
+        assert data[begin : begin + length] == net[name].weights[0].tobytes()
+    assert path.stat().st_size < 4000
+    assert np.array_equal(answers(path), answers(saved(net, tmp_path / "other.onnx", "embed")))
+
+
+def saved(net: netsurgery.Net, path: Path, mode: str) -> Path:
+    netsurgery.save_onnx(net, path, weights=mode)
+    return path
+
+
+def test_tensors_beside_the_model_begin_at_pages(net: netsurgery.Net, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    written = netsurgery.save_onnx(net, path, weights="external")
+    assert written.data == tmp_path / "model.onnx.data"
+    found = places(path)
+    assert {e["location"] for e in found.values()} == {"model.onnx.data"}
+    assert all(int(e["offset"]) % 4096 == 0 for e in found.values())
+    end = max(int(e["offset"]) + int(e["length"]) for e in found.values())
+    assert written.data.stat().st_size == end
+    assert np.array_equal(answers(path), answers(saved(net, tmp_path / "other.onnx", "embed")))
+
+
+def test_only_numbers_that_changed_are_copied_by_a_link(net: netsurgery.Net, tmp_path: Path) -> None:
+    halved = net.with_weights("ip1", net["ip1"].weights[0] / 2, net["ip1"].weights[1])
+    path = tmp_path / "model.onnx"
+    written = netsurgery.save_onnx(halved, path, weights="link")
+    found = {name: e["location"] for name, e in places(path).items()}
+    assert found == {
+        "conv1.weight": "digits.caffemodel",
+        "conv2.weight": "digits.caffemodel",
+        "ip1.weight": "model.onnx.data",
+        "ip2.weight": "digits.caffemodel",
+    }
+    assert written.notes == (
+        "0.1 MB of weights are not in the weights file as the model needs them (folded, of another type, made up): "
+        "they stand in model.onnx.data",
+    )
+    assert np.array_equal(answers(path), answers(saved(halved, tmp_path / "other.onnx", "embed")))
+    assert netsurgery.save_onnx(net, path, weights="link").notes == (
+        "model.onnx.data, of an earlier conversion, is no longer needed",
+    )
+
+
+def test_a_link_copies_weights_of_another_file(net: netsurgery.Net, tmp_path: Path) -> None:
+    (tmp_path / "donor").mkdir()
+    donor_file = Path(shutil.copy(tmp_path / "digits.caffemodel", tmp_path / "donor"))
+    donor = netsurgery.load(tmp_path / "deploy.prototxt", donor_file)
+    mixed = net.with_weights("ip2", *donor["ip2"].weights)
+    path = saved(mixed, tmp_path / "model.onnx", "link")
+    assert places(path)["ip2.weight"]["location"] == "model.onnx.data"
+    assert places(path)["ip1.weight"]["location"] == "digits.caffemodel"
+
+
+def test_a_caffemodel_replaced_since_it_was_loaded_is_copied_as_it_was(net: netsurgery.Net, tmp_path: Path) -> None:
+    want = answers(saved(net, tmp_path / "before.onnx", "embed"))
+    hashed = structure_hash(tmp_path / "digits.caffemodel")
+    (tmp_path / "other").write_bytes(b"something else")
+    os.replace(tmp_path / "other", tmp_path / "digits.caffemodel")
+    path = saved(net, tmp_path / "model.onnx", "link")
+    assert {e["location"] for e in places(path).values()} == {"model.onnx.data"}
+    assert recorded(path)["netsurgery.weights.structure_sha256"] == hashed
+    assert np.array_equal(answers(path), want)
+
+
+def test_hashes_are_recorded(net: netsurgery.Net, tmp_path: Path) -> None:
+    weights = tmp_path / "digits.caffemodel"
+    full, size = sha256(weights), str(weights.stat().st_size)
+    prefix = "netsurgery.weights."
+
+    def of(path: Path) -> dict[str, str]:
+        assert recorded(path)["netsurgery.weights"] == "digits.caffemodel"
+        assert recorded(path)["netsurgery.prototxt.sha256"] == sha256(tmp_path / "deploy.prototxt")
+        return {k.removeprefix(prefix): v for k, v in recorded(path).items() if k.startswith(prefix)}
+
+    for mode in ("embed", "external"):
+        assert of(saved(net, tmp_path / "model.onnx", mode)) == {"sha256": full}
+    structure = {"size": size, "structure_sha256": structure_hash(weights)}
+    assert of(saved(net, tmp_path / "model.onnx", "link")) == structure
+    netsurgery.save_onnx(net, tmp_path / "model.onnx", weights="link", full_hash=True)
+    assert of(tmp_path / "model.onnx") == {**structure, "sha256": full}
+
+
+def test_the_same_net_gives_the_same_bytes(net: netsurgery.Net, tmp_path: Path) -> None:
+    for mode in MODES:
+        first = saved(net, tmp_path / "model.onnx", mode).read_bytes()
+        assert saved(net, tmp_path / "model.onnx", mode).read_bytes() == first
+
+
+def test_the_embedded_file_is_what_onnx_would_write(net: netsurgery.Net, tmp_path: Path) -> None:
+    model = onnx.load(saved(net, tmp_path / "model.onnx", "embed"))
+    assert model.graph == netsurgery.to_onnx(net).graph
+
+
+# -- places that runtimes refuse --
+
+
+def test_a_model_may_lie_above_its_caffemodel_and_nowhere_else(net: netsurgery.Net, tmp_path: Path) -> None:
+    want = answers(saved(net, tmp_path / "embed.onnx", "embed"))
+    inner = tmp_path / "weights" / "v1"
+    inner.mkdir(parents=True)
+    moved = Path(shutil.move(tmp_path / "digits.caffemodel", inner))
+    net = netsurgery.load(tmp_path / "deploy.prototxt", moved)
+    path = saved(net, tmp_path / "model.onnx", "link")
+    assert {e["location"] for e in places(path).values()} == {"weights/v1/digits.caffemodel"}
+    assert np.array_equal(answers(path), want)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(NetsurgeryError) as caught:
+        netsurgery.save_onnx(net, tmp_path / "out" / "model.onnx", weights="link")
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'model.onnx'}: cannot point to {moved}\n"
+        "  expected: a model in the folder of its caffemodel, or above it: runtimes refuse other places\n"
+        f"  fix: write the model to {inner}, or use --weights external or --weights embed"
+    )
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="making symbolic links needs a right there")
+def test_symbolic_links_are_seen_through_or_refused(net: netsurgery.Net, tmp_path: Path) -> None:
+    want = answers(saved(net, tmp_path / "embed.onnx", "embed"))
+    # the caffemodel is a link to a file further down: the model points to that file
+    (tmp_path / "store").mkdir()
+    shutil.move(tmp_path / "digits.caffemodel", tmp_path / "store" / "real")
+    (tmp_path / "digits.caffemodel").symlink_to("store/real")
+    linked = netsurgery.load(tmp_path / "deploy.prototxt", tmp_path / "digits.caffemodel")
+    path = saved(linked, tmp_path / "model.onnx", "link")
+    assert {e["location"] for e in places(path).values()} == {"store/real"}
+    assert np.array_equal(answers(path), want)
+    onnx.checker.check_model(str(path))
+    # the folder is reached through a link
+    (tmp_path / "short").symlink_to(tmp_path)
+    path = saved(linked, tmp_path / "short" / "again.onnx", "link")
+    assert np.array_equal(answers(path), want)
+    # the model itself is a link
+    (tmp_path / "alias.onnx").symlink_to("model.onnx")
+    for mode in ("link", "external"):
+        with pytest.raises(NetsurgeryError) as caught:
+            netsurgery.save_onnx(linked, tmp_path / "alias.onnx", weights=mode)
+        assert str(caught.value) == (
+            f"{tmp_path / 'alias.onnx'}: is a symbolic link: runtimes would look for the weights beside it, or refuse to\n"
+            "  expected: the path of the model itself\n"
+            f"  fix: write to {tmp_path / 'model.onnx'}, or use --weights embed"
+        )
+    netsurgery.save_onnx(linked, tmp_path / "alias.onnx", weights="embed")
+    assert (tmp_path / "alias.onnx").is_symlink()
+    assert np.array_equal(answers(tmp_path / "model.onnx"), want)
+
+
+@pytest.mark.skipif(not hasattr(os, "link"), reason="no hard links here")
+def test_hard_links_are_mentioned(net: netsurgery.Net, tmp_path: Path) -> None:
+    os.link(tmp_path / "digits.caffemodel", tmp_path / "again.caffemodel")
+    written = netsurgery.save_onnx(net, tmp_path / "model.onnx", weights="link")
+    assert written.notes == (
+        f"{tmp_path / 'digits.caffemodel'} has several hard links: onnxruntime reads it, onnx.load and onnx.checker refuse it",
+    )
+    answers(tmp_path / "model.onnx")
+
+
+def test_the_weights_file_is_not_overwritten(net: netsurgery.Net, tmp_path: Path) -> None:
+    before = (tmp_path / "digits.caffemodel").read_bytes()
+    for mode in MODES:
+        with pytest.raises(NetsurgeryError) as caught:
+            netsurgery.save_onnx(net, tmp_path / "digits.caffemodel", weights=mode)
+        assert str(caught.value) == (
+            f"{tmp_path / 'digits.caffemodel'}: is the net's weights file\n  expected: another name"
+        )
+    assert (tmp_path / "digits.caffemodel").read_bytes() == before
+
+
+def test_model_and_data_are_both_new_or_both_old(net: netsurgery.Net, tmp_path: Path) -> None:
+    path, data = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
+    saved(net, path, "external")
+    want = answers(path)
+    other = net.with_weights("ip1", net["ip1"].weights[0] / 2, net["ip1"].weights[1])
+    old = path.read_bytes(), data.read_bytes()
+    saved(other, path, "external")
+    assert not np.array_equal(answers(path), want)
+    assert path.read_bytes() == old[0], "the two models differ in their numbers only"
+    assert data.read_bytes() != old[1]
+    data.unlink()
+    data.mkdir()  # in the way
+    files = sorted(tmp_path.iterdir())
+    with pytest.raises(NetsurgeryError, match=r"model\.onnx\.data: cannot be written: is a folder"):
+        saved(net, path, "external")
+    assert path.read_bytes() == old[0]
+    assert sorted(tmp_path.iterdir()) == files
+
+
+# -- what verify asks of a model on disk --
+
+
+def check(path: Path) -> None:
+    check_links(onnx.load(path, load_external_data=False), path)
+
+
+def test_a_caffemodel_that_is_no_longer_what_it_was_is_noticed(net: netsurgery.Net, tmp_path: Path) -> None:
+    path, weights = tmp_path / "model.onnx", tmp_path / "digits.caffemodel"
+    netsurgery.save_onnx(net, path, weights="link", full_hash=True)
+    check(path)
+    good, size = weights.read_bytes(), weights.stat().st_size
+    structure, full = structure_hash(weights), sha256(weights)
+    in_values = int(places(path)["ip1.weight"]["offset"]) + 5
+
+    def refused(data: bytes) -> str:
+        weights.write_bytes(data)
+        with pytest.raises(WeightsError) as caught:
+            check(path)
+        return str(caught.value)
+
+    assert refused(good[:-1]) == (
+        f"{path}: its weights are in digits.caffemodel, which has {size - 1} bytes\n"
+        f"  expected: {size} bytes, as when the model was made\n  fix: {FIX}"
+    )
+    changed = "its weights are in digits.caffemodel, which has changed:"
+    assert refused(good.replace(b"ip1", b"ip9")) == (
+        f"{path}: {changed} names, shapes or places of its weights are not as when the model was made\n"
+        f"  expected: structure_sha256 {structure}\n  fix: {FIX}"
+    )
+    assert refused(good[:in_values] + bytes([good[in_values] ^ 1]) + good[in_values + 1 :]) == (
+        f"{path}: {changed} it is not as when the model was made\n  expected: sha256 {full}\n  fix: {FIX}"
+    )
+    weights.write_bytes(good)
+    check(path)
+    weights.rename(tmp_path / "elsewhere")
+    with pytest.raises(WeightsError) as caught:
+        check(path)
+    assert str(caught.value) == (
+        f"{path}: its weights are in digits.caffemodel, which is not there\n  expected: {weights}\n  fix: {FIX}"
+    )
+
+
+def test_a_data_file_that_was_cut_off_is_noticed(net: netsurgery.Net, tmp_path: Path) -> None:
+    path, data = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
+    saved(net, path, "external")
+    check(path)
+    size = data.stat().st_size
+    os.truncate(data, size - 1)
+    with pytest.raises(WeightsError) as caught:
+        check(path)
+    assert str(caught.value) == (
+        f"{path}: its weights are in model.onnx.data, which has {size - 1} bytes\n"
+        f"  expected: at least {size} bytes\n  fix: {FIX}"
+    )
