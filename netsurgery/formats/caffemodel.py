@@ -171,9 +171,11 @@ def _top_fields(data: Buffer, source: Source) -> Iterator[tuple[int, int, int, i
             at = found[3]
     except MalformedError as error:
         fix = OVER_2_GB if len(data) > 2**31 else error.fix
-        raise WeightsError(
-            error.problem, layer=_broken_layer(data, at), source=source, expected=error.expected, fix=fix
-        ) from None
+        layer = _broken_layer(data, at)
+        if at == 0 and not layer:  # nothing of it makes sense
+            problem = f"is no caffemodel: {error.problem}"
+            raise WeightsError(problem, source=source, expected="a binary NetParameter", fix=fix) from None
+        raise WeightsError(error.problem, layer=layer, source=source, expected=error.expected, fix=fix) from None
 
 
 def _broken_layer(data: Buffer, at: int) -> str:

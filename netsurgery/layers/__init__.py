@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Mapping, MutableSequence, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -264,7 +264,7 @@ def _kind(
             if type.startswith("#")
             else f"did you mean '{near[0]}'?"
             if near
-            else "register a layer of your own (README: Your own layer)",
+            else f"register a layer of your own (README: Your own layer), or hand it on: --as-custom-op {type}",
         )
     p = Params(params, "LayerParameter", title, source, cls.parameters)
     cls = cls.variant(p, title, len(bottoms))
@@ -280,7 +280,12 @@ def _kind(
     numbered = [("LayerParameter", f) for f in params.fields if f.name.startswith("#")]
     if numbered and ignored is None:  # of a binary net: the layer may miss what they say
         raise _unread_error(title, numbered)
-    kind = cls(name, type, source, p, blob_count, len(bottoms), len(tops))
+    try:
+        kind = cls(name, type, source, p, blob_count, len(bottoms), len(tops))
+    except NetsurgeryError:
+        if misspelt := [] if cls.parameters else list(_misspelt("LayerParameter", params)):
+            raise _unread_error(title, misspelt) from None  # the cause of what the layer complains about
+        raise
     unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
     if ignored is not None:
         for t, f in [(t, f) for t, f in unread if not _known(t, f.name)]:
@@ -289,6 +294,16 @@ def _kind(
     if unread:
         raise _unread_error(title, unread)
     return kind
+
+
+def _misspelt(type: str, message: Message) -> Iterator[tuple[str, Field]]:
+    """Fields that no schema knows, of a name that looks like one that it knows."""
+    for field in message.fields:
+        known = _proto.message(type).get(field.name) if _known_message(type) else None
+        if known is None and get_close_matches(field.name, _proto.message(type) if _known_message(type) else (), n=1):
+            yield type, field
+        elif known is not None and isinstance(field.value, Message):
+            yield from _misspelt(known.type, field.value)
 
 
 def _passed_over(field: Field) -> bool:
