@@ -48,7 +48,9 @@ def opencv(net: Net, folder: Path, feeds: dict[str, np.ndarray]) -> dict[str, np
         reader.setInput(array, name)
     names = file_names(net)
     layer_of = {names[t]: layer.name for layer in net.layers for t in layer.tops}
-    return {blob: reader.forward(layer_of[names[blob]]) for blob in net.outputs}
+    known = reader.getLayerNames()  # OpenCV may call a layer whose top nobody reads by the name of the top
+    asked = {blob: layer_of[name] if layer_of[name] in known else name for blob, name in names.items()}
+    return {blob: reader.forward(asked[blob]) for blob in net.outputs}
 
 
 def agree(net: Net, folder: Path) -> None:

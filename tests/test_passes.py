@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +201,23 @@ def test_insert_refusals() -> None:
     )
 
 
+def test_layer_refuses_what_is_no_layer() -> None:
+    example = 'layer { name: "relu9" type: "ReLU" bottom: "fc9" top: "fc9" }'
+    assert refusal(lambda: netsurgery.layer('name: "net" ' + RELU), NetsurgeryError) == (
+        f"<layer>:1: the text holds more than a layer\n  expected: one layer: {example}"
+    )
+    assert refusal(lambda: netsurgery.layer('layer { type: "ReLU" }'), NetsurgeryError) == (
+        '<layer>:1: the layer has no name\n  expected: name: "..."'
+    )
+    assert netsurgery.layer('layers { name: "r" type: RELU bottom: "x" top: "x" }').type == "ReLU"
+    unknown = 'layer { name: "x" type: "Sigmoit" bottom: "fc" top: "fc" }'
+    assert refusal(lambda: passes.insert(net(), unknown, after="fc"), NetsurgeryError) == (
+        "<layer>:1: layer 'x' (Sigmoit): layer type 'Sigmoit' is not known\n"
+        "  expected: a type that `netsurgery layers` lists\n"
+        "  fix: did you mean 'Sigmoid'?"
+    )
+
+
 def test_with_layer_replaces_appends_and_inserts() -> None:
     made = net().with_layer(netsurgery.layer('layer { name: "log" type: "Log" bottom: "prob" top: "log" }'))
     both(made, NET + 'layer { name: "log" type: "Log" bottom: "prob" top: "log" }')
@@ -354,6 +373,15 @@ def test_weight_files_refusals(tmp_path: Path) -> None:
     )
 
 
+def test_safetensors_without_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    passes.dump_weights(net(), tmp_path / "w.safetensors")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    assert refusal(lambda: passes.load_weights(net(), tmp_path / "w.safetensors"), NetsurgeryError) == (
+        f"{tmp_path / 'w.safetensors'}: reading .safetensors needs the package safetensors\n"
+        "  fix: pip install 'netsurgery[safetensors]'"
+    )
+
+
 # --- folds
 
 
@@ -495,6 +523,12 @@ def test_change_num_output_refusals() -> None:
     )
     assert refusal(lambda: passes.change_num_output(net(), "relu", 8)) == (
         "net.prototxt:3: layer 'relu' (ReLU): has no num_output\n  expected: a layer such as Convolution or InnerProduct"
+    )
+    bare = from_text('input: "pool"\n' + FC, "bare.prototxt")
+    unsized = bare.with_layers(replace(x, weights=net()["fc"].weights) if x.name == "fc" else x for x in bare.layers)
+    assert refusal(lambda: passes.change_num_output(unsized, "fc", 8)) == (
+        "bare.prototxt:2: layer 'fc' (InnerProduct): the shapes of its bottoms are not known\n"
+        "  fix: declare the shapes of the inputs"
     )
     assert refusal(lambda: passes.change_num_output(net(), "fc", 0), NetsurgeryError).startswith(
         "net.prototxt:6: layer 'fc' (InnerProduct): num_output is 0\n"

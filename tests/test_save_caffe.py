@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import netsurgery
 from netsurgery.errors import NetsurgeryError, UnsupportedError, WeightsError
 from netsurgery.formats.load import from_text
 from netsurgery.formats.save import save_caffe, to_prototxt
-from netsurgery.net import Net
+from netsurgery.net import Field, Message, Net
 from netsurgery.verify.diff import diff
 
 
@@ -322,6 +323,17 @@ def test_an_input_without_a_shape_is_refused() -> None:
         "  fix: --input-shape data=1,3,224,224, or netsurgery.passes.set_input_shape(net, 'data', (1, 3, 224, 224))"
     )
     assert not Path("nowhere.prototxt").exists()
+
+
+def test_fields_of_a_binary_net_without_a_name_are_refused() -> None:
+    net = from_text(IN_PLACE)
+    odd = replace(net["relu"], params=Message("LayerParameter", (Field("#149", b""),)))
+    with pytest.raises(UnsupportedError) as error:
+        to_prototxt(net.with_layer(odd))
+    assert str(error.value) == (
+        "layer 'relu' (ReLU): field 149 of the binary net is not known and has no name to write\n"
+        "  fix: give the prototxt, which names it"
+    )
 
 
 def test_missing_weights_leave_both_files_as_they_were(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def _fits(net: Net, top: str, shape: Sequence[int]) -> bool:
 
 def _weights(net: Net) -> Iterator[tuple[Layer, list[tuple[int, ...]], bool]]:
     """Each layer with weights whose bottoms are known: the shapes that it wants, and whether its weights are these, ones in front aside."""
-    shapes = known_shapes(net)
+    shapes = known_shapes(net) if any(layer.weights for layer in net.layers) else {}
     for layer in net.layers:
         if layer.weights and not isinstance(layer.kind, Refused) and all(b in shapes for b in layer.bottoms):
             wanted = [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
