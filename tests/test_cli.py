@@ -187,15 +187,15 @@ def test_a_bad_net_is_an_error_that_names_file_line_and_layer(
 def test_all_unsupported_layers_are_listed_at_once(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edit(here, 'type: "ReLU"', 'type: "ReLU7"')
+    edit(here, 'type: "ReLU"', 'type: "ConvolutionX"')
     edit(here, 'type: "Softmax"', 'type: "Wavelet"')
     code, out, err = call(monkeypatch, capsys, "convert", "deploy.prototxt", "digits.caffemodel", "--json")
     assert code == 2
     assert json.loads(out)["kind"] == "UnsupportedLayersError"
     assert err == (
         "error: 2 layers cannot be exported:\n"
-        "deploy.prototxt:16: layer 'relu1' (ReLU7): layer type 'ReLU7' is not known\n"
-        "  expected: a type that `netsurgery layers` lists\n  fix: did you mean 'ReLU6'?\n"
+        "deploy.prototxt:16: layer 'relu1' (ConvolutionX): layer type 'ConvolutionX' is not known\n"
+        "  expected: a type that `netsurgery layers` lists\n  fix: did you mean 'Convolution'?\n"
         "deploy.prototxt:69: layer 'prob' (Wavelet): layer type 'Wavelet' is not known\n"
         "  expected: a type that `netsurgery layers` lists\n"
         "  fix: register a layer of your own (README: Your own layer), or hand it on: --as-custom-op Wavelet\n"
