@@ -19,6 +19,8 @@ from netsurgery.cli import main
 from netsurgery.errors import NetsurgeryError
 from netsurgery.formats.load import from_text
 from netsurgery.formats.upgrade_files import upgrade_files
+from netsurgery.formats.versions import file_names
+from netsurgery.formats.write_caffemodel import write_caffemodel
 from netsurgery.passes.operations import NAMES, operate
 from netsurgery.verify.diff import BlobChange, Change, diff
 
@@ -360,6 +362,15 @@ def test_layers_that_only_the_weights_have_stay(tmp_path: Path) -> None:
     upgrade_files(less, tmp_path / "b.prototxt", tmp_path / "a.caffemodel", tmp_path / "b.caffemodel")
     whole = netsurgery.load(tmp_path / "a.prototxt", tmp_path / "b.caffemodel")
     assert not diff(whole, both)
+
+
+def test_a_snapshot_alone_becomes_a_net_for_any_phase(tmp_path: Path) -> None:
+    trained = with_random_weights(from_text(TEXT.replace('"ReLU"', '"ReLU" phase: TRAIN')))
+    write_caffemodel(tmp_path / "s.caffemodel", trained, file_names(trained))
+    upgrade_files(tmp_path / "s.caffemodel", tmp_path / "n.prototxt", None, tmp_path / "n.caffemodel")
+    assert "phase" not in (tmp_path / "n.prototxt").read_text()
+    made = netsurgery.load(tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
+    assert not diff(made, with_random_weights(from_text(TEXT)))
 
 
 def test_upgrade_refuses_and_leaves_nothing(command: Command, tmp_path: Path) -> None:

@@ -313,6 +313,13 @@ def test_two_layers_with_weights_and_one_name_are_refused(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_the_phase_that_snapshots_fix_is_left_out() -> None:
+    text = to_prototxt(
+        from_text(IN_PLACE.replace('"Dropout"', '"Dropout" phase: TRAIN').replace('"ReLU"', '"ReLU" phase: TEST'))
+    )
+    assert "phase: TRAIN" not in text and "phase: TEST" in text
+
+
 def test_an_input_without_a_shape_is_refused() -> None:
     net = from_text('input: "data"\nlayer { name: "r" type: "ReLU" bottom: "data" top: "r" }', "x.prototxt")
     with pytest.raises(UnsupportedError) as error:

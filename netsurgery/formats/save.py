@@ -137,9 +137,12 @@ def _fields_by_number(message: Message) -> list[Field]:
 
 
 def _unconditional(net: Net) -> Net:
-    """The net without the rules by which Caffe would leave one of its layers out."""
+    """The net without the rules by which Caffe would leave one of its layers out, and without the TRAIN phase that snapshots fix for
+    each layer: Caffe would drop out, and normalize by the batch."""
     layers = []
     for layer in net.layers:
+        if layer.params.last("phase") == "TRAIN":
+            layer = replace(layer, params=layer.params.without("phase"))
         if layer.params.has("include") or layer.params.has("exclude"):
             only = Message("NetParameter", (Field("layer", layer.params),))
             if not filter_net(only).fields:

@@ -6,12 +6,13 @@ Source: tools/upgrade_net_proto_text.cpp, tools/upgrade_net_proto_binary.cpp of 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..errors import Source
 from ..net import Message, Net
 from .caffemodel import ModelFile, StoredLayer, read_caffemodel
 from .load import load, read_file
-from .output import replacing
+from .output import replacing, replacing_all
 from .save import write_layer
 from .signatures import HEAD, is_binary
 from .text import MAX_BYTES, parse
@@ -19,7 +20,7 @@ from .typed import resolve
 from .upgrade import upgrade
 from .versions import file_names
 from .write import original_text, write_message
-from .write_caffemodel import write_caffemodel
+from .write_caffemodel import write_to
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def upgrade_files(
     caffemodel: str | os.PathLike[str] | None = None,
 ) -> Upgraded:
     """Writes `net` (a prototxt of any vintage, or a caffemodel) as V2 prototxt, and the weights, if there are any, as V2 `caffemodel`
-    with float32 values in the shapes that Caffe gives them today. Each file is written whole or not at all.
+    with float32 values in the shapes that Caffe gives them today: both whole or none at all.
 
     Layers of every phase stay, comments with them. So do layers that only the weights have.
 
@@ -46,20 +47,28 @@ def upgrade_files(
     path = os.fspath(net)
     if is_binary(read_file(path, HEAD)):
         weights = path if weights is None else weights
-        message = read_caffemodel(path).message()
+        message = _without_phases(read_caffemodel(path).message())
     else:
         message = resolve(parse(read_file(path, MAX_BYTES + 1), path), "NetParameter")
     message, notes = upgrade(message)
-    files: tuple[str, ...] = (os.fspath(prototxt),)
-    with replacing(prototxt) as out:
-        out.write(_text(message).encode("utf-8", "surrogateescape"))
-        if weights is not None and caffemodel is not None:
-            stored = read_caffemodel(weights)
-            made = load(net, None if os.fspath(weights) == path else weights, ignore_unknown=True)
-            write_caffemodel(caffemodel, made, file_names(made), _others(stored, made))
-            notes += tuple(note for note in made.notes if "filled as the prototxt says" in note)
-            files += (os.fspath(caffemodel),)
-    return Upgraded(files, notes)
+    text = _text(message).encode("utf-8", "surrogateescape")
+    if weights is None or caffemodel is None:
+        with replacing(prototxt) as out:
+            out.write(text)
+        return Upgraded((os.fspath(prototxt),), notes)
+    stored = read_caffemodel(weights)
+    made = load(net, None if os.fspath(weights) == path else weights, ignore_unknown=True)
+    with replacing_all([caffemodel, prototxt]) as (blobs, out):
+        out.write(text)
+        write_to(blobs, made, file_names(made), _others(stored, made), source=Source(os.fspath(caffemodel)))
+    filled = tuple(note for note in made.notes if "filled as the prototxt says" in note)
+    return Upgraded((os.fspath(prototxt), os.fspath(caffemodel)), (*notes, *filled))
+
+
+def _without_phases(net: Message) -> Message:
+    """The net of a snapshot without the phase that training fixed for each layer."""
+    fields = [replace(f, value=f.value.without("phase")) if f.name == "layer" else f for f in net.fields]
+    return replace(net, fields=tuple(fields))
 
 
 def _text(net: Message) -> str:
