@@ -1,0 +1,235 @@
+"""Files in, file out: what `netsurgery convert` does, as one function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import NetsurgeryError, RewriteError
+from ..formats.load import load
+from ..layers._custom import custom_op
+from ..layers._infer import Pin, infer
+from ..net import Net
+from ..passes.convolutionalize import convolutionalize
+from ..passes.deploy import deploy
+from ..passes.initialize import initialize as made_up
+from ..passes.raw_detections import raw_detections as with_raw_detections
+from .onnx import DEFAULT_OPSET, dim_name
+from .onnx_file import save_onnx
+
+
+@dataclass(frozen=True)
+class InputAxis:
+    """An axis of an input of the written model: `size` is a number, or the name under which it is free. A tied axis says which layer
+    ties it, and whether making the net fully convolutional frees it."""
+
+    input: str
+    axis: int
+    size: int | str
+    tied_by: str = ""
+    freed_by_surgery: bool = False
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was converted: the net as written, the file, its inputs' axes, its outputs, and notes for the user."""
+
+    net: Net
+    path: Path
+    axes: tuple[InputAxis, ...]
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "output": str(self.path),
+            "inputs": {
+                name: [a.size for a in self.axes if a.input == name]
+                for name in dict.fromkeys(a.input for a in self.axes)
+            },
+            "tied": [
+                {
+                    "input": a.input,
+                    "axis": a.axis,
+                    "size": a.size,
+                    "by": a.tied_by,
+                    "freed_by_surgery": a.freed_by_surgery,
+                }
+                for a in self.axes
+                if a.tied_by
+            ],
+            "outputs": list(self.outputs),
+            "notes": list(self.notes),
+        }
+
+
+def convert(
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None,
+    output: str | os.PathLike[str],
+    *,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    ignore_unknown: bool = False,
+    custom_ops: Mapping[str, str] | None = None,
+    initialize: str | None = None,
+    initialize_missing: bool = False,
+    seed: int = 0,
+    fully_convolutional: bool = False,
+    only: Sequence[str] | None = None,
+    sliding_pool: bool = False,
+    rename: Mapping[str, str] | None = None,
+    raw_detections: bool = False,
+    outputs: Sequence[str] | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    static: bool = False,
+    opset: int = DEFAULT_OPSET,
+    fold: bool = True,
+    weights_mode: str = "auto",
+    full_hash: bool = False,
+) -> Conversion:
+    """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
+    `prototxt` may be a caffemodel that holds the net as well, without `weights`. `custom_ops` maps layer types to domains: they become
+    nodes of those domains. `raw_detections` leaves DetectionOutput out and gives what it starts from.
+
+    Raises: NetsurgeryError; nothing is written then.
+    """
+    path = Path(output)
+    if path.suffix not in (".onnx", ".prototxt"):
+        raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
+    _, net = prepare(
+        prototxt,
+        weights,
+        phase=phase,
+        stages=stages,
+        settings=settings,
+        ignore_unknown=ignore_unknown,
+        custom_ops=custom_ops,
+        initialize=initialize,
+        initialize_missing=initialize_missing,
+        seed=seed,
+        fully_convolutional=fully_convolutional,
+        only=only,
+        sliding_pool=sliding_pool,
+        rename=rename,
+        raw_detections=raw_detections,
+        input_shapes=input_shapes,
+    )
+    notes = net.notes
+    if path.suffix == ".prototxt":
+        from ..formats.save import save_caffe
+
+        has_weights = any(layer.weights for layer in net.layers)
+        save_caffe(net, path, path.with_suffix(".caffemodel") if has_weights else None)
+    else:
+        written = save_onnx(
+            net,
+            path,
+            weights=weights_mode,
+            full_hash=full_hash,
+            opset=opset,
+            fold=fold,
+            outputs=outputs,
+            input_shapes=input_shapes,
+            static=static,
+        )
+        notes += written.notes
+    return Conversion(net, path, input_axes(net, input_shapes, static), tuple(outputs or net.outputs), notes)
+
+
+def prepare(
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    *,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    ignore_unknown: bool = False,
+    custom_ops: Mapping[str, str] | None = None,
+    initialize: str | None = None,
+    initialize_missing: bool = False,
+    seed: int = 0,
+    fully_convolutional: bool = False,
+    only: Sequence[str] | None = None,
+    sliding_pool: bool = False,
+    rename: Mapping[str, str] | None = None,
+    raw_detections: bool = False,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+) -> tuple[Net, Net]:
+    """The net as it was loaded, and as `convert` with these options writes it.
+
+    Raises: NetsurgeryError.
+    """
+    if initialize is not None and weights is not None:
+        raise NetsurgeryError(
+            "weights are given, and others are to be made up",
+            expected="the prototxt alone with --initialize",
+            fix="--initialize-missing makes up only what the weights file lacks",
+        )
+    loaded = load(
+        prototxt,
+        weights,
+        phase=phase,
+        stages=stages,
+        settings=settings,
+        ignore_unknown=ignore_unknown,
+        layers={type: custom_op(domain) for type, domain in (custom_ops or {}).items()},
+        input_shapes=input_shapes,
+        initialize_missing=initialize_missing,
+        seed=seed,
+    )
+    net = _deployed(loaded, input_shapes or {})
+    if initialize is not None:
+        net = made_up(net, seed, initialize)
+    if fully_convolutional:
+        net = convolutionalize(net, only=only, sliding_pool=sliding_pool, rename=rename)
+    if raw_detections:
+        net = with_raw_detections(net)
+    return loaded, net
+
+
+def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
+    """The net without what only training needs. A shape that is asked for counts as the input's own where the file tells none: an image
+    of another size than the net was trained for need not fit its weights, yet."""
+    numbers = {name: [n for n in shape if isinstance(n, int)] for name, shape in input_shapes.items()}
+    whole = {name: shape for name, shape in numbers.items() if len(shape) == len(input_shapes[name])}
+    try:
+        return deploy(net)
+    except RewriteError:
+        if not whole:
+            raise
+    return deploy(net, whole)
+
+
+def input_axes(
+    net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None = None, static: bool = False
+) -> tuple[InputAxis, ...]:
+    """Every axis of every input: its size or its name, and what ties it."""
+    from .onnx import _fixed, _names
+
+    names = _names(input_shapes)
+    inferred = infer(net, _fixed(net, input_shapes, static))
+    axes = []
+    for name in net.inputs:
+        shape = inferred.shapes[name]
+        for i, size in enumerate(shape):
+            pin = inferred.pins.get((name, i))
+            free = names.get((name, i)) or dim_name(*inferred.equal.get((name, i), (name, i)), len(shape))
+            axes.append(
+                InputAxis(
+                    name,
+                    i,
+                    size if isinstance(size, int) else free,
+                    pin.layer if pin else "",
+                    bool(pin) and i >= 2 and _surgery_frees(pin),
+                )
+            )
+    return tuple(axes)
+
+
+def _surgery_frees(pin: Pin | None) -> bool:
+    return pin is not None and pin.layer.endswith("(InnerProduct)")
