@@ -50,7 +50,7 @@ def convert_all(
             continue
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
-            done = convert(model.prototxt, model.weights, output, **{**options, **_known(model.options)})
+            done = convert(model.prototxt, model.weights, output, **{**options, **convert_options(model.options)})
         except NetsurgeryError as error:
             yield Outcome(model, output, "refused", str(error))
         except OSError as error:
@@ -64,7 +64,7 @@ def _name(model: Model, root: Path | None) -> Path:
     return inside.with_name(inside.name.removesuffix(".prototxt") + ".onnx")
 
 
-def _known(given: Mapping[str, Any]) -> dict[str, Any]:
+def convert_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The entries of a manifest that are options of `convert`. Raises: NetsurgeryError for one that nobody reads."""
     for name in given:
         if name not in _OPTIONS and name not in VERIFY_ENTRIES:

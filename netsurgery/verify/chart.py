@@ -1,0 +1,82 @@
+"""The error of every blob as a chart: one row each, in the order of the net, on a logarithmic scale. Inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from math import inf, log10
+
+from .report import Case, Comparison, Report
+
+LOWEST, HIGHEST = -9, 1
+"""Powers of ten between which the scale runs; what is smaller, exact agreement included, stands at its left edge, what is greater or no
+number at its right."""
+
+ROW, TOP, NAME, PLOT, EDGE = 18, 26, 38, 58, 2
+"""Height of a row and of the scale above, in pixels; widths of names, plot and right margin in percent (it is as wide as the page)."""
+
+
+def chart(report: Report) -> str:
+    """The chart of a report, "" if it has no cases. A dot is a blob in one case, red where it is off; the dashed line is the tolerance."""
+    blobs = list(dict.fromkeys(c.blob for case in report.cases for c in case.comparisons))
+    if not blobs:
+        return ""
+    rows = {blob: i for i, blob in enumerate(_in_order(report.cases, blobs))}
+    height = TOP + ROW * len(rows) + 8
+    first = report.first_difference
+    parts = [
+        f'<svg class="chart" role="img" width="100%" height="{height}" aria-label="Relative error of every blob, logarithmic scale">',
+        *_scale(height),
+        *_tolerance(report.tolerance.rtol, height),
+    ]
+    for blob, i in rows.items():
+        y = TOP + ROW * i
+        off = first is not None and blob == first.blob
+        if off:
+            parts.append(f'<rect class="off" x="0" y="{y}" width="100%" height="{ROW}"/>')
+        parts.append(
+            f'<svg x="0" y="{y}" width="{NAME - 2}%" height="{ROW}"><text x="4" y="13">{escape(blob)}</text></svg>'
+        )
+    for case in report.cases:
+        parts += [_dot(c, case, TOP + ROW * rows[c.blob] + ROW / 2) for c in case.comparisons]
+    return "".join([*parts, "</svg>"])
+
+
+def _in_order(cases: Sequence[Case], blobs: Sequence[str]) -> Sequence[str]:
+    """The blobs as the fullest case has them, then those that it lacks."""
+    fullest = max(cases, key=lambda case: len(case.comparisons))
+    return list(dict.fromkeys([*(c.blob for c in fullest.comparisons), *blobs]))
+
+
+def place(error: float) -> float:
+    """Where an error stands, in percent of the chart's width."""
+    power = HIGHEST if not error < inf else LOWEST if error <= 0 else min(max(log10(error), LOWEST), HIGHEST)
+    return NAME + PLOT * (power - LOWEST) / (HIGHEST - LOWEST)
+
+
+def _scale(height: int) -> list[str]:
+    parts = []
+    for power in range(LOWEST, HIGHEST + 1):
+        x = f"{place(10.0**power):.2f}%"
+        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP - 4}" y2="{height}"/>')
+        if power % 2 == 0:
+            parts.append(
+                f'<text class="tick" x="{x}" y="14" text-anchor="middle">10<tspan dy="-4">{power}</tspan></text>'
+            )
+    return parts
+
+
+def _tolerance(rtol: float, height: int) -> list[str]:
+    x = f"{place(rtol):.2f}%"
+    return [
+        f'<line class="limit" x1="{x}" x2="{x}" y1="{TOP - 4}" y2="{height}"><title>tolerance {rtol:g}</title></line>'
+    ]
+
+
+def _dot(c: Comparison, case: Case, y: float) -> str:
+    kind = "bad" if not c.passed else "advisory" if case.advisory else "good"
+    title = f"{c.blob}: {c.problem or f'{c.measure.max_rel:.2g}'} ({case.title}, against {case.against})"
+    return (
+        f'<circle class="{kind}" cx="{place(c.measure.max_rel):.2f}%" cy="{y:g}" r="{5 if kind == "bad" else 4}">'
+        f"<title>{escape(title)}</title></circle>"
+    )
