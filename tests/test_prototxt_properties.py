@@ -118,8 +118,8 @@ def messages(draw: st.DrawFn, type: str, depth: int = 3) -> Message:
     chosen = draw(st.lists(st.sampled_from(known), max_size=6, unique_by=lambda f: f.name)) if known else []
     fields = []
     for field_type in chosen:
-        for _ in range(draw(st.integers(1, 3)) if field_type.repeated else 1):
-            fields.append(Field(field_type.name, draw(values(field_type, depth))))
+        count = draw(st.integers(1, 3)) if field_type.repeated else 1
+        fields += [Field(field_type.name, draw(values(field_type, depth))) for _ in range(count)]
     return Message(type, tuple(fields))
 
 
