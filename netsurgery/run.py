@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import NetsurgeryError, ShapeError, WeightsError
+from .layers._tiles import MEMORY
 from .net import Layer, Net
 
 Array = NDArray[np.floating[Any]]
@@ -19,44 +20,57 @@ def run(
     feeds: Mapping[str, NDArray[Any]],
     blobs: Iterable[str] | None = None,
     dtype: DTypeLike = np.float32,
+    memory: int = 256 << 20,
 ) -> dict[str, Array]:
     """Computes the net on `feeds` (input blob -> array, any size that the net allows), as Caffe does in the TEST phase.
 
     Gives every blob, inputs included; with a list of `blobs` only those, the others being freed as soon as nothing needs them.
-    `dtype` float64 keeps the interpreter's own rounding out of comparisons.
+    `dtype` float64 keeps the interpreter's own rounding out of comparisons. `memory` bounds the bytes that a layer may take besides its
+    blobs and weights, as far as one window of one output goes.
 
     Raises: ShapeError, WeightsError, UnsupportedLayersError; NetsurgeryError for feeds that are missing or not of the net.
     """
     net.require_supported("run")
     _check_feeds(net, feeds)
     wanted = _wanted(net, blobs)
+    before = MEMORY.set(memory)
+    try:
+        with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
+            held = _computed(net, feeds, wanted, dtype)
+    finally:
+        MEMORY.reset(before)
+    return {blob: held[blob] for blob in net.blobs if blob in wanted}
+
+
+def _computed(net: Net, feeds: Mapping[str, NDArray[Any]], wanted: set[str], dtype: DTypeLike) -> dict[str, Array]:
+    """The wanted blobs; others are let go as soon as no layer needs them."""
     needed = _layers_for(net, wanted)
     uses = dict.fromkeys(net.blobs, 0)
     for layer in needed:
         for blob in layer.bottoms:
             uses[blob] += 1
     held: dict[str, Array] = {}
-    with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
-        for layer in needed:
-            if layer.kind.is_input:
-                for top in layer.tops:
-                    held[top] = np.asarray(feeds[top], dtype)
-            else:
-                tops = run_layer(layer, [held[b] for b in layer.bottoms], dtype)
-                held.update(zip(layer.tops, tops, strict=True))
-            for blob in layer.bottoms:
-                uses[blob] -= 1
-            for blob in {*layer.bottoms, *layer.tops}:
-                if not uses[blob] and blob not in wanted:
-                    held.pop(blob, None)
-    return {blob: held[blob] for blob in net.blobs if blob in wanted}
+    for layer in needed:
+        if layer.kind.is_input:
+            for top in layer.tops:
+                held[top] = np.asarray(feeds[top], dtype)
+        else:
+            held.update(zip(layer.tops, run_layer(layer, [held[b] for b in layer.bottoms], dtype), strict=True))
+        for blob in layer.bottoms:
+            uses[blob] -= 1
+        for blob in {*layer.bottoms, *layer.tops}:
+            if not uses[blob] and blob not in wanted:
+                held.pop(blob, None)
+    return held
 
 
 def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.float32) -> Sequence[Array]:
     """The tops of one layer. Raises: ShapeError, WeightsError."""
     expected = Net.layer_shapes(layer, [b.shape for b in bottoms])
     check_weights(layer, [b.shape for b in bottoms])
-    weights = [np.asarray(w, dtype) for w in layer.weights]
+    weights = [
+        np.require(w, dtype, "A") for w in layer.weights
+    ]  # values in a file may lie at odd addresses, where sums are slow
     tops = [np.asarray(top, dtype) for top in layer.kind.forward(bottoms, weights)[: len(layer.tops)]]
     for top, shape in zip(tops, expected, strict=True):
         if len(top.shape) != len(shape) or any(

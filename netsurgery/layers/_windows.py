@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from ..errors import ShapeError
 from ._dims import Size
 from ._params import Params
+from ._tiles import CACHE, MEMORY, tiles
 from ._type import Array
-
-TILE_BYTES = 256 << 20
-"""How much memory the columns of one tile may take."""
 
 
 @dataclass(frozen=True)
@@ -93,30 +92,60 @@ def views(x: Array, windows: Windows) -> Array:
 
 
 def convolve(x: Array, w: Array, windows: Windows, group: int) -> Array:
-    """Cross-correlation of x (N, C, ...) with w (M, C / group, ...): columns of windows times the matrix of weights, in tiles along
-    the first output axis that keep the columns under TILE_BYTES.
+    """Cross-correlation of x (N, C, ...) with w (M, C / group, ...): the matrix of weights times columns of windows, of as many places
+    at a time as memory allows.
 
     Shapes: -> (N, M, *output).
     """
     n, c = x.shape[:2]
-    m, spatial = w.shape[0], len(windows.kernel)
+    m = w.shape[0]
     out = tuple(int(s) for s in windows.out(x.shape[2:]) if isinstance(s, int))
-    x = padded(x, windows)
-    slid = views(x, windows)
     y = np.empty((n, m, *out), x.dtype)
-    if group == c and m == c:  # depthwise: no sum over channels
-        return _depthwise(x, w, windows, y)
+    if group == c == m:  # depthwise: no sum over channels
+        return _depthwise(padded(x, windows), w, windows, y)
     matrix = w.reshape(group, m // group, -1)
-    depth = matrix.shape[2]
-    row = depth * group * int(np.prod(out[1:])) * x.itemsize
-    step = max(1, TILE_BYTES // max(row, 1))
-    for item in range(n):
-        for start in range(0, out[0], step):
-            tile = slid[item, :, start : start + step]  # (C, rows, *rest, *kernel)
-            columns = np.moveaxis(tile, range(1 + spatial, 1 + 2 * spatial), range(1, 1 + spatial))
-            columns = columns.reshape(group, depth, -1)
-            y[item, :, start : start + step] = (matrix @ columns).reshape(m, -1, *out[1:])
+    if {*windows.kernel} == {1} and not any(windows.pad):  # the columns are x itself
+        met = x[(slice(None), slice(None), *(slice(None, None, s) for s in windows.stride))]
+        np.matmul(matrix, met.reshape(n, group, c // group, -1), out=y.reshape(n, group, m // group, -1))
+        return y
+    x, depth = padded(x, windows), matrix.shape[2]
+    room = min(
+        MEMORY.get(), max(CACHE, w.nbytes)
+    )  # each tile reads the weights again: it should be as large as they are
+    for items, *box in tiles((n, *out), room // max(1, group * depth * x.itemsize)):
+        columns = _columns(x[items], windows, box)
+        made = matrix @ columns.reshape(group, depth, -1)
+        places = (m, items.stop - items.start, *(side.stop - side.start for side in box))
+        y[(items, slice(None), *box)] = made.reshape(places).swapaxes(0, 1)
     return y
+
+
+def _columns(x: Array, windows: Windows, box: Sequence[slice]) -> Array:
+    """The windows at these places: (C, *kernel, N, *box)."""
+    n, c = x.shape[:2]
+    spans = [
+        slice(b.start * s, (b.stop - 1) * s + e, 1) for b, s, e in zip(box, windows.stride, windows.extent, strict=True)
+    ]
+    x = x[(slice(None), slice(None), *spans)].swapaxes(0, 1)
+    sides = [b.stop - b.start for b in box]
+    columns = np.empty((c, *windows.kernel, n, *sides), x.dtype)
+    if prod(windows.kernel) <= prod(sides):
+        for offset in np.ndindex(*windows.kernel):
+            columns[(slice(None), *offset)] = x[(slice(None), slice(None), *_met(windows, offset, sides))]
+    else:  # few windows, each of many places
+        for place in np.ndindex(*sides):
+            one = [
+                slice(p * s, p * s + e, d)
+                for p, s, e, d in zip(place, windows.stride, windows.extent, windows.dilation, strict=True)
+            ]
+            columns[(..., *place)] = np.moveaxis(x[(slice(None), slice(None), *one)], 1, -1)
+    return columns
+
+
+def _met(windows: Windows, offset: Sequence[int], out: Sequence[int]) -> list[slice]:
+    """What the kernel's place `offset` meets along each axis, for `out` windows."""
+    axes = zip(offset, windows.dilation, windows.stride, out, strict=True)
+    return [slice(o * d, o * d + (n - 1) * s + 1, s) for o, d, s, n in axes]
 
 
 def spread_groups(w: Array, group: int) -> Array:
@@ -144,15 +173,16 @@ def take_in(w: Array, group: int, order: Sequence[int], scale: Array, shift: Arr
 
 
 def _depthwise(x: Array, w: Array, windows: Windows, y: Array) -> Array:
-    y[...] = 0
-    out = y.shape[2:]
-    for offset in np.ndindex(*windows.kernel):
-        steps = [
-            slice(o * d, o * d + (n - 1) * s + 1, s)
-            for o, d, s, n in zip(offset, windows.dilation, windows.stride, out, strict=True)
-        ]
-        weight = w[(slice(None), 0, *offset)].reshape(-1, *(1,) * len(out))
-        y += x[(slice(None), slice(None), *steps)] * weight
+    """Each channel (x is padded) by itself, a few channels at a time: their sums stay in the cache."""
+    w = w.reshape(y.shape[1], *windows.kernel, *(1,) * (y.ndim - 2))
+    for items, channels in tiles(y.shape[:2], CACHE // 8 // max(1, prod(y.shape[2:]) * y.itemsize)):
+        sums = np.zeros_like(y[items, channels])
+        product = np.empty_like(sums)
+        for offset in np.ndindex(*windows.kernel):
+            met = x[(items, channels, *_met(windows, offset, y.shape[2:]))]
+            np.multiply(met, w[(channels, *offset)], out=product)
+            sums += product
+        y[items, channels] = sums
     return y
 
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, refuse
 from ._dims import Shape, ceil_div
 from ._params import Params
+from ._pooling_caffe2 import emit_average, emit_max
+from ._pools import LOWEST, greatest, sums
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, views
-
-LOWEST = float(np.finfo(np.float32).min)
+from ._windows import Windows
 
 
 class Pooling3D(LayerType):
@@ -70,20 +71,13 @@ class Pooling3D(LayerType):
         (x,) = bottoms
         at = self.windows
         out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
-        ends = [
-            (m - 1) * s + k - n - p
-            for n, m, k, s, p in zip(x.shape[2:], out, at.kernel, at.stride, at.pad, strict=True)
-        ]
-        around = [(0, 0), (0, 0), *((p, max(e, 0)) for p, e in zip(at.pad, ends, strict=True))]
-        slid = views(np.pad(x, around, constant_values=LOWEST if self.method == "MAX" else 0), at)
-        slid = slid[:, :, : out[0], : out[1], : out[2]]
         if self.method == "MAX":
-            return [slid.max(axis=(5, 6, 7))]
+            return [greatest(x, at, out)]
         sizes = [
             np.minimum(np.arange(m) * s + k, n + 2 * p) - np.arange(m) * s
             for n, m, k, s, p in zip(x.shape[2:], out, at.kernel, at.stride, at.pad, strict=True)
         ]
-        return [slid.sum(axis=(5, 6, 7)) / np.einsum("i,j,k->ijk", *sizes).astype(x.dtype)]
+        return [sums(x, at, out) / np.einsum("i,j,k->ijk", *sizes).astype(x.dtype)]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
@@ -112,6 +106,18 @@ class Pooling3D(LayerType):
             for t in (x, ones)
         )
         return [op("Div", sums, shares)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        out = self.shapes([x.shape])[0][2:]
+        if self.method == "MAX":
+            return [emit_max(op, x, self.windows, out, round_up=True, drops=False)[0]]
+        average = emit_average(op, x, self.windows, out, round_up=True, drops=False)
+        if average is None:
+            raise refuse(
+                self, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel"
+            )
+        return [average]
 
 
 def _grown(shape: Shape, by: Sequence[int], sides: int) -> Shape:
