@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, UnsupportedError
 from ._dims import Shape, Size, ceil_div, minimum, show
 from ._params import Params
 from ._reach import NOWHERE, Reach, window
 from ._type import Array, Graph, LayerType, Tensor
 from ._windows import Windows, views
 
+LOWEST = float(np.finfo(np.float32).min)
+"""What Caffe starts a maximum with."""
 
 class Pooling(LayerType):
     """MAX: y[i] = max of x over window i, cut off at the image. AVE: y[i] = sum of x over window i / its size, cut off at the padded image.
@@ -128,14 +130,18 @@ class Pooling(LayerType):
         top = np.take_along_axis(flat, best[..., None], axis=4)[..., 0]
         rows = best // at.kernel[1] + (np.arange(out[0]) * at.stride[0] - at.pad[0])[:, None]
         columns = best % at.kernel[1] + np.arange(out[1]) * at.stride[1] - at.pad[1]
-        return [top, (rows * w + columns).astype(x.dtype)]
+        mask = np.where(top > LOWEST, rows * w + columns, -1)
+        return [np.maximum(top, x.dtype.type(LOWEST)), mask.astype(x.dtype)]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         if self.global_pooling and self.method == "AVE":
             return [op("GlobalAveragePool", x)]
         if self.global_pooling:
-            return [op("GlobalMaxPool", x)]
+            index = op("ArgMax", op.reshape(x, 0, 0, -1, 1), axis=2, keepdims=1)
+            return [op("GlobalMaxPool", x), op("Cast", index, to=1)]
+        if self._may_miss(x.shape):
+            return [self._with_windows_behind(op, x)]
         at = self.windows
         may_round = self.round_up and any(
             s > 1 and not (isinstance(n, int) and (n + 2 * p - k) % s == 0)
@@ -155,6 +161,44 @@ class Pooling(LayerType):
         # Caffe counts within one channel, ONNX over the whole tensor
         plane = op("Mul", op.size(x, 2), op.size(x, 3))
         return [y, op("Cast", op("Mod", index, plane), to=1)]
+
+    def _may_miss(self, x: Shape) -> bool:
+        """Whether a window may start behind the image: without padding Caffe keeps it, where ONNX drops it."""
+        at = self.windows
+        return (
+            self.round_up
+            and not any(at.pad)
+            and any(
+                s > k and not (isinstance(n, int) and ceil_div(n - k, s) * s < n)
+                for n, k, s in zip(x[2:], at.kernel, at.stride, strict=True)
+            )
+        )
+
+    def _with_windows_behind(self, op: Graph, x: Tensor) -> Tensor:
+        """Windows behind the image hold the lowest number there is, or 0 / (end - start), the end being that of the image."""
+        at = self.windows
+        if self.top_count > 1:
+            raise UnsupportedError(
+                f"a mask with stride {at.stride} greater than kernel {at.kernel}: a window may start behind the image",
+                layer=self.title,
+                source=self.source,
+                expected="windows that start inside the image",
+                fix="fix the input sizes (--static) where all do",
+            )
+        tails, spans = [], []
+        for axis, k, s in zip((2, 3), at.kernel, at.stride, strict=True):
+            n = op.size(x, axis)
+            last = op("Mul", self._up(op, op("Sub", n, op.ints(k)), s), op.ints(s))
+            tails.append(op("Sub", op("Add", last, op.ints(k)), n))
+            end = op("Squeeze", op("Add", last, op.ints(1)))
+            starts = op("Range", op.const(0, "int64"), end, op.const(s, "int64"))
+            spans.append(op("Cast", op("Sub", op("Min", op("Add", starts, op.ints(k)), n), starts), to=1))
+        behind = op.ints([0] * 6, *tails)
+        if self.method == "MAX":
+            return op("MaxPool", op("Pad", x, behind, op.const(LOWEST)), kernel_shape=at.kernel, strides=at.stride)
+        averages = op("AveragePool", op("Pad", x, behind, op.const(0.0)), kernel_shape=at.kernel, strides=at.stride)
+        counts = op("Mul", op("Unsqueeze", spans[0], op.ints(1)), spans[1])
+        return op("Div", op("Mul", averages, op.const(float(at.kernel[0] * at.kernel[1]))), counts)
 
     def _average_without_ceil_mode(self, op: Graph, x: Tensor) -> Tensor:
         """Average of the image padded to whole windows / average of ones on the padded image and zeros behind it: before opset 19 runtimes
