@@ -16,8 +16,10 @@ from .diff import diff
 from .inspect import inspect
 from .layers import layers
 from .operate import Ordered, operate
+from .record import record
 from .sizes import sizes
 from .upgrade import upgrade
+from .verify import verify
 
 app = typer.Typer(
     name="netsurgery",
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convert, diff, inspect, layers, sizes, upgrade):
+for command in (convert, diff, inspect, layers, record, sizes, upgrade, verify):
     app.command()(command)
 app.command(cls=Ordered)(operate)
 

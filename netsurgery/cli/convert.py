@@ -27,6 +27,7 @@ from ._common import (
 
 if TYPE_CHECKING:
     from ..exporters.convert import Conversion
+    from ..verify.report import Report
 
 
 def convert(
@@ -127,6 +128,13 @@ def convert(
     stage: Stage = None,
     settings: Settings = None,
     ignore_unknown: IgnoreUnknown = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Run what was written, and compare every blob with what Caffe computes; exit 1 if it differs.",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -162,17 +170,36 @@ def convert(
     if detections not in ("boxes", "raw"):
         raise NetsurgeryError(f"--detections {detections}", expected="boxes or raw")
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
-        _convert_many(prototxt, manifest, output, options, force, as_json, quiet)
+        _convert_many(prototxt, manifest, output, options, force, check, as_json, quiet)
         return
     if prototxt is None:
         raise NetsurgeryError(
             "no net given", expected="a prototxt, a folder, or --manifest", fix="netsurgery convert --help"
         )
     done = run(prototxt, weights, output or Path(prototxt.name).with_suffix(".onnx"), **options)
+    reports = [_verify(prototxt, weights, done.path, options)] if check else []
     if as_json:
-        print_json(done.to_json())
+        print_json({**done.to_json(), **({"verify": reports[0].to_json()} if reports else {})})
     else:
         _print(done, quiet)
+    _finish(reports, quiet or as_json)
+
+
+def _verify(prototxt: Path, weights: Path | None, output: Path, options: dict[str, Any]) -> Report:
+    from ..verify.files import verify_conversion
+
+    return verify_conversion(prototxt, weights, output, options)
+
+
+def _finish(reports: list[Report], quiet: bool) -> None:
+    """Prints what --verify found. Raises: typer.Exit unless all agree."""
+    from .verify import finish
+
+    for report in reports:
+        if not report.passed:
+            note(f"note: {report.model} was written, and is kept; {report.verdict}")
+    if reports:
+        finish(reports, quiet=quiet)
 
 
 def _convert_many(
@@ -181,20 +208,25 @@ def _convert_many(
     output: Path | None,
     options: dict[str, Any],
     force: bool,
+    check: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from ..exporters.batch import convert_all
+    from ..exporters.batch import convert_all, convert_options
     from ..formats.manifest import find_models, read_manifest
 
     models = read_manifest(manifest) if manifest is not None else find_models(folder or ".")
-    outcomes = []
+    outcomes, reports = [], []
     with progress(quiet or as_json) as bar:
         task = bar.add_task("converting", total=len(models))
         for outcome in convert_all(
             models, output or Path("."), folder if manifest is None else None, force=force, **options
         ):
             outcomes.append(outcome)
+            if check and outcome.status != "refused":
+                model = outcome.model
+                asked = {**options, **convert_options(model.options)}
+                reports.append(_verify(model.prototxt, model.weights, outcome.output, asked))
             bar.advance(task)
             note(
                 f"{outcome.status}: {outcome.output if outcome.status != 'refused' else outcome.reason}",
@@ -202,9 +234,11 @@ def _convert_many(
             )
     count = Counter(outcome.status for outcome in outcomes)
     if as_json:
-        print_json({"models": [outcome.to_json() for outcome in outcomes], "count": count})
+        found = {"verify": [report.to_json() for report in reports]} if check else {}
+        print_json({"models": [outcome.to_json() for outcome in outcomes], "count": count, **found})
     else:
         note(", ".join(f"{n} {status}" for status, n in count.items()), quiet)
+    _finish(reports, quiet or as_json)
     if count["refused"]:
         raise typer.Exit(EXIT_BAD_INPUT)
 

@@ -120,15 +120,15 @@ def _assignment(expected: Array, got: Array, tolerance: Tolerance) -> NDArray[np
     return order
 
 
-def agreement(expected: Array, got: Array, axis: int, k: int = 5) -> tuple[float, float]:
-    """The shares of positions at which the greatest value is the same one, and at which the `k` greatest are the same ones."""
+def agreement(expected: Array, got: Array, axis: int, k: int, tolerance: Tolerance) -> float:
+    """The share of positions at which the `k` greatest values are those of the same classes; one that nearly ties with the k-th counts
+    as well."""
     want, have = (np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis]) for x in (expected, got))
     if not want.size:
-        return 1.0, 1.0
-    best = [np.argsort(-x, axis=1, kind="stable")[:, :k] for x in (want, have)]
-    first = best[0][:, 0] == best[1][:, 0]
-    sets = (np.sort(best[0], axis=1) == np.sort(best[1], axis=1)).all(axis=1)
-    return float(first.mean()), float(sets.mean())
+        return 1.0
+    least = -np.partition(-want, k - 1, axis=1)[:, k - 1]
+    chosen = np.take_along_axis(want, np.argsort(-have, axis=1, kind="stable")[:, :k], axis=1)
+    return float((chosen.min(axis=1) >= least - tolerance.limit(float(np.abs(want).max()))).mean())
 
 
 def _cosine(aa: float, bb: float, ab: float) -> float:

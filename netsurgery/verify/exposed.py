@@ -59,7 +59,7 @@ def read_light(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Light
     if isinstance(model, bytes):
         return _lightened(_parsed(model, "<bytes>"), "")
     path = Path(os.path.realpath(model))  # runtimes refuse links
-    data = map_file(path, ParseError)
+    data = map_file(model, ParseError)
     proto = onnx.ModelProto()
     try:
         for number, wire, begin, stop in fields(data, 0, len(data)):

@@ -21,6 +21,8 @@ from .report import Report
 
 WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5")
 PREPARE = frozenset(prepare.__kwdefaults__ or {})
+READING = frozenset({"phase", "stages", "settings", "ignore_unknown", "custom_ops", "input_shapes"})
+"""Options that say how files are read, not what is done to the net: they count for a second net as well."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,31 @@ def task_of(model: Model) -> Task:
     return Task(model.name, files, prepared, check, pins)
 
 
+def without_defaults(**options: Any) -> dict[str, Any]:
+    """The options that were given: neither None nor empty."""
+    return {name: value for name, value in options.items() if value is not None and value not in ((), [], {})}
+
+
+def shapes_of(given: Mapping[str, Sequence[int | str | None]]) -> list[dict[str, tuple[int, ...]]]:
+    """The whole shapes among shapes of inputs, some of which may leave axes free, as what to compare at."""
+    whole = {
+        blob: tuple(n for n in shape if isinstance(n, int))
+        for blob, shape in given.items()
+        if all(isinstance(n, int) for n in shape)
+    }
+    return [whole] if whole else []
+
+
+def verify_conversion(
+    prototxt: Path, weights: Path | None, output: Path, options: Mapping[str, Any], name: str = ""
+) -> Report:
+    """Whether what `exporters.convert.convert` wrote with these options computes what the net does: the file, not what was in memory."""
+    caffe = output.with_suffix(".caffemodel") if output.suffix == ".prototxt" else None
+    prepared = {key: value for key, value in options.items() if key in PREPARE}
+    check = without_defaults(outputs=options.get("outputs"))
+    return run_task(Task(name or output.name, Pair(prototxt, weights, output, caffe), prepared, check))
+
+
 def run_task(task: Task) -> Report:
     """Compares. What keeps it from comparing is in the report's `error`."""
     began = time.perf_counter()
@@ -116,7 +143,8 @@ def _run(task: Task) -> Report:
     check_pins(task.pins)
     loaded, net = prepare(files.prototxt, files.weights, **task.prepare)
     if files.model_weights is not None or files.model.suffix == ".prototxt":
-        model: Any = prepare(files.model, files.model_weights, **task.prepare)[1]
+        reading = {key: value for key, value in task.prepare.items() if key in READING}
+        model: Any = prepare(files.model, files.model_weights, **reading)[1]
     else:
         model = files.model
     check = {**task.check, "ranges": {**ranges(loaded), **task.check.get("ranges", {})}}

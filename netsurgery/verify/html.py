@@ -55,7 +55,8 @@ summary { cursor: pointer; padding: .4rem 0; overflow-wrap: anywhere; }
 .chart .advisory { fill: var(--soft); fill-opacity: .5; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0; font-size: .85rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
-@media (max-width: 30rem) { main { padding: .6rem; } section, .verdict { padding: .75rem; } .hide { display: none; }
+@media (max-width: 30rem) { .models .tag { white-space: normal; }
+  main { padding: .6rem; } section, .verdict { padding: .75rem; } .hide { display: none; }
   dl { display: block; } dd { margin-bottom: .3rem; } }
 """
 
@@ -64,6 +65,7 @@ def to_html(reports: Sequence[Report]) -> str:
     """The page: verdict, table of models, for each model the first blob that is off, a chart of errors and all numbers; versions."""
     verdict = AGREE if all(r.passed for r in reports) else DIFFER if any(r.verdict == DIFFER for r in reports) else ""
     text = headline(reports)
+    reports = sorted(reports, key=lambda r: (r.verdict != DIFFER, r.passed))  # what is wrong comes first
     body = [
         "<h1>netsurgery verify</h1>",
         f'<p class="verdict {_class(verdict)}" id="verdict">{escape(text)}</p>',
@@ -92,10 +94,12 @@ def _models(reports: Sequence[Report]) -> str:
             f'<tr><td><a href="#model-{i}">{escape(report.name)}</a></td>'
             f'<td class="tag {_class(report.verdict)}">{escape(report.verdict)}</td>'
             f"<td>{f'{worst.measure.max_rel:.1g}' if worst else ''}</td>"
-            f"<td>{escape(first.blob) if first else ''}</td>"
+            f'<td class="hide">{escape(first.blob) if first else ""}</td>'
             f'<td class="hide">{len(report.cases)}</td><td class="hide">{report.seconds:.1f} s</td></tr>'
         )
-    heads = "<th>model</th><th>verdict</th><th>worst error</th><th>first off</th><th class=hide>inputs</th><th class=hide>time</th>"
+    heads = "<th>model</th><th>verdict</th><th>worst error</th>" + "".join(
+        f"<th class=hide>{head}</th>" for head in ("first off", "inputs", "time")
+    )
     return f'<section class="wide"><table class="models"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></section>'
 
 
@@ -103,8 +107,8 @@ def _model(report: Report, number: int) -> str:
     parts = [
         f'<section id="model-{number}"><h2>{escape(report.name)} '
         f'<span class="tag {_class(report.verdict)}">{escape(report.verdict)}</span></h2>',
-        f'<p class="soft">{escape(report.model)} in {escape(report.runtime or "no runtime")}, held against {escape(report.net)}, '
-        f"within {report.tolerance.rtol:g} of each blob's largest value</p>",
+        f'<p class="soft">{escape(report.model)}{f" in {escape(report.runtime)}" if report.runtime else ""}, '
+        f"held against {escape(report.net)}, within {report.tolerance.rtol:g} of each blob's largest value</p>",
     ]
     if report.error:
         parts.append(f'<p class="first broken">{escape(report.error)}</p>')

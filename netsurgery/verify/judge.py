@@ -118,7 +118,8 @@ class Judge:
             if layer.type == "Softmax" and value.shape == got.shape:
                 axis = getattr(layer.kind, "along", 1)
                 k = min(5, value.shape[axis])
-                self.top_five.append(TopFive(top, *agreement(value, got, axis, k), k))
+                first, sets = (agreement(value, got, axis, n, self.tolerance) for n in (1, k))
+                self.top_five.append(TopFive(top, first, sets, k))
         found = measure(value, got, self.tolerance, layer.kind.columns)
         return Comparison(top, layer.title, layer.source, found, "tolerance", top in self.outputs)
 

@@ -8,9 +8,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import Any
 
 from ..errors import NetsurgeryError
-from ..formats.manifest import Model, read_manifest
+from ..formats.manifest import Model
+from ..layers import load_plugin
 from .files import Pair, Task, failed, run_task, task_of
 from .report import Report
 
@@ -18,15 +20,11 @@ THREADS = "OMP_NUM_THREADS"
 """What bounds the threads of BLAS, and of our onnxruntime."""
 
 
-def verify_manifest(path: str | os.PathLike[str], jobs: int = 1) -> Iterator[Report]:
-    """One Report for each model of a manifest, as each is done. `jobs` processes share the cores; 0 is one for each core.
-
-    Raises: ParseError for a manifest that cannot be read; what is wrong with one model is in its report."""
-    yield from verify_models(read_manifest(path), jobs)
-
-
-def verify_models(models: Sequence[Model], jobs: int = 1) -> Iterator[Report]:
-    """One Report for each model, as each is done."""
+def verify_models(
+    models: Sequence[Model], jobs: int = 1, plugins: Sequence[str | os.PathLike[str]] = ()
+) -> Iterator[Report]:
+    """One Report for each model of a manifest, as each is done. `jobs` processes share the cores; 0 is one for each core. `plugins`
+    are files that register layer types (layers.load_plugin)."""
     tasks = []
     for model in models:
         try:
@@ -36,14 +34,20 @@ def verify_models(models: Sequence[Model], jobs: int = 1) -> Iterator[Report]:
                 Task(model.name, Pair(model.prototxt, model.weights, model.onnx or model.prototxt)), str(error)
             )
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))
-    yield from map(run_task, tasks) if jobs <= 1 else _parallel(tasks, jobs)
+    yield from map(run_task, tasks) if jobs <= 1 else _parallel(tasks, jobs, plugins)
 
 
-def _parallel(tasks: Sequence[Task], jobs: int) -> Iterator[Report]:
+def _load(plugins: Sequence[str | os.PathLike[str]]) -> None:
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def _parallel(tasks: Sequence[Task], jobs: int, plugins: Sequence[str | os.PathLike[str]]) -> Iterator[Report]:
     """In a pool of processes. One that dies takes the pool with it: what was not done is then done again, each in a pool of its own."""
     left: list[Task] = []
+    options: Any = {"mp_context": get_context("spawn"), "initializer": _load, "initargs": (plugins,)}
     with _sharing_cores(jobs):
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(jobs, **options) as pool:
             running = {pool.submit(run_task, task): task for task in tasks}
             for future in as_completed(running):
                 try:
@@ -51,7 +55,7 @@ def _parallel(tasks: Sequence[Task], jobs: int) -> Iterator[Report]:
                 except BrokenProcessPool:
                     left.append(running[future])
         for task in left:
-            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            with ProcessPoolExecutor(1, **options) as pool:
                 try:
                     yield pool.submit(run_task, task).result()
                 except BrokenProcessPool:

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import Source
 from .compare import Measure, Tolerance
 
-AGREE, DIFFER, NOT_COMPARED = "agree", "differ", "could not be compared"
+AGREE, DIFFER, NOT_COMPARED = "agrees", "differs", "could not be compared"
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ def choose_shapes(
 
     Raises: NetsurgeryError for a size that is not free, ShapeError for one that does not fit."""
     freedom = _freedom(net, model)
+    if shapes and (sizes or batches):
+        raise NetsurgeryError("whole shapes and sizes or batches", expected="one of the two")
     if shapes:
         return [_whole(net, freedom, given) for given in shapes]
     if not sizes and not batches:

@@ -44,9 +44,11 @@ def summary(case: Case) -> str:
     count = len(case.comparisons)
     off = sum(not c.passed for c in case.comparisons)
     worst = case.worst
-    said = f"{count - off} of {count} blobs agree" if off else f"{count} blobs agree"
+    said = f"{count - off} of {count} blobs agree" if off else f"{count} blob{'s agree' if count != 1 else ' agrees'}"
     if not off and worst is not None:
-        said += f", the worst to {worst.measure.max_rel:.1g} ('{worst.blob}', SNR {decibel(worst.measure.snr_db)})"
+        error = worst.measure.max_rel
+        at = f", the worst to {error:.1g} ('{worst.blob}', SNR {decibel(worst.measure.snr_db)})"
+        said += at if error else " exactly"
     tops = "".join(f"; top-1 {t.first:.0%}, top-{t.k} {t.sets:.0%}" for t in case.top_five)
     skipped = f"; {len(case.not_compared)} not compared" if case.not_compared else ""
     advisory = " (advisory)" if case.advisory else ""
@@ -55,7 +57,10 @@ def summary(case: Case) -> str:
 
 def lines(report: Report, every_blob: bool = False) -> Iterator[str]:
     """The report, shortly; with `every_blob` the whole table of every case."""
-    yield f"{report.name}: {report.model} in {report.runtime or 'no runtime'}, net {report.net}"
+    if report.error:
+        yield verdict(report)
+        return
+    yield f"{report.name}: {report.model} in {report.runtime}, net {report.net}"
     for note in report.notes:
         yield f"note: {note}"
     for kind, said in report.sources.items():
