@@ -6,6 +6,7 @@ In short::
 
     net = netsurgery.load("deploy.prototxt", "weights.caffemodel")
     netsurgery.save_onnx(net, "model.onnx")
+    netsurgery.assert_equivalent(net, "model.onnx")
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
     from .passes.deploy import deploy as deploy
     from .passes.initialize import initialize as initialize
     from .run import run as run
+    from .verify.check import assert_equivalent as assert_equivalent
+    from .verify.check import verify as verify
     from .verify.diff import diff as diff
+    from .verify.record import record as record
+    from .verify.report import Report as Report
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {
@@ -50,10 +55,12 @@ _HOME = {
     "Net": "net",
     "NetsurgeryError": "errors",
     "ParseError": "errors",
+    "Report": "verify.report",
     "RewriteError": "errors",
     "ShapeError": "errors",
     "UnsupportedError": "errors",
     "WeightsError": "errors",
+    "assert_equivalent": "verify.check",
     "convolutionalize": "passes.convolutionalize",
     "deploy": "passes.deploy",
     "diff": "verify.diff",
@@ -61,12 +68,14 @@ _HOME = {
     "initialize": "passes.initialize",
     "layer": "formats.layer_text",
     "load": "formats.load",
+    "record": "verify.record",
     "register": "layers",
     "run": "run",
     "save_caffe": "formats.save",
     "save_onnx": "exporters.onnx_file",
     "to_onnx": "exporters.onnx",
     "to_prototxt": "formats.save",
+    "verify": "verify.check",
 }
 
 __all__ = sorted(_HOME)
