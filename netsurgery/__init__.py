@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .errors import ShapeError as ShapeError
     from .errors import UnsupportedError as UnsupportedError
     from .errors import WeightsError as WeightsError
+    from .exporters.caffe2 import save_caffe2 as save_caffe2
+    from .exporters.caffe2 import to_caffe2 as to_caffe2
     from .exporters.onnx import to_onnx as to_onnx
     from .exporters.onnx_file import save_onnx as save_onnx
     from .formats.layer_text import layer as layer
@@ -72,7 +74,9 @@ _HOME = {
     "register": "layers",
     "run": "run",
     "save_caffe": "formats.save",
+    "save_caffe2": "exporters.caffe2",
     "save_onnx": "exporters.onnx_file",
+    "to_caffe2": "exporters.caffe2",
     "to_onnx": "exporters.onnx",
     "to_prototxt": "formats.save",
     "verify": "verify.check",

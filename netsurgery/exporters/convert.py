@@ -209,10 +209,11 @@ def input_axes(
     net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None = None, static: bool = False
 ) -> tuple[InputAxis, ...]:
     """Every axis of every input: its size or its name, and what ties it."""
-    from .onnx import _fixed, _names
+    from .inputs import fixed_sizes
+    from .onnx import _names
 
     names = _names(input_shapes)
-    inferred = infer(net, _fixed(net, input_shapes, static))
+    inferred = infer(net, fixed_sizes(net, input_shapes, static))
     axes = []
     for name in net.inputs:
         shape = inferred.shapes[name]

@@ -19,6 +19,7 @@ from ..passes.drop_identities import drop_identities
 from ..passes.fold_scale import fold_scale
 from ..run import check_weights
 from .graph import Array, Body, GraphBuilder, Node, Store, Tensor
+from .inputs import fixed_sizes
 
 DEFAULT_OPSET = 21
 OLDEST_OPSET = 17
@@ -65,7 +66,7 @@ def build(
         raise NetsurgeryError("the net has no outputs", source=net.source, fix="name a blob with --output")
     original = net
     net = drop_identities(cut(net, wanted), wanted)
-    fixed = _fixed(net, input_shapes, static)
+    fixed = fixed_sizes(net, input_shapes, static)
     inferred = infer(net, fixed)
     for layer in net.layers:
         check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
@@ -110,23 +111,6 @@ def _version() -> str:
         return version("netsurgery")
     except PackageNotFoundError:  # run from a checkout that is not installed
         return "unknown"
-
-
-def _fixed(
-    net: Net, given: Mapping[str, Sequence[int | str | None]] | None, static: bool
-) -> dict[str, Sequence[int | None]]:
-    fixed: dict[str, Sequence[int | None]] = {}
-    declared = net.inputs
-    for name, shape in (given or {}).items():
-        if name not in declared:
-            raise NetsurgeryError(f"the net has no input '{name}'", expected=f"one of: {', '.join(declared)}")
-        fixed[name] = [n if isinstance(n, int) else None for n in shape]
-    if static:
-        for name, declared_shape in declared.items():
-            if declared_shape is not None:
-                now = fixed.get(name, [None] * len(declared_shape))
-                fixed[name] = [n if n is not None else d for n, d in zip(now, declared_shape, strict=True)]
-    return fixed
 
 
 def _names(given: Mapping[str, Sequence[int | str | None]] | None) -> dict[tuple[str, int], str]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._fillers import near
 from ._params import Params
-from ._type import Array, LayerType
+from ._type import Array, LayerType, Tensor
 
 
 class Along(LayerType):
@@ -62,6 +63,13 @@ class Along(LayerType):
     def behind(self, rank: int, blob_rank: int) -> tuple[int, ...]:
         """The ones that the blob's shape needs behind it to lie along its axes of the bottom."""
         return (1,) * (rank - self.axis(self.from_axis, rank) - blob_rank) if blob_rank else ()
+
+    def along_caffe2(self, op: Operators, x: Tensor, blob: Tensor | Array, name: str) -> Tensor:
+        """The second bottom, or a blob of the layer's as parameter `name`, of a shape in which it lies along its axes of x."""
+        behind = self.behind(len(x.shape), len(blob.shape))
+        if isinstance(blob, np.ndarray):
+            return op.weight(blob.reshape(blob.shape + behind), name)
+        return op.reshape(blob, [0] * len(blob.shape), behind) if behind else blob
 
     def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
         axis = self.axis(self.from_axis, len(bottoms[0]))

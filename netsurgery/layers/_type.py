@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from ._dims import Shape, Size, constrain, show
 from ._fillers import Filler, he_normal, near
 from ._params import Params
 from ._reach import SAME, Reach
+
+if TYPE_CHECKING:
+    from ._caffe2 import Operators
 
 Array = NDArray[np.floating[Any]]
 
@@ -123,6 +126,9 @@ class LayerType:
     training_only: ClassVar[bool] = False
     """Whether it serves training and scoring only (losses, Accuracy): passes/deploy.py leaves it out."""
 
+    not_in_caffe2: ClassVar[str] = "no operator that runs on the CPU does what this layer does"
+    """Why there is no `emit_caffe2`, where there is none."""
+
     any_blobs: ClassVar[bool] = False
     """Whether the layer takes whatever blobs the weights file holds for it."""
 
@@ -201,6 +207,17 @@ class LayerType:
         if self.is_identity:
             return [bottoms[0]]
         raise UnsupportedError("there is no ONNX form of this layer", layer=self.title, source=self.source)
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        """The tops as operators of Caffe2 that run on the CPU."""
+        if self.is_identity:
+            return [bottoms[0]] * self.top_count
+        raise UnsupportedError(
+            f"has no form in Caffe2: {self.not_in_caffe2}",
+            layer=self.title,
+            source=self.source,
+            fix="cut the net before this layer (--output), and do the rest in your own code",
+        )
 
     def expand(self, layer: Layer) -> Sequence[Layer] | None:
         """For a layer that stands for several: these, which take its place on loading (netsurgery.layer makes one from text). They read

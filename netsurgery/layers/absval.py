@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -23,4 +24,7 @@ class AbsVal(LayerType):
         return [np.abs(bottoms[0])]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Abs", bottoms[0])]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Abs", bottoms[0])]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..net import Field, Message
+from ._caffe2 import Operators, cast, turned
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import NOWHERE, Reach
@@ -106,6 +107,30 @@ class ArgMax(LayerType):
             return [index]
         values, _ = op.many(2, "TopK", rows, op.ints(self.top_k), axis=1)
         return [op("Concat", index, op.reshape(values, 0, 1, self.top_k, *tail), axis=1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank = len(x.shape)
+        if self.along is not None:
+            axis = self.axis(self.along, rank)
+            if self.out_max_val:
+                return [op.many(2, "TopK", x, k=self.top_k, axis=axis)[0]]
+            return [cast(op, self._indices_caffe2(op, x, axis), "float")]
+        tail = [1] * (rank - 3)
+        rows = op.reshape(x, 0, -1, shape=(x.shape[0], product(x.shape[1:])))
+        index = op.reshape(cast(op, self._indices_caffe2(op, rows, 1), "float"), 0, 1, self.top_k, *tail)
+        if not self.out_max_val:
+            return [index]
+        values, _ = op.many(2, "TopK", rows, k=self.top_k, axis=1)
+        return [op("Concat", index, op.reshape(values, 0, 1, self.top_k, *tail), axis=1)]
+
+    def _indices_caffe2(self, op: Operators, x: Tensor, axis: int) -> Tensor:
+        behind = turned(op, x, axis)  # the first of equal values is preferred, as in ONNX
+        if self.top_k == 1:
+            first = op("ArgMax", behind, axis=axis, keepdims=1)
+        else:
+            _, first = op.many(2, "TopK", behind, k=self.top_k, axis=axis)
+        return op("Sub", op("Sub", op.size(x, axis), op.ints(1)), first)
 
     def _indices(self, op: Graph, x: Tensor, size: Tensor, axis: int) -> Tensor:
         if self.top_k == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._reach import SAME, Reach
 from ._type import Array, Graph, LayerType, Tensor
@@ -41,6 +42,12 @@ class Axpy(LayerType):
         return [a.reshape(*x.shape[:2], *(1,) * (x.ndim - 2)) * x + b]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a, x, b = bottoms
+        if len(a.shape) != len(x.shape):
+            a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
+        return [op("Add", op("Mul", a, x), b)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         a, x, b = bottoms
         if len(a.shape) != len(x.shape):
             a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Message
+from ._caffe2 import Operators, normalize, shifted
 from ._dims import Shape
 from ._fillers import near
 from ._params import Params
@@ -73,6 +74,16 @@ class BatchNorm(LayerType):
         mean, variance = self._statistics(weights)
         ones = np.ones(len(mean), np.float32)
         return [op("BatchNormalization", x, ones, ones * 0, mean, variance, epsilon=self.eps)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank = len(x.shape)
+        if not self.stored:
+            axes = (0, *range(2, rank))
+            centred = op("Sub", x, op("ReduceMean", x, axes=axes, keepdims=1))
+            variance = op("ReduceMean", op("Sqr", centred), axes=axes, keepdims=1)
+            return [op("Div", centred, op("Sqrt", shifted(op, variance, self.eps)))]
+        return [normalize(op, x, *self._statistics(weights), self.eps)]
 
     @staticmethod
     def _statistics(weights: Sequence[Array]) -> tuple[Array, Array]:

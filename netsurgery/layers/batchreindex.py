@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, cast
 from ._dims import Shape
 from ._reach import SAME, Reach
 from ._type import Array, Graph, LayerType, Tensor
@@ -51,3 +52,7 @@ class BatchReindex(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, index = bottoms
         return [op("Gather", x, op("Cast", index, to=7), axis=0)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, index = bottoms
+        return [op("Gather", x, cast(op, index, "int64"), axis=0)]

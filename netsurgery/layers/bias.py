@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._along import Along
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, Tensor
@@ -42,6 +43,10 @@ class Bias(Along):
         b = bottoms[1]
         behind = self.behind(len(x.shape), len(b.shape))
         return [op("Add", x, op.reshape(b, [0] * len(b.shape), behind) if behind else b)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        return [op("Add", x, self.along_caffe2(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "b"))]
 
     def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
         if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):

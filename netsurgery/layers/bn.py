@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Message
+from ._caffe2 import Operators, normalize, shifted
 from ._dims import Shape
 from ._fillers import Filler, near
 from ._params import Params
@@ -90,6 +91,19 @@ class BN(LayerType):
         m = reduce(op, "ReduceMean", x, (0, 2, 3), keep=True)
         v = op("Sub", reduce(op, "ReduceMean", op("Mul", x, x), (0, 2, 3), keep=True), op("Mul", m, m))
         deviation = op("Sqrt", op("Add", v, op.const(SEGNET_EPS)))
+        return [op("Add", op("Mul", op("Div", op("Sub", x, m), deviation), scale), shift), m, v]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if not self.segnet:
+            slope, bias, mean, variance = (w.reshape(-1) for w in weights)
+            return [normalize(op, x, mean, variance, self.eps, slope, bias)]
+        scale, shift = op.weight(weights[0], "s"), op.weight(weights[1], "b")
+        if not self.learn:
+            return [op("Add", op("Mul", x, scale), shift)]
+        m = op("ReduceMean", x, axes=(0, 2, 3), keepdims=1)
+        v = op("Sub", op("ReduceMean", op("Sqr", x), axes=(0, 2, 3), keepdims=1), op("Sqr", m))
+        deviation = op("Sqrt", shifted(op, v, SEGNET_EPS))
         return [op("Add", op("Mul", op("Div", op("Sub", x, m), deviation), scale), shift), m, v]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -26,3 +27,7 @@ class BNLL(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Softplus", bottoms[0])]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms  # log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)), which does not overflow
+        return [op("Add", op("Relu", x), op("Softplus", op("Negative", op("Abs", x))))]

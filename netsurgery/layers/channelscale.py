@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape, product
 from ._fillers import Filler, near
 from ._params import Params
@@ -72,6 +73,17 @@ class ChannelScale(LayerType):
         return [x * s.reshape(x.shape[0], 1, *x.shape[2:])]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, s = bottoms
+        if not self.do_forward:
+            return [x]
+        if self.global_scale:
+            factor = op.const([max(min(float(weights[0][0]), self.most), self.least)])
+            return [op("Mul", x, factor), factor]
+        if len(s.shape) != len(x.shape):
+            s = op.reshape(s, op.size(x, 0), 1, *(op.size(x, i) for i in range(2, len(x.shape))))
+        return [op("Mul", x, s)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, s = bottoms
         if not self.do_forward:
             return [x]

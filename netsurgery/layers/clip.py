@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, like
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -37,3 +38,8 @@ class Clip(LayerType):
         if self.least > self.most:  # where Clip gives the upper bound
             return [op("Max", op("Min", bottoms[0], most), least)]
         return [op("Clip", bottoms[0], least, most)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        if self.least > self.most:
+            return [like(op, bottoms[0], self.least)]
+        return [op("Clip", bottoms[0], min=self.least, max=self.most)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Message
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import NOWHERE, Reach
@@ -63,3 +64,8 @@ class Concat(LayerType):
         if len(bottoms) == 1:
             return [bottoms[0]]
         return [op("Concat", *bottoms, axis=self.along)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        if len(bottoms) == 1:
+            return [bottoms[0]]
+        return [op("Concat", *bottoms, axis=self.axis(self.along, len(bottoms[0].shape)))]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -41,6 +42,11 @@ class ContinuationIndicator(LayerType):
         return [y]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        begins = op.const((np.arange(self.steps) > 0)[:, None])
+        streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
+        return [op("Expand", begins, op.ints(self.steps, streams))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         begins = op.const((np.arange(self.steps) > 0)[:, None])
         streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
         return [op("Expand", begins, op.ints(self.steps, streams))]

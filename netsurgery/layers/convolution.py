@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Field, Message
+from ._caffe2 import Operators, conv
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
@@ -102,6 +103,11 @@ class Convolution(LayerType):
             )
             for x in bottoms
         ]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        w = op.weight(weights[0], "w")
+        bias = op.weight(weights[1], "b") if self.bias_term else None
+        return [conv(op, x, w, bias, self.windows(len(x.shape)), self.group) for x in bottoms]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         sizes = [self.windows(len(x)) for x in bottoms]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ._caffe2 import Operators, conv
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
@@ -80,3 +81,7 @@ class Convolution3D(LayerType):
                 pads=(*at.pad, *at.pad),
             )
         ]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        bias = op.weight(weights[1].reshape(-1), "b") if self.bias_term else None
+        return [conv(op, bottoms[0], op.weight(weights[0], "w"), bias, self.windows)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Field, Message
+from ._caffe2 import Operators, conv
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
@@ -71,6 +72,10 @@ class ConvolutionDepthwise(LayerType):
                 group=weights[0].shape[0],
             )
         ]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        bias = op.weight(weights[1], "b") if self.bias_term else None
+        return [conv(op, bottoms[0], op.weight(weights[0], "w"), bias, self.windows, weights[0].shape[0])]
 
     def absorb(
         self, params: Message, weights: Sequence[Array], scale: Array, shift: Array

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, pad_image, part, pool
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
@@ -110,3 +111,22 @@ class Correlation(LayerType):
         if self.kernel == 1 and self.stride == 1:
             return [y]
         return [op("AveragePool", y, kernel_shape=(self.kernel,) * 2, strides=(self.stride,) * 2)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a, b = bottoms
+        inner, outer, d = self.pad - self.furthest, self.pad, self.furthest
+        if inner > 0:
+            a = pad_image(op, a, *[inner] * 4)
+        for axis in (2, 3) if inner < 0 else ():
+            a = part(op, a, 4, axis, -inner, inner - 1)
+        if outer:
+            b = pad_image(op, b, *[outer] * 4)
+        y = []
+        for dy, dx in self.displacements:
+            moved = part(op, part(op, b, 4, 2, d + dy, dy - d - 1), 4, 3, d + dx, dx - d - 1)
+            match = op("Abs", op("Sub", a, moved)) if self.subtract else op("Mul", a, moved)
+            y.append(op("ReduceMean", match, axes=(1,), keepdims=1))
+        top = op("Concat", *y, axis=1) if len(y) > 1 else y[0]
+        if self.kernel == 1 and self.stride == 1:
+            return [top]
+        return [pool(op, "AveragePool", top, (self.kernel,) * 2, (self.stride,) * 2, (0,) * 4)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Message
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import NOWHERE, Reach
@@ -40,6 +41,10 @@ class CReLU(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         both = op("Concat", bottoms[0], op("Neg", bottoms[0]), axis=self.along)
+        return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        both = op("Concat", bottoms[0], op("Negative", bottoms[0]), axis=self.axis(self.along, len(bottoms[0].shape)))
         return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, part
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
@@ -79,3 +80,16 @@ class Crop(LayerType):
         starts = op.ints(list(cut.values()))
         ends = op("Add", sizes, starts) if any(cut.values()) else sizes
         return [op("Slice", x, starts, ends, op.ints(list(cut)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, ref = bottoms
+        rank = len(x.shape)
+        offsets = self._offsets(rank)
+        y = x
+        for axis, o in enumerate(offsets, rank - len(offsets)):
+            rest = x.shape[axis] - ref.shape[axis] - o
+            if isinstance(rest, int):
+                y = part(op, y, rank, axis, o, -1 - rest) if o or rest else y
+            else:
+                y = part(op, y, rank, axis, op.ints(o), op("Add", op.size(ref, axis), op.ints(o)))
+        return [y]

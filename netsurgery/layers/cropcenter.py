@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, part
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
@@ -56,3 +57,9 @@ class CropCenter(LayerType):
             return [x]
         starts = list(cut.values())
         return [op("Slice", x, op.ints(starts), op.ints([-c for c in starts]), op.ints(list(cut)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (y,) = bottoms
+        for axis, c in enumerate(self.cut):
+            y = part(op, y, len(self.cut), axis, c, -1 - c) if c else y
+        return [y]

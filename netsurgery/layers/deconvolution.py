@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
+from ._caffe2 import Operators, refuse
 from ._dims import Shape, Size, product
 from ._fillers import he_normal, near
 from ._reach import Reach, spread
@@ -93,6 +94,29 @@ class Deconvolution(Convolution):
             )
             for x in bottoms
         ]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        w = weights[0]
+        at = self.windows(w.ndim)
+        if w.ndim > 4:
+            raise refuse(self, f"its ConvTranspose has 2 spatial axes, not {w.ndim - 2}")
+        if max(at.dilation) > 1:  # which it passes over: zeros between the numbers of the kernel say the same
+            whole, dilated = slice(None), np.zeros((*w.shape[:2], *at.extent), np.float32)
+            dilated[(whole, whole, *(slice(None, None, d) for d in at.dilation))] = w
+            w = dilated
+        line = w.ndim == 3
+        kernel, stride, pad = (
+            ((1, *at.extent), (1, *at.stride), (0, *at.pad)) if line else (at.extent, at.stride, at.pad)
+        )
+        inputs = [op.weight(w[:, :, None] if line else w, "w")]
+        inputs += [op.weight(weights[1], "b")] if self.bias_term else []
+        tops = []
+        for x in bottoms:
+            x = op.reshape(x, 0, 0, 1, -1) if line else x
+            pads = (*pad, *pad)
+            y = op("ConvTranspose", x, *inputs, kernels=kernel, strides=stride, pads=pads, group=self.group)
+            tops.append(op.reshape(y, 0, 0, -1) if line else y)
+        return tops
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         sizes = [self.windows(len(x)) for x in bottoms]

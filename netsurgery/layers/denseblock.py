@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, conv
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach
@@ -106,6 +107,26 @@ class DenseBlock(LayerType):
                 z = op("Relu", op("Conv", z, op.weight(point, f"point{t}"), bias, kernel_shape=(1, 1)))
             turned = op.weight(np.ascontiguousarray(kernel[:, :, ::-1, ::-1]), f"filter{t}")
             x = op("Concat", x, op("Conv", z, turned, kernel_shape=(3, 3), pads=(1, 1, 1, 1)), axis=1)
+        return [x]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        factor = float(weights[-1][0])
+        share = 1 / factor if factor else 0.0
+
+        def norm_relu(v: Tensor, t: str, scale: Array, bias: Array, mean: Array, variance: Array) -> Tensor:
+            gain = scale / np.sqrt(variance * share + EPS)
+            y = op("Mul", v, op.weight(gain.astype(np.float32), f"s{t}"))
+            return op("Relu", op("Add", y, op.weight((bias - mean * share * gain).astype(np.float32), f"b{t}")))
+
+        for t in range(self.steps):
+            kernel, *norm = self._step(weights, t)
+            z = norm_relu(x, f"{t}", *norm[:4])
+            if self.use_bc:
+                z = conv(op, z, op.weight(norm[4], f"point{t}"), None, _POINT)
+                z = norm_relu(z, f"{t}_bc", *norm[5:])
+            turned = op.weight(np.ascontiguousarray(kernel[:, :, ::-1, ::-1]), f"w{t}")
+            x = op("Concat", x, conv(op, z, turned, None, _SAME), axis=1)
         return [x]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ._caffe2 import Operators, scaled
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -41,3 +42,6 @@ class Dropout(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         return [x if self.is_identity else op("Mul", x, op.const(self.factor))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [scaled(op, bottoms[0], self.factor)]

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from .. import _proto
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -80,4 +81,7 @@ class DummyData(LayerType):
         return [np.full(shape, value, np.float32) for shape, value in zip(self.sizes, self.values, strict=True)]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op.const(np.full(shape, value)) for shape, value in zip(self.sizes, self.values, strict=True)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op.const(np.full(shape, value)) for shape, value in zip(self.sizes, self.values, strict=True)]

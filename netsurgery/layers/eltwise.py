@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, scaled
 from ._dims import Shape, show
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -78,3 +79,16 @@ class Eltwise(LayerType):
             return [op("Sub", *bottoms)]
         terms = [x if c == 1 else op("Mul", x, op.const(c)) for x, c in zip(bottoms, self.coeff, strict=True)]
         return [op("Add" if len(terms) == 2 else "Sum", *terms)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        first, *others = bottoms
+        if self.operation == "MAX":
+            return [op("Max", *bottoms)]
+        if self.operation == "PROD":
+            y = first
+            for x in others:
+                y = op("Mul", y, x)
+            return [y]
+        if self.coeff == (1, -1):
+            return [op("Sub", *bottoms)]
+        return [op("Sum", *(scaled(op, x, c) for x, c in zip(bottoms, self.coeff, strict=True)))]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, cast
 from ._dims import Shape
 from ._fillers import near
 from ._params import Params
@@ -61,3 +62,7 @@ class Embed(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         y = op("Gather", op.weight(weights[0], "weight"), op("Cast", bottoms[0], to=7), axis=0)
         return [op("Add", y, op.weight(weights[1], "bias")) if self.bias_term else y]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        y = op("Gather", op.weight(weights[0], "w"), cast(op, bottoms[0], "int64"), axis=0)
+        return [op("Add", y, op.weight(weights[1], "b")) if self.bias_term else y]

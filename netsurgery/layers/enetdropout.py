@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, scaled
 from ._param_str import ParamStr
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -47,6 +48,9 @@ class ENetDropout(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Mul", bottoms[0], op.const(self.factor))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [scaled(op, bottoms[0], self.factor)]
 
     def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
         return np.asarray(self.factor, np.float64), np.zeros((), np.float64)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, scaled
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -39,3 +40,6 @@ class Exp(LayerType):
         (x,) = bottoms
         y = op("Exp", x if self.inner == 1 else op("Mul", x, op.const(self.inner)))
         return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [scaled(op, op("Exp", scaled(op, bottoms[0], self.inner)), self.outer)]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, cast
 from ._dims import Shape, by_data
 from ._params import Params
 from ._reach import SAME, Reach
@@ -61,3 +62,8 @@ class Filter(LayerType):
         flat = selector if len(selector.shape) == 1 else op.reshape(selector, -1)
         chosen = op("Cast", flat, to=9)
         return [op("Compress", x, chosen, axis=0) for x in data]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        *data, selector = bottoms
+        chosen = cast(op, op.reshape(selector, -1), "bool")
+        return [op("BooleanMask", x, chosen) for x in data]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape, product
 from ._params import Params
 from ._reach import SAME, Reach
@@ -60,6 +61,15 @@ class Flatten(LayerType):
             return [x]
         if start == 1 and end == len(x.shape):
             return [op("Flatten", x, axis=1)]
+        flat = product(x.shape[start:end])
+        kept = [op.size(x, i) for i in range(end, len(x.shape))]
+        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        start, end = self._range(len(x.shape))
+        if end == start + 1:
+            return [x]
         flat = product(x.shape[start:end])
         kept = [op.size(x, i) for i in range(end, len(x.shape))]
         return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]

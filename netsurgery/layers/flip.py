@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, turned
 from ._dims import Shape
 from ._params import Params
 from ._reach import SAME, WHOLE, Reach
@@ -50,6 +51,12 @@ class Flip(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [backwards(op, bottoms[0], [axis for axis in self.axes if axis < len(bottoms[0].shape)])]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (y,) = bottoms
+        for axis in self.axes:
+            y = turned(op, y, axis) if axis < len(y.shape) else y
+        return [y]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [[WHOLE if axis in self.axes else SAME for axis in range(2, len(bottoms[0]))]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, columns_of, conv
 from ._dims import Shape, product
 from ._params import Params
 from ._reach import Reach, window
@@ -73,3 +74,17 @@ class Im2col(LayerType):
         channels = x.shape[1] * count
         batch, depth = op.size(x, 0), channels if isinstance(channels, int) else -1
         return [op.reshape(y, -1 if isinstance(channels, int) else batch, depth, *[0] * (rank - 2))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        at, rank = self.windows(len(x.shape)), len(x.shape)
+        if rank == 4:
+            return [columns_of(op, x, at)]
+        # each kernel has a single 1: a convolution of every channel by itself, whatever the number of channels
+        count = int(np.prod(at.kernel))
+        picks = op.const(np.eye(count).reshape(count, 1, *at.kernel))
+        y = conv(op, op.reshape(x, -1, 1, *(op.size(x, i) for i in range(2, rank))), picks, None, at)
+        channels = x.shape[1] * count
+        if isinstance(channels, int):
+            return [op.reshape(y, -1, channels, *[0] * (rank - 2))]
+        return [op.reshape(y, op.size(x, 0), -1, *[0] * (rank - 2))]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Field, Message
+from ._caffe2 import Operators
 from ._dims import Shape, Size, product
 from ._fillers import he_normal, near
 from ._params import Params
@@ -68,6 +69,12 @@ class InnerProduct(LayerType):
             x = op.reshape(x, [0] * axis, k)
         y = op("MatMul", x, w if self.transpose else op.weight(np.ascontiguousarray(weights[0].T), "weight"))
         return [op("Add", y, bias) if bias is not None else y]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        bias = op.weight(weights[1], "b") if self.bias_term else op.const(np.zeros(self.num_output))
+        kind = "FCTransposed" if self.transpose else "FC"
+        return [op(kind, x, op.weight(weights[0], "w"), bias, axis=self.axis(self.from_axis, len(x.shape)))]
 
     def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
         return product(bottoms[0]) * self.num_output

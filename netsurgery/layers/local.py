@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, columns_of
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
@@ -87,3 +88,15 @@ class Local(LayerType):
         if self.bias_term:
             y = op("Add", y, op.weight(np.ascontiguousarray(weights[1][0, 0].T)[:, :, None], "bias"))
         return [op.reshape(op("Transpose", y, perm=(2, 1, 0)), -1, self.num_output, *out)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rows, columns = (op.number(n) for n in self._out(x.shape))  # the weights tie them down
+        at, depth = self.windows, weights[0].shape[2]
+        windows = columns_of(op, x, at)
+        items = op("Transpose", op.reshape(windows, 0, depth, rows * columns), axes=(2, 1, 0))  # (P, C k k, N)
+        matrices = np.ascontiguousarray(weights[0][:, 0].transpose(2, 0, 1))  # (P, M, C k k)
+        y = op("BatchMatMul", op.weight(matrices, "w"), items)
+        if self.bias_term:
+            y = op("Add", y, op.weight(np.ascontiguousarray(weights[1][0, 0].T)[:, :, None], "b"))
+        return [op.reshape(op("Transpose", y, axes=(2, 1, 0)), 0, self.num_output, rows, columns)]

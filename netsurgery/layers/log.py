@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators, scaled, shifted
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -48,3 +49,7 @@ class Log(LayerType):
             x = op("Add", x, op.const(self.shift))
         y = op("Log", x)
         return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        y = op("Log", shifted(op, scaled(op, bottoms[0], self.scale), self.shift))
+        return [scaled(op, y, self.outer)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Message
+from ._caffe2 import Operators, pool, scaled, shifted
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach, window
@@ -75,6 +76,15 @@ class LRN(LayerType):
             mean = op("Reshape", mean, op("Shape", x))
         base = op("Add", op("Mul", mean, op.const(self.alpha)), op.const(self.k))
         return [op("Mul", x, op("Pow", base, op.const(-self.beta)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if not self.within:
+            return [op.many(2, "LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)[0]]
+        half = (self.size // 2,) * 4
+        mean = pool(op, "AveragePool", op("Sqr", x), (self.size,) * 2, (1, 1), half, count_include_pad=1)
+        base = shifted(op, scaled(op, mean, self.alpha), self.k)
+        return [op("Mul", x, op("Pow", base, exponent=-self.beta))]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [[window(self.size, 1, self.size // 2)] * 2] if self.within else super().reach(bottoms)

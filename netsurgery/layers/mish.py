@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -28,3 +29,8 @@ class Mish(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         return [op("Mul", x, op("Tanh", op("Softplus", x)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        softplus = op("Add", op("Relu", x), op("Softplus", op("Negative", op("Abs", x))))
+        return [op("Mul", x, op("Tanh", softplus))]

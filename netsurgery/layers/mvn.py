@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, shifted
 from ._dims import Shape
 from ._params import Params
 from ._reach import WHOLE, Reach
@@ -62,6 +63,16 @@ class MVN(LayerType):
             return [y]
         variance = reduce(op, "ReduceMean", op("Mul", y, y), self.axes, keep=True)
         return [op("Div", y, op("Add", op("Sqrt", variance), op.const(self.eps)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if (missing := 4 - len(x.shape)) > 0:
+            x = op.reshape(x, [0] * len(x.shape), [1] * missing)
+        y = op("Sub", x, op("ReduceMean", x, axes=self.axes, keepdims=1))
+        if not self.normalize_variance:
+            return [y]
+        variance = op("ReduceMean", op("Sqr", y), axes=self.axes, keepdims=1)
+        return [op("Div", y, shifted(op, op("Sqrt", variance), self.eps))]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [[WHOLE] * (len(x) - 2) for x in bottoms]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
+from ._caffe2 import Operators, shifted
 from ._dims import Shape
 from ._params import Params
 from ._reach import WHOLE, Reach
@@ -97,6 +98,21 @@ class Normalize(LayerType):
             return [y, norm]
         behind = () if self.channel_shared else (1,) * (rank - 2)
         return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "scale"))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank = len(x.shape)
+        if not self.learned and rank < 4:
+            x = op.reshape(x, [0] * rank, [1] * (4 - rank))
+        axes = tuple(range(1, rank)) if self.across_spatial else (1,)
+        norm = op("ReduceSum", op("Abs" if self.l1 else "Sqr", x), axes=axes, keepdims=1)
+        norm = shifted(op, norm, self.eps)
+        norm = norm if self.l1 else op("Sqrt", norm)
+        y = op("Div", x, norm)
+        if not self.learned:
+            return [y, norm]
+        behind = () if self.channel_shared else (1,) * (rank - 2)
+        return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "w"))]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [[WHOLE] * (len(bottoms[0]) - 2)] if self.across_spatial else super().reach(bottoms)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -50,3 +51,8 @@ class Permute(LayerType):
         (x,) = bottoms
         order = self._order(len(x.shape))
         return [x] if order == sorted(order) else [op("Transpose", x, perm=order)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        order = self._order(len(x.shape))
+        return [x] if order == sorted(order) else [op("Transpose", x, axes=order)]

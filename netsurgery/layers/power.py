@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, like, scaled, shifted
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -46,3 +47,10 @@ class Power(LayerType):
         if self.shift != 0:
             x = op("Add", x, op.const(self.shift))
         return [x if self.power == 1 else op("Pow", x, op.const(self.power))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.is_constant:
+            return [like(op, x, float(np.float32(self.shift) ** np.float32(self.power)))]
+        x = shifted(op, scaled(op, x, self.scale), self.shift)
+        return [x if self.power == 1 else op("Pow", x, exponent=self.power)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -48,3 +49,6 @@ class PReLU(LayerType):
         (x,) = bottoms
         behind = () if self.channel_shared else (1,) * (len(x.shape) - 2)
         return [op("PRelu", x, op.weight(weights[0].reshape(-1, *behind), "slope"))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("PRelu", bottoms[0], op.weight(weights[0].reshape(-1), "slope"))]

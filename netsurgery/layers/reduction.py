@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, scaled
 from ._dims import Shape
 from ._params import Params
 from ._reduce import reduce
@@ -50,3 +51,11 @@ class Reduction(LayerType):
         axes = range(self.axis(self.from_axis, len(x.shape)), len(x.shape))
         y = reduce(op, _NODES[self.operation], x, axes)
         return [y if self.coeff == 1 else op("Mul", y, op.const(self.coeff))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.operation in ("ASUM", "SUMSQ"):
+            x = op("Abs" if self.operation == "ASUM" else "Sqr", x, shape=x.shape)
+        axes = range(self.axis(self.from_axis, len(x.shape)), len(x.shape))
+        kind = "ReduceMean" if self.operation == "MEAN" else "ReduceSum"
+        return [scaled(op, op(kind, x, axes=tuple(axes), keepdims=0), self.coeff)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -35,3 +36,7 @@ class ReLU(LayerType):
         if self.slope == 0:
             return [op("Relu", x)]
         return [op("LeakyRelu", x, alpha=self.slope)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        return [op("Relu", x) if self.slope == 0 else op("LeakyRelu", x, alpha=self.slope)]

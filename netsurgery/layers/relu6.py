@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import LOWEST, Operators
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -37,3 +38,9 @@ class ReLU6(LayerType):
         if self.slope == 0:
             return [op("Clip", x, op.const(0.0), six)]
         return [op("Min", op("LeakyRelu", x, alpha=self.slope), six)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.slope == 0:
+            return [op("Clip", x, min=0.0, max=6.0)]
+        return [op("Clip", op("LeakyRelu", x, alpha=self.slope), min=LOWEST, max=6.0)]

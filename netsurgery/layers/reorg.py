@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape, Size
 from ._params import Params
 from ._reach import Reach, spread
@@ -67,3 +68,17 @@ class Reorg(LayerType):
         blocks = op.reshape(x, 0, op("Div", c, op.ints(s * s)), h, s, w, s)
         moved = op("Transpose", blocks, perm=[0, 3, 5, 1, 2, 4])
         return [op.reshape(moved, 0, op("Mul", c, op.ints(s * s)), op("Div", h, op.ints(s)), op("Div", w, op.ints(s)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        s = self.stride
+        if s == 1:
+            return [x]
+        c, h, w = (op.size(x, i) for i in (1, 2, 3))
+        if self.reverse:
+            blocks = op.reshape(x, 0, s, s, op("Div", c, op.ints(s * s)), h, w)
+            moved = op("Transpose", blocks, axes=(0, 3, 4, 1, 5, 2))
+            return [op.reshape(moved, 0, op("Div", c, op.ints(s * s)), *(op("Mul", n, op.ints(s)) for n in (h, w)))]
+        blocks = op.reshape(x, 0, op("Div", c, op.ints(s * s)), h, s, w, s)
+        moved = op("Transpose", blocks, axes=(0, 3, 5, 1, 2, 4))
+        return [op.reshape(moved, 0, op("Mul", c, op.ints(s * s)), *(op("Div", n, op.ints(s)) for n in (h, w)))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import SAME, Reach
@@ -97,3 +98,15 @@ class Reshape(LayerType):
         shift = len(self.dims) - (end - start)
         kept = [op.size(x, i) if shift else 0 for i in range(end, len(x.shape))]
         return [op.reshape(x, [0] * start, new, *kept)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        start, end = self._range(len(x.shape))
+        (shape,) = self.shapes([x.shape])
+        if shape == x.shape:
+            return [x]
+        made = shape[start : start + len(self.dims)]
+        new = [n if isinstance(n, int) else self.dims[i] for i, n in enumerate(made)]
+        # a 0 copies the axis of the bottom at its own place; where that is another one, its size is spelt out
+        shift = len(self.dims) - (end - start)
+        return [op.reshape(x, [0] * start, new, *(op.size(x, i) if shift else 0 for i in range(end, len(x.shape))))]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Message
+from ._caffe2 import Operators, turned
 from ._dims import Shape
 from ._params import Params
 from ._reach import SAME, WHOLE, Reach
@@ -39,6 +40,12 @@ class Reverse(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [backwards(op, bottoms[0], self._axes(len(bottoms[0].shape)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (y,) = bottoms
+        for axis in self._axes(len(y.shape)):
+            y = turned(op, y, axis)
+        return [y]
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         axes = self._axes(len(bottoms[0]))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._regions import Regions, round_half_away
@@ -84,3 +85,10 @@ class ROIPooling(Regions):
         if len(rois.shape) != 2:
             rois = op.reshape(rois, -1, 5)
         return [op("MaxRoiPool", x, rois, pooled_shape=self.pooled, spatial_scale=self.scale)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, rois = bottoms
+        if len(rois.shape) != 2:
+            rois = op.reshape(rois, -1, 5)
+        height, width = self.pooled
+        return [op("RoIPool", x, rois, is_test=1, pooled_h=height, pooled_w=width, spatial_scale=self.scale)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._along import Along
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, Tensor
@@ -50,6 +51,13 @@ class Scale(Along):
         if not self.bias_term:
             return [y]
         return [op("Add", y, op.weight(weights[-1].reshape(weights[-1].shape + behind), "bias"))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        y = op("Mul", x, self.along_caffe2(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "w"))
+        if self.bias_term:
+            y = op("Add", y, self.along_caffe2(op, x, weights[-1], "b"))
+        return [y]
 
     def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
         if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):

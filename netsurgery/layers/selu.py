@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -33,6 +34,9 @@ class SeLU(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Selu", bottoms[0], alpha=self.alpha, gamma=self.gamma)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Selu", bottoms[0], alpha=self.alpha, scale=self.gamma)]
 
 
 class SeLUDropout(LayerType):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -47,3 +48,13 @@ class ShuffleChannel(LayerType):
         columns = op("Div", op.size(x, 1), op.ints(self.group))
         rows = op("Transpose", op.reshape(x, 0, self.group, columns, -1), perm=(0, 2, 1, 3))
         return [op("Reshape", rows, op("Shape", x))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if (missing := 4 - len(x.shape)) > 0:
+            x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)
+        if self.group == 1:
+            return [x]
+        columns = op("Div", op.size(x, 1), op.ints(self.group))
+        rows = op("Transpose", op.reshape(x, 0, self.group, columns, -1), axes=(0, 2, 1, 3))
+        return [op.reshape(rows, 0, op.size(x, 1), op.size(x, 2), op.size(x, 3))]

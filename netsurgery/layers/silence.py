@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -28,6 +29,9 @@ class Silence(LayerType):
         return []
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return []
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return []
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Message
+from ._caffe2 import Operators, part
 from ._dims import Shape, Size
 from ._params import Params
 from ._reach import NOWHERE, Reach
@@ -84,3 +85,15 @@ class Slice(LayerType):
         else:  # sizes that are spelled out make a runtime refuse what cannot be cut evenly, as Caffe does
             sizes = op.ints(*[op("Div", size, op.ints(self.top_count))] * self.top_count)
         return op.many(self.top_count, "Split", x, sizes, axis=self.along)
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        rank, axis = len(x.shape), self.axis(self.along, len(x.shape))
+        if self.top_count == 1:
+            return [x]
+        sizes = self._parts(x.shape[axis])
+        if all(isinstance(n, int) for n in sizes):
+            return op.many(self.top_count, "Split", x, axis=axis, split=tuple(sizes))
+        if not self.points:
+            return op.many(self.top_count, "Split", x, axis=axis)
+        return [part(op, x, rank, axis, start, end) for start, end in pairwise((0, *self.points, -1))]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Message
+from ._caffe2 import Operators, softmax
 from ._dims import Shape
 from ._params import Params
 from ._reach import WHOLE, Reach
@@ -44,3 +45,7 @@ class Softmax(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Softmax", bottoms[0], axis=self.along)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        return [softmax(op, x, len(x.shape), self.axis(self.along, len(x.shape)))]

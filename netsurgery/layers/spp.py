@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, pool
 from ._dims import Shape, Size, ceil_div
 from ._params import Params
 from ._reduce import reduce
@@ -73,6 +74,8 @@ class SPP(LayerType):
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
         n, c, *sizes = x.shape
+        if self.method == "MAX":  # no comparison with NaN is true
+            x = np.maximum(np.where(np.isnan(x), x.dtype.type(-np.inf), x), x.dtype.type(LOWEST))
         tops = []
         for bins in (2**level for level in range(self.levels)):
             (kh, h_pads), (kw, w_pads) = (self._bin(size, bins) for size in sizes)
@@ -97,6 +100,22 @@ class SPP(LayerType):
             return [whole]
         size = op.ints(op.size(x, 2), op.size(x, 3))
         tops = [whole, *(self._pool(op, x, size, 2**level) for level in range(1, self.levels))]
+        return [op("Concat", *(op("Flatten", top, axis=1) for top in tops), axis=1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        sizes = [op.number(n) for n in x.shape[2:]]
+        tops = []
+        for bins in (2**level for level in range(self.levels)):
+            kernel = [-(-n // bins) for n in sizes]
+            over = [k * bins - n for k, n in zip(kernel, sizes, strict=True)]
+            pads = (*((n + 1) // 2 for n in over), *(n // 2 for n in over))
+            if self.method == "MAX":
+                tops.append(pool(op, "MaxPool", x, kernel, kernel, pads))
+            else:
+                tops.append(pool(op, "AveragePool", x, kernel, kernel, pads, count_include_pad=1))
+        if self.levels == 1:
+            return tops
         return [op("Concat", *(op("Flatten", top, axis=1) for top in tops), axis=1)]
 
     def _pool(self, op: Graph, x: Tensor, size: Tensor, bins: int) -> Tensor:

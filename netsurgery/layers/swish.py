@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, scaled
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -33,3 +34,7 @@ class Swish(LayerType):
         (x,) = bottoms
         gate = x if self.beta == 1 else op("Mul", x, op.const(self.beta))
         return [op("Mul", x, op("Sigmoid", gate))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        return [op("Mul", x, op("Sigmoid", scaled(op, x, self.beta)))]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -28,4 +29,7 @@ class TanH(LayerType):
         return [np.tanh(bottoms[0])]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Tanh", bottoms[0])]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Tanh", bottoms[0])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ._caffe2 import Operators, cast
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -29,3 +30,6 @@ class Threshold(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Cast", op("Greater", bottoms[0], op.const(self.threshold)), to=1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [cast(op, op("GT", bottoms[0], op.const(self.threshold)), "float")]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..net import Message
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import NOWHERE, Reach
@@ -51,3 +52,7 @@ class Tile(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         return [x] if self.tiles == 1 else [op("Tile", x, op.ints(self._repeats(len(x.shape))))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        return [x] if self.tiles == 1 else [op("Tile", x, tiles=self.tiles, axis=self.axis(self.along, len(x.shape)))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -35,3 +36,6 @@ class Transpose(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Transpose", bottoms[0], perm=self.order)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Transpose", bottoms[0], axes=self.order)]

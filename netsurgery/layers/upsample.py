@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach, spread
@@ -59,3 +60,9 @@ class Upsample(LayerType):
                 nearest_mode="floor",
             )
         ]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        if self.scale == 1:
+            return [x]
+        return [op("ResizeNearest", x, height_scale=float(self.scale), width_scale=float(self.scale))]

@@ -1,0 +1,331 @@
+"""Net -> Caffe2: a net that computes, and one that fills in its parameters.
+
+    data -> conv1 -> pool1 -> prob      becomes     init_net.pb      GivenTensorFill -> conv1_w, conv1_b
+                                                    predict_net.pb   data, conv1_w, conv1_b -> Conv -> MaxPool -> Softmax -> prob
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .._proto.caffe2 import BOOL, FLOAT, INT64, new
+from ..errors import NetsurgeryError, Source, UnsupportedError, UnsupportedLayersError
+from ..formats.copy import copy_array
+from ..formats.output import replacing
+from ..formats.wire import BYTES, put_bytes, put_tag, put_varint
+from ..layers._dims import Axis, Size, known
+from ..layers._infer import Inferred, Pin, infer
+from ..net import Net
+from ..passes.cut import cut
+from ..passes.drop_identities import drop_identities
+from ..passes.fold_scale import fold_scale
+from ..run import check_weights
+from .inputs import fixed_sizes
+from .netdef import Array, Blob, NetBuilder, Operator, SizeNeededError
+
+MAX_BYTES = 2**31 - 1
+"""What protobuf, and with it Caffe2, reads from a file."""
+
+CONSTANT_SIZE = 64
+"""From so many equal numbers on a fill of one number is written."""
+
+
+ONE_SIZE = "Caffe2's operators for it are written for one size"
+
+
+@dataclass(frozen=True)
+class Caffe2Net:
+    """A net for Caffe2: `predict` is the NetDef that computes (a protobuf message, which may be changed), `parameters` are what its
+    init net fills in, in order; `pins` say which input axes have one size only, and by which layer."""
+
+    predict: Any
+    parameters: Mapping[str, Array]
+    inputs: Mapping[str, tuple[Size, ...]]
+    pins: Mapping[Axis, Pin]
+    name: str = ""
+
+    @cached_property
+    def init(self) -> Any:
+        """The NetDef that fills the parameters in, as a message in memory. `save` streams it instead."""
+        net = new("NetDef")
+        net.ParseFromString(b"".join(_init_bytes(self)))
+        return net
+
+    @property
+    def text(self) -> str:
+        """The net that computes, as text (.pbtxt)."""
+        from google.protobuf import text_format
+
+        return str(text_format.MessageToString(self.predict))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which sizes the net has, and why, in words."""
+        by_layer: dict[tuple[str, str], list[str]] = {}
+        for (name, i), pin in self.pins.items():
+            by_layer.setdefault((pin.layer, pin.what), []).append(f"axis {i} of {name} to {pin.size}")
+        return tuple(f"layer {layer} ties {' and '.join(axes)}: {what}" for (layer, what), axes in by_layer.items())
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Writes init_net.pb, predict_net.pb and predict_net.pbtxt, whole or not at all; parameters go straight from the mapped weights
+        into the file.
+
+        Raises: UnsupportedError if a file would be over 2 GB, NetsurgeryError if one cannot be written."""
+        folder = Path(directory)
+        size = sum(len(head) + (0 if array is None else 4 * array.size) for head, array in _fills(self))
+        if size > MAX_BYTES:
+            raise UnsupportedError(
+                f"an init net of {size / 1e9:.1f} GB",
+                source=Source(str(folder / "init_net.pb")),
+                expected="at most 2 GB: protobuf, and so Caffe2, cannot read more from one file",
+                fix="convert to ONNX instead, or cut the net in two (--output)",
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as failure:
+            raise NetsurgeryError(
+                f"cannot be made: {failure.strerror}", source=Source(str(folder)), expected="a folder that is writable"
+            ) from None
+        with ExitStack() as stack:
+            init, predict, text = (
+                stack.enter_context(replacing(folder / name))
+                for name in ("init_net.pb", "predict_net.pb", "predict_net.pbtxt")
+            )
+            _write_init(init, self)
+            predict.write(self.predict.SerializeToString(deterministic=True))
+            text.write(self.text.encode())
+
+
+def to_caffe2(
+    net: Net,
+    *,
+    fold: bool = True,
+    outputs: Sequence[str] | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    static: bool = False,
+) -> Caffe2Net:
+    """The net for Caffe2, of operators that run on the CPU.
+
+    Sizes of inputs stay free where the operators allow it; where they do not, they are those of `input_shapes` or the declared ones,
+    and `pins` says which layer ties them. `static` fixes all. `outputs` names the blobs to give (None: the net's outputs). `fold`
+    merges BatchNorm, Scale and Bias into the layer before them.
+
+    Raises: UnsupportedLayersError, which lists every layer that no CPU operator expresses; ShapeError, WeightsError.
+    """
+    net.require_supported("exported")
+    wanted = tuple(outputs) if outputs is not None else net.outputs
+    if not wanted:
+        raise NetsurgeryError("the net has no outputs", source=net.source, fix="name a blob with --output")
+    net = drop_identities(cut(net, wanted), wanted)
+    fixed = fixed_sizes(net, input_shapes, static)
+    inferred = infer(net, fixed)
+    for layer in net.layers:
+        check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
+    if fold:
+        net = fold_scale(net, keep=wanted)
+        inferred = infer(net, fixed)
+    pins = dict(inferred.pins)
+    while True:
+        builder = NetBuilder({*net.blobs, *(layer.name for layer in net.layers)})
+        try:
+            held = _emit(net, wanted, inferred, builder)
+        except SizeNeededError as needed:
+            if builder.layer is None:
+                raise AssertionError("a size was asked for outside of a layer") from None
+            fixed, inferred = _with_fixed(net, fixed, needed.axes)
+            pins |= {axis: pin for axis, pin in inferred.pins.items() if axis not in pins}
+            for axis in needed.axes:
+                size = inferred.shapes[axis[0]][axis[1]]
+                pins[axis] = Pin(size if isinstance(size, int) else 0, builder.layer.title, ONE_SIZE)
+            continue
+        return _assembled(net, wanted, inferred, pins, builder, held)
+
+
+def save_caffe2(
+    net: Net,
+    directory: str | os.PathLike[str],
+    *,
+    fold: bool = True,
+    outputs: Sequence[str] | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    static: bool = False,
+) -> Caffe2Net:
+    """Writes the net for Caffe2: init_net.pb, predict_net.pb, and the latter as text in predict_net.pbtxt. Options as for `to_caffe2`.
+
+    Raises: what `to_caffe2` raises; UnsupportedError if the init net would be over 2 GB, NetsurgeryError if it cannot be written.
+    """
+    made = to_caffe2(net, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+    made.save(directory)
+    return made
+
+
+def _with_fixed(
+    net: Net, fixed: Mapping[str, Sequence[int | None]], axes: frozenset[Axis]
+) -> tuple[dict[str, Sequence[int | None]], Inferred]:
+    """The same sizes, with those of `axes` fixed as declared."""
+    made = dict(fixed)
+    declared = net.inputs
+    for name, axis in sorted(axes):
+        own = declared[name]
+        sizes = list(made.get(name) or [None] * len(own or ()))
+        if sizes[axis] is None:
+            sizes[axis] = own[axis] if own is not None and len(own) == len(sizes) else 1
+        made[name] = sizes
+    return made, infer(net, made)
+
+
+def _emit(net: Net, wanted: Sequence[str], inferred: Inferred, op: NetBuilder) -> dict[str, Blob]:
+    """The blobs of the net by name. Raises: SizeNeededError, UnsupportedLayersError."""
+    held = {name: Blob(name, inferred.shapes[name]) for name in net.inputs}
+    named = {id(blob) for blob in held.values()}
+    refused: list[NetsurgeryError] = []
+    for layer in net.layers:
+        if layer.kind.is_input:
+            continue
+        op.layer = layer
+        bottoms = [held[b] for b in layer.bottoms]
+        try:
+            tops = list(layer.kind.emit_caffe2(op, bottoms, layer.weights))
+        except UnsupportedError as error:  # go on, to name them all
+            refused.append(error)
+            tops = [Blob(op.name(blob)) for blob in layer.tops]
+        if len(tops) < len(layer.tops):
+            raise AssertionError(f"{layer.title} emitted {len(tops)} of {len(layer.tops)} tops")
+        for name, blob in zip(layer.tops, tops, strict=False):
+            if blob.value is not None or id(blob) in named:
+                if name not in wanted:  # another name for what is there
+                    held[name] = blob
+                    continue
+                blob = op.copy(blob)
+            blob.name = name
+            named.add(id(blob))
+            blob.shape = inferred.shapes[name]
+            held[name] = blob
+    if refused:
+        raise UnsupportedLayersError(refused, "exported to Caffe2")
+    return held
+
+
+def _assembled(
+    net: Net,
+    wanted: Sequence[str],
+    inferred: Inferred,
+    pins: Mapping[Axis, Pin],
+    op: NetBuilder,
+    held: Mapping[str, Blob],
+) -> Caffe2Net:
+    operators = _live(op.operators, [held[b] for b in wanted])
+    read = {id(x): x for operator in operators for x in operator.inputs}
+    parameters = {x.name: x.value for x in read.values() if x.value is not None}
+    predict = new("NetDef")
+    predict.name, predict.type = net.name or "net", "simple"
+    for operator in operators:
+        _add_operator(predict, operator)
+    inputs = {name: inferred.shapes[name] for name in net.inputs}
+    predict.external_input.extend([*inputs, *parameters])
+    predict.external_output.extend(wanted)
+    declared = net.inputs
+    for name, sizes in inputs.items():
+        own = declared[name]
+        shown = [n if isinstance(n, int) else own[i] if own and len(own) == len(sizes) else 1 for i, n in enumerate(sizes)]
+        predict.arg.add(name=f"{SHAPE}{name}", ints=shown)
+        if not known(sizes):
+            predict.arg.add(name=f"{FREE}{name}", ints=[i for i, n in enumerate(sizes) if not isinstance(n, int)])
+    return Caffe2Net(predict, parameters, inputs, pins, predict.name)
+
+
+SHAPE, FREE = "netsurgery.shape:", "netsurgery.free:"
+"""Names of the net's arguments that tell the declared shape of an input, and which axes of it are free. Caffe2 passes over them."""
+
+
+def _live(operators: Sequence[Operator], wanted: Sequence[Blob]) -> list[Operator]:
+    """The operators that are needed for `wanted`."""
+    needed = {id(x) for x in wanted}
+    kept = []
+    for operator in reversed(operators):
+        if any(id(x) in needed for x in operator.outputs):
+            needed.update(id(x) for x in operator.inputs)
+            kept.append(operator)
+    return kept[::-1]
+
+
+def _add_operator(net: Any, operator: Operator) -> None:
+    proto = net.op.add(type=operator.type, name=operator.layer)
+    proto.input.extend(x.name for x in operator.inputs)
+    proto.output.extend(x.name for x in operator.outputs)
+    for name, value in sorted(operator.arguments.items()):
+        argument = proto.arg.add(name=name)
+        if isinstance(value, str):
+            argument.s = value.encode()
+        elif isinstance(value, (bool, int, np.integer)):
+            argument.i = int(value)
+        elif isinstance(value, (float, np.floating)):
+            argument.f = float(value)
+        elif all(isinstance(v, (int, np.integer)) for v in value):
+            argument.ints.extend(int(v) for v in value)
+        else:
+            argument.floats.extend(float(v) for v in value)
+
+
+# Numbers of fields on the wire: NetDef.name and op, OperatorDef.output, type and arg, Argument.name, i, f, floats and ints.
+_NET_NAME, _OP, _OUTPUT, _TYPE, _ARG = 1, 2, 2, 4, 5
+_ARGUMENT_NAME, _FLOATS, _INTS = 1, 5, 6
+_FILLS = {"f": "GivenTensorFill", "i": "GivenTensorInt64Fill", "b": "GivenTensorBoolFill"}
+_DTYPES = {"f": FLOAT, "i": INT64, "b": BOOL}
+
+
+def _write_init(out: BinaryIO, net: Caffe2Net) -> None:
+    for head, array in _fills(net):
+        out.write(head)
+        if array is not None:
+            copy_array(array, out)
+
+
+def _init_bytes(net: Caffe2Net) -> Iterator[bytes]:
+    for head, array in _fills(net):
+        yield head
+        if array is not None:
+            yield np.ascontiguousarray(array, "<f4").tobytes()
+
+
+def _fills(net: Caffe2Net) -> Iterator[tuple[bytes, Array | None]]:
+    """The init net piece by piece: bytes, and the float32 values that follow them."""
+    yield put_bytes(_NET_NAME, f"{net.name}_init".encode()), None
+    for name, array in net.parameters.items():
+        yield _fill(name, array)
+    outputs = new("NetDef")
+    outputs.type = "simple"
+    outputs.external_output.extend(net.parameters)
+    yield outputs.SerializeToString(), None
+
+
+def _fill(name: str, array: Array) -> tuple[bytes, Array | None]:
+    """The operator that fills a parameter in, up to its values where these are float32 and many."""
+    op = new("OperatorDef")
+    op.output.append(name)
+    op.arg.add(name="shape", ints=array.shape)
+    kind = array.dtype.kind
+    if array.size >= CONSTANT_SIZE and (array.flat[:16] == array.flat[0]).all() and (array == array.flat[0]).all():
+        op.type = "ConstantFill"
+        if kind == "f":
+            op.arg.add(name="value", f=float(array.flat[0]))
+        else:
+            op.arg.add(name="value", i=int(array.flat[0]))
+            op.arg.add(name="dtype", i=_DTYPES[kind])
+        return put_bytes(_OP, op.SerializeToString(deterministic=True)), None
+    op.type = _FILLS[kind]
+    if kind != "f":
+        op.arg.add(name="values", ints=[int(v) for v in array.ravel().tolist()])
+        return put_bytes(_OP, op.SerializeToString(deterministic=True)), None
+    values = put_bytes(_ARGUMENT_NAME, b"values") + put_tag(_FLOATS, BYTES) + put_varint(4 * array.size)
+    argument = put_tag(_ARG, BYTES) + put_varint(len(values) + 4 * array.size) + values
+    body = op.SerializeToString(deterministic=True) + argument
+    return put_tag(_OP, BYTES) + put_varint(len(body) + 4 * array.size) + body, array
