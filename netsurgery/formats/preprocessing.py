@@ -1,0 +1,175 @@
+"""What is done to the pixels of an image before a net sees them: said by hand, or by the transform_param of a data layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, ShapeError, Source, WeightsError
+from ..net import Layer, Net
+from .caffemodel import read_binaryproto
+from .mapped import map_file
+
+Array = NDArray[np.float32]
+
+ORDERS = ("bgr", "rgb")
+RAW = 255.0
+"""The greatest value of a pixel, as files and Caffe's data layers hold it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """What the net expects of its input: blob[c] = (raw_scale * image[c] - mean[c]) * scale.
+
+    `image` is RGB of 0 to 1, its channels reversed first if `channel_order` is "bgr"; `raw_scale` 255 gives pixels of 0 to 255, which is
+    what Caffe's data layers feed. `mean` is of the net's own channel order: one value, one for each channel, or an image (C, H, W) that
+    is brought to the size of the input. `resize` is the size (h, w) to which an image is warped before its centre is cut out; None: it is
+    warped to the input. Values are pycaffe's: Transformer's raw_scale, channel_swap, mean and input_scale.
+
+    Source: python/caffe/io.py (Transformer), data_transformer.cpp
+    """
+
+    mean: Array | None = None
+    scale: float = 1.0
+    raw_scale: float = RAW
+    channel_order: str = "bgr"
+    resize: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel_order not in ORDERS:
+            raise NetsurgeryError(f"channel_order={self.channel_order!r}", expected="bgr or rgb")
+        if self.mean is not None:
+            mean = np.asarray(self.mean, np.float32)
+            mean = mean[0] if mean.ndim == 4 and len(mean) == 1 else mean  # as a BlobProto holds it
+            mean = mean[None] if mean.ndim == 2 else mean
+            if mean.ndim not in (0, 1, 3) or not mean.size:
+                raise ShapeError(f"a mean of shape {mean.shape}", expected="one value, (C), (H, W) or (C, H, W)")
+            object.__setattr__(self, "mean", mean)
+
+    def mean_for(self, channels: int) -> Array | None:
+        """The mean as (C, 1, 1) or (C, H, W). Raises: ShapeError if it is of another number of channels."""
+        if self.mean is None:
+            return None
+        if self.mean.size == 1:
+            return np.full((channels, 1, 1), self.mean.reshape(-1)[0], np.float32)
+        if len(self.mean) != channels:
+            raise ShapeError(
+                f"a mean of {len(self.mean)} channels",
+                expected=f"1 or {channels}: one for each channel of the input",
+                fix="--mean with as many values, or the mean file of this net",
+            )
+        return self.mean.reshape(channels, 1, 1) if self.mean.ndim == 1 else self.mean
+
+    def describe(self, channels: int) -> str:
+        """In words, for a person: "BGR of 0 to 255, mean 104, 117, 123 subtracted"."""
+        order = {1: "gray", 3: self.channel_order.upper()}.get(channels, f"{channels} channels")
+        steps = [f"{order} of 0 to {self.raw_scale:g}"]
+        if self.mean is not None:
+            values = ", ".join(f"{m:g}" for m in self.mean.reshape(-1)) if self.mean.ndim < 3 else "image"
+            steps.append(f"mean {values} subtracted")
+        if self.scale != 1:
+            steps.append(f"then scaled by {self.scale:g}")
+        return ", ".join(steps)
+
+
+def read_mean(text: str) -> Array:
+    """A mean as people give it: "104,117,123", one number, mean.binaryproto, or mean.npy.
+
+    Raises: NetsurgeryError, WeightsError."""
+    parts = text.split(",")
+    try:
+        values = np.array([float(part) for part in parts], np.float32)
+    except ValueError:
+        pass
+    else:
+        if not np.isfinite(values).all():
+            raise NetsurgeryError(f"the mean {text}", expected="numbers")
+        return values if len(values) > 1 else values[0]
+    if not os.path.isfile(text):
+        raise NetsurgeryError(
+            "there is no such mean file",
+            source=Source(text),
+            expected="numbers (104,117,123), mean.binaryproto or mean.npy",
+        )
+    if bytes(map_file(text)[:6]) != b"\x93NUMPY":
+        return read_binaryproto(text)
+    try:
+        mean: NDArray[Any] = np.load(text, allow_pickle=False)
+        return mean.astype(np.float32)
+    except (ValueError, OSError, TypeError) as error:
+        raise WeightsError(f"cannot be read: {error}", source=Source(text), expected="an array of numbers") from None
+
+
+def from_net(net: Net, *, without_mean: bool = False) -> Preprocessing | None:
+    """What the transform_param of the net's data layer says; None if it has none (a deploy prototxt). `without_mean` leaves the mean out.
+
+    Raises: NetsurgeryError if it names a mean file that is not there."""
+    for layer in net.layers:
+        if getattr(layer.kind, "is_input", False) and layer.params.has("transform_param"):
+            return _from_layer(layer, without_mean)
+    return None
+
+
+def _from_layer(layer: Layer, without_mean: bool) -> Preprocessing:
+    transform = layer.params.last("transform_param")
+    values, file = transform.all("mean_value"), transform.last("mean_file", "")
+    if values and file and not without_mean:
+        raise NetsurgeryError(
+            "transform_param has both mean_file and mean_value",
+            layer=layer.title,
+            source=layer.source,
+            expected="one of the two",
+            fix="say which: --mean",
+        )
+    mean: Any = None
+    if not without_mean and (values or file):
+        mean = np.array(values, np.float32) if values else read_binaryproto(_find(layer, file))
+    return Preprocessing(mean, float(transform.last("scale", 1.0)), resize=_resize(layer))
+
+
+def _find(layer: Layer, file: str) -> str:
+    """The mean file: as Caffe finds it, from where it is started, or beside the prototxt."""
+    folder = os.path.dirname(layer.source.file)
+    for path in (file, os.path.join(folder, file), os.path.join(folder, os.path.basename(file))):
+        if os.path.isfile(path):
+            return path
+    raise NetsurgeryError(
+        f"the mean file '{file}' is not there",
+        layer=layer.title,
+        source=layer.source,
+        fix="give it: --mean mean.binaryproto or --mean 104,117,123",
+    )
+
+
+def _resize(layer: Layer) -> tuple[int, int] | None:
+    """The size to which the layer warps an image of which it then cuts out the middle."""
+    transform, image = layer.params.last("transform_param"), layer.params.last("image_data_param")
+    crop = transform.last("crop_size", 0)
+    if image is None or not crop or not image.last("new_height", 0) or not image.last("new_width", 0):
+        return None
+    size = image.last("new_height"), image.last("new_width")
+    return None if size == (crop, crop) else size
+
+
+def changed(
+    known: Preprocessing | None,
+    *,
+    mean: str | Sequence[float] | None = None,
+    scale: float | None = None,
+    raw_scale: float | None = None,
+    channel_order: str | None = None,
+) -> Preprocessing:
+    """`known`, or pixels of 0 to 255 in BGR as Caffe's data layers feed them, but for what is given. Raises: NetsurgeryError."""
+    made = known or Preprocessing()
+    if mean is not None:
+        made = replace(made, mean=read_mean(mean) if isinstance(mean, str) else np.asarray(mean, np.float32))
+    if scale is not None:
+        made = replace(made, scale=scale)
+    if raw_scale is not None:
+        made = replace(made, raw_scale=raw_scale)
+    return replace(made, channel_order=channel_order) if channel_order is not None else made

@@ -1,0 +1,21 @@
+"""Pillow, which images and pictures need: imported when it is first used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import NetsurgeryError
+
+
+def pillow(what: str) -> Any:
+    """The module PIL, with Image, ImageDraw, ImageFont, ImageOps and PngImagePlugin. Raises: NetsurgeryError if it is not installed."""
+    try:
+        import PIL
+        import PIL.Image
+        import PIL.ImageDraw
+        import PIL.ImageFont
+        import PIL.ImageOps
+        import PIL.PngImagePlugin
+    except ImportError:
+        raise NetsurgeryError(f"{what} needs the package Pillow", fix="pip install 'netsurgery[vision]'") from None
+    return PIL
