@@ -1,0 +1,95 @@
+"""ONNX models that commands make for themselves, kept in the user's cache directory from one call to the next."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import NetsurgeryError, Source
+from ..formats.save import to_prototxt
+from ..net import Net
+
+LIMIT = 4 << 30
+"""Bytes of models that are kept; the longest unused go first."""
+
+
+def folder() -> Path:
+    """Where they are kept: $XDG_CACHE_HOME/netsurgery or what the system has instead."""
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "netsurgery"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "netsurgery"
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "netsurgery" / "Cache"
+    return Path.home() / ".cache" / "netsurgery"
+
+
+def key(net: Net, blobs: Sequence[str]) -> str:
+    """What a model is known by: the net, whatever was done to it, its weights, the blobs that it gives, and the program that makes it."""
+    digest = hashlib.sha256()
+    for said in (to_prototxt(net), *blobs, _program()):
+        digest.update(hashlib.sha256(said.encode("utf-8", "surrogateescape")).digest())
+    for layer in net.layers:
+        for blob in layer.weights:
+            digest.update(f"{blob.shape} {blob.dtype}".encode())
+            digest.update(np.ascontiguousarray(blob).data)
+    return digest.hexdigest()[:32]
+
+
+def _program() -> str:
+    """Changes with every change of the program, installed or in a checkout."""
+    package = Path(__file__).parent.parent
+    files = sorted(package.rglob("*.py"))
+    stamps = [f"{file.relative_to(package)} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
+
+
+def kept(name: str, make: Callable[[Path], object]) -> Path:
+    """The model of that key, made by `make(path)` if it is not there: whole or not at all, whoever else does the same.
+
+    Raises: NetsurgeryError if the cache cannot be written."""
+    place = folder() / name
+    model = place / "model.onnx"
+    if model.is_file():
+        with suppress(OSError):
+            os.utime(place)
+        return model
+    parts = folder() / f".{name}.{secrets.token_hex(6)}.part"
+    try:
+        parts.mkdir(parents=True)
+    except OSError as error:
+        raise NetsurgeryError(
+            f"the cache cannot be written: {error.strerror}", source=Source(str(folder())), fix="--no-cache"
+        ) from None
+    try:
+        make(parts / model.name)
+        with suppress(OSError):  # another process was first
+            parts.rename(place)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    _forget(but=place)
+    return model
+
+
+def _forget(but: Path) -> None:
+    """Removes the longest unused models beyond LIMIT."""
+    found = []
+    for place in folder().iterdir():
+        with suppress(OSError):
+            size = sum(file.stat().st_size for file in place.iterdir())
+            found.append((place.stat().st_mtime, size, place))
+    total = sum(size for _, size, _ in found)
+    for _, size, place in sorted(found):
+        if total <= LIMIT:
+            return
+        if place != but and not place.name.startswith("."):
+            shutil.rmtree(place, ignore_errors=True)
+            total -= size

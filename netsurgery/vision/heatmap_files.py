@@ -1,0 +1,157 @@
+"""Heatmaps of many images as files: the map, pictures of it, and a summary."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..formats.preprocessing import Preprocessing
+from ..net import Net
+from . import cache
+from .heatmap import Heatmap, HeatmapJob, Options, plan
+from .images import Folder, ImageFile, find_images, is_url
+from .jobs import run_job
+from .picture import grid, to_16_bits, to_png
+from .pipeline import Job, Outcome, Sample
+
+OVERLAY_SIDE = 1024
+"""Pixels of the longer side of overlays at most."""
+
+
+@dataclass(frozen=True)
+class HeatmapFiles(Job[dict[str, Any]]):
+    """Writes NAME.npy, NAME.png, NAME.overlay.png and, last, NAME.json, whose content is the result. `made_by` tells runs of other nets
+    or options apart."""
+
+    maps: HeatmapJob
+    folder: str
+    made_by: str
+    force: bool = False
+
+    def prepare(self, image: NDArray[Any]) -> Sample:
+        return self.maps.prepare(image)
+
+    def finish(self, image: ImageFile, sample: Sample) -> dict[str, Any]:
+        found = self.maps.combine(sample)
+        folder, low_high = Folder(self.folder), found.range
+        values = io.BytesIO()
+        np.save(values, found.values)
+        folder.write(f"{image.name}.npy", values.getvalue())
+        folder.write(f"{image.name}.png", to_png(_as_16_bits(found), {"range": "{:.9g} {:.9g}".format(*low_high)}))
+        folder.write(f"{image.name}.overlay.png", to_png(found.overlay(sample.more.image)))
+        summary = self.summary(image, found)
+        folder.write(f"{image.name}.json", (json.dumps(summary, indent=2) + "\n").encode())
+        return summary
+
+    def summary(self, image: ImageFile, found: Heatmap) -> dict[str, Any]:
+        low, high = found.range
+        scales = [
+            {"side": side, "input": list(size), "map": list(one.shape[-2:]), "range": _finite_range(one)}
+            for side, size, one in zip(found.sides, found.inputs, found.maps, strict=True)
+        ]
+        score = found.score
+        return {
+            "image": image.path,
+            "size": list(found.image_size),
+            "blob": self.maps.blob,
+            "channel": found.channel,
+            "label": found.label,
+            "score": [_number(x) for x in score] if isinstance(score, np.ndarray) else _number(score),
+            "best": found.best,
+            "base": list(found.base),
+            "scales": scales,
+            "reduce": self.maps.options.reduce,
+            "map": list(found.values.shape),
+            "range": [low, high],
+            "first": list(found.first),
+            "stride": list(found.stride),
+            "peak": list(found.peak),
+            "files": {
+                "map": f"{image.name}.npy",
+                "picture": f"{image.name}.png",
+                "overlay": f"{image.name}.overlay.png",
+            },
+            "made_by": self.made_by,
+        }
+
+    def done(self, image: ImageFile) -> dict[str, Any] | None:
+        if self.force:
+            return None
+        data = Folder(self.folder).read(f"{image.name}.json")
+        try:
+            found = json.loads(data) if data else None
+        except ValueError:
+            return None
+        mine = isinstance(found, dict) and found.get("made_by") == self.made_by and found.get("image") == image.path
+        return found if mine else None
+
+
+def heatmaps(
+    net: Net,
+    images: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    *,
+    output: str | None = None,
+    options: Options | None = None,
+    preprocessing: Preprocessing | None = None,
+    sliding_pool: bool = False,
+    force: bool = False,
+    keep: bool = False,
+    scheduler: str | None = None,
+    threads: int | None = None,
+) -> Iterator[Outcome[dict[str, Any]]]:
+    """Heatmaps (see `heatmap`, `Options`) of files, folders, globs, lists or URLs, written below `folder`; gives what became of each image.
+
+    What an earlier run with the same net and options finished is skipped, unless `force`. Only a few images are held at a time.
+    `keep` keeps the model in the user's cache; `scheduler` is the address of a Dask cluster whose workers do it.
+
+    Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
+    """
+    made, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
+    found = find_images(images)
+    here = os.fspath(folder)
+    place = here if is_url(here) or scheduler is None else os.path.abspath(here)
+    if scheduler is not None:
+        found = [image if is_url(image.path) else replace(image, path=os.path.abspath(image.path)) for image in found]
+    files = HeatmapFiles(replace(job, thumbnail=OVERLAY_SIDE), place, _made_by(made, job), force)
+    return run_job(files, made, [job.blob], found, free=True, keep=keep, scheduler=scheduler, threads=threads)
+
+
+def _made_by(net: Net, job: HeatmapJob) -> str:
+    """What tells runs of other nets or options apart."""
+    mean = job.preprocessing.mean
+    said = {
+        "options": asdict(job.options),
+        "preprocessing": {
+            **asdict(replace(job.preprocessing, mean=None)),
+            "mean": None if mean is None else mean.tolist(),
+        },
+    }
+    text = f"{cache.key(net, [job.blob])} {json.dumps(said, sort_keys=True)}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _as_16_bits(found: Heatmap) -> NDArray[np.uint16]:
+    """The map from its least value as 0 to its greatest as 65535; class numbers as they are; all channels as a grid of tiles."""
+    if found.channel == "argmax":
+        return found.values.astype(np.uint16)
+    tiles = to_16_bits(found.values, *found.range)
+    return tiles if tiles.ndim == 2 else grid(list(tiles), paper=0)
+
+
+def _finite_range(values: NDArray[Any]) -> list[float]:
+    finite = values[np.isfinite(values)]
+    return [float(finite.min()), float(finite.max())] if finite.size else [0.0, 0.0]
+
+
+def _number(value: Any) -> float | None:
+    """A number as JSON has it: NaN and infinity are null."""
+    return float(value) if np.isfinite(value) else None

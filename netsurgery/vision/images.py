@@ -1,0 +1,235 @@
+"""Images: found in files, folders, globs, lists and URLs, and read one at a time."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, Source
+from ._pillow import pillow
+
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""What counts as an image in a folder."""
+
+LISTS = (".txt", ".lst", ".list")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image to be read, and the name of what is made of it: its path below the folder that was given, without the ending."""
+
+    path: str
+    name: str
+
+
+def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """An image file or URL as RGB, turned as its EXIF orientation says; transparency is dropped, 16-bit gray brought to 8 bits.
+
+    Shapes: (H, W, 3), uint8.
+    Raises: NetsurgeryError if it cannot be read.
+    """
+    name = os.fspath(path)
+    image = pillow("reading images").Image
+    try:
+        with _open(name) as file, image.open(file) as opened:
+            return _as_rgb(opened)
+    except FileNotFoundError:
+        problem = "there is no such file"
+    except image.DecompressionBombError as error:
+        problem = f"cannot be read: {error}"
+    except image.UnidentifiedImageError:
+        problem = "cannot be read: it is no image of a format that Pillow knows, or it is damaged"
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
+        # what Pillow's decoders raise on damaged files
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise NetsurgeryError(problem, source=Source(name), expected="an image")
+
+
+def _as_rgb(opened: Any) -> NDArray[np.uint8]:
+    turned = pillow("reading images").ImageOps.exif_transpose(opened)
+    if turned.mode in ("I;16", "I;16B", "I;16L", "I"):  # Pillow would cut these off at 255
+        wide = np.asarray(turned)
+        gray = (np.clip(wide, 0, 65535) / 257).round().astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    if turned.mode == "P" and "transparency" in turned.info:
+        turned = turned.convert("RGBA")
+    return np.asarray(turned.convert("RGB"))
+
+
+def is_url(path: str) -> bool:
+    return "://" in path
+
+
+def _open(path: str) -> IO[bytes]:
+    return io.BytesIO(_filesystem(path)[0].cat_file(_filesystem(path)[1])) if is_url(path) else open(path, "rb")
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec filesystem of a URL, and its path there. Raises: NetsurgeryError."""
+    try:
+        import fsspec
+    except ImportError:
+        raise NetsurgeryError(
+            f"{url} is a URL, which needs the package fsspec", fix="pip install 'netsurgery[cluster]'"
+        ) from None
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise NetsurgeryError(
+            f"cannot be opened: {error}", source=Source(url), expected="a URL that fsspec knows"
+        ) from None
+    return filesystem, path
+
+
+def find_images(given: Sequence[str | os.PathLike[str]]) -> list[ImageFile]:
+    """The images that are meant: files, folders (with all below), globs, text files that list one image a line (what Caffe's lists
+    hold behind it, a label, is passed over), and the same as URLs that fsspec knows. Each is listed once; names differ.
+
+    Raises: NetsurgeryError for a folder or glob without images, or a list that cannot be read.
+    """
+    found: dict[str, str] = {}
+    for item in given:
+        text = os.fspath(item)
+        for path, name in _below_url(text) if is_url(text) else _below(text):
+            found.setdefault(path, name)
+    taken: dict[str, str] = {}  # in lower case: some file systems do not tell "A" and "a" apart
+    for path, name in found.items():
+        suffix = PurePosixPath(path.replace(os.sep, "/")).suffix
+        unique = name
+        if unique.lower() in taken:
+            unique = f"{name}{suffix}"
+        count = 1
+        while unique.lower() in taken:
+            count += 1
+            unique = f"{name}-{count}"
+        taken[unique.lower()] = path
+        found[path] = unique
+    return [ImageFile(path, name) for path, name in found.items()]
+
+
+def _below(text: str) -> Iterator[tuple[str, str]]:
+    """(path, name) of the local images that one argument stands for."""
+    path = Path(text)
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not files:
+            raise NetsurgeryError("there is no image in this folder", source=Source(text), expected=_expected())
+        yield from ((str(p), p.relative_to(path).with_suffix("").as_posix()) for p in files)
+    elif path.suffix.lower() in LISTS and path.is_file():
+        yield from _listed(path)
+    elif not path.exists() and glob.has_magic(text):
+        matches = sorted(m for m in glob.glob(text, recursive=True) if os.path.isfile(m))
+        if not matches:
+            raise NetsurgeryError("no file matches", source=Source(text), expected="a glob of images")
+        yield from ((m, Path(m).stem) for m in matches)
+    else:
+        yield text, path.stem or path.name
+
+
+def _listed(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise NetsurgeryError(f"cannot be read: {error.strerror}", source=Source(str(path))) from None
+    for line in filter(None, map(str.strip, lines)):
+        if is_url(line):
+            yield line, _stem(line)
+            continue
+        image, _, label = line.rpartition(" ")
+        file = Path(line)
+        if not any((path.parent / p).exists() for p in (file,)) and not file.exists() and label.lstrip("-").isdigit():
+            file = Path(image.strip())
+        beside = path.parent / file
+        yield str(beside if beside.exists() or not file.exists() else file), file.stem
+
+
+def _below_url(url: str) -> Iterator[tuple[str, str]]:
+    """(URL, name) of the images that a URL stands for."""
+    filesystem, root = _filesystem(url)
+    try:
+        if glob.has_magic(root):
+            for path in sorted(filesystem.glob(root)):
+                yield filesystem.unstrip_protocol(path), _stem(path)
+        elif PurePosixPath(root).suffix.lower() not in SUFFIXES and filesystem.isdir(root):
+            for path in sorted(filesystem.find(root)):
+                if PurePosixPath(path).suffix.lower() in SUFFIXES:
+                    below = path[len(root) :].lstrip("/")
+                    yield filesystem.unstrip_protocol(path), str(PurePosixPath(below).with_suffix(""))
+        else:
+            yield url, _stem(url)
+    except OSError as error:
+        raise NetsurgeryError(f"cannot be listed: {error}", source=Source(url)) from None
+
+
+def _stem(url: str) -> str:
+    path = url.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0]
+    return PurePosixPath(path).stem or "image"
+
+
+def _expected() -> str:
+    return f"files that end in {', '.join(sorted(SUFFIXES))}"
+
+
+class Folder:
+    """Where results go: a folder, or a URL below which fsspec can write. Files appear whole or not at all."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self.url = is_url(self.path)
+
+    def __str__(self) -> str:
+        return self.path
+
+    def place(self, name: str) -> str:
+        return f"{self.path.rstrip('/')}/{name}" if self.url else os.path.join(self.path, *name.split("/"))
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file there; None if there is none."""
+        with suppress(OSError), _open(self.place(name)) as file:
+            return file.read()
+        return None
+
+    def write(self, name: str, data: bytes) -> str:
+        """Writes a file and gives its place. Raises: NetsurgeryError if it cannot be written."""
+        place = self.place(name)
+        if not self.url:
+            from ..formats.output import replacing
+
+            self._make(os.path.dirname(place))
+            with replacing(place) as file:
+                file.write(data)
+            return place
+        filesystem, path = _filesystem(place)
+        try:
+            if "file" in _protocols(filesystem):
+                Folder(os.path.dirname(path)).write(os.path.basename(path), data)
+            else:  # object stores: a file is there when it is closed
+                filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+                filesystem.pipe_file(path, data)
+        except OSError as error:
+            raise NetsurgeryError(f"cannot be written: {error}", source=Source(place)) from None
+        return place
+
+    def _make(self, folder: str) -> None:
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise NetsurgeryError(
+                f"cannot be made: {error.strerror}", source=Source(folder), expected="a folder"
+            ) from None
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)

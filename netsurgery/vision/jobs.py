@@ -1,0 +1,39 @@
+"""Where the images of a job are worked on: here, or on a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from ..net import Net
+from .images import ImageFile
+from .model import Model, model_file
+from .pipeline import Job, Outcome, stream
+
+R = TypeVar("R")
+
+
+def run_job(
+    job: Job[R],
+    net: Net,
+    blobs: Sequence[str],
+    images: Sequence[ImageFile],
+    *,
+    free: bool = False,
+    keep: bool = False,
+    scheduler: str | None = None,
+    threads: int | None = None,
+) -> Iterator[Outcome[R]]:
+    """What becomes of each image, in order. `blobs` of the net are what the job works with; `free`, `keep`: see `model_file`;
+    `scheduler` is the address of a Dask cluster.
+
+    Raises: NetsurgeryError if the model cannot be made, or the cluster is not there.
+    """
+    with model_file(net, blobs, free=free, keep=keep) as path:
+        if scheduler is None:
+            model = Model(path, blobs, threads)
+            yield from stream(job, model, images, threads=threads)
+        else:
+            from .cluster import stream_on
+
+            yield from stream_on(scheduler, job, path, blobs, images)

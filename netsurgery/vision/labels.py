@@ -1,0 +1,71 @@
+"""Names of a classifier's channels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from ..errors import NetsurgeryError, Source
+from ..formats.load import read_file
+
+MAX_BYTES = 16 << 20
+
+
+def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The lines of a text file, one label each, in the order of the channels (labels.txt, synset_words.txt).
+
+    Raises: NetsurgeryError if it cannot be read, or is no text."""
+    name = os.fspath(path)
+    data = read_file(name, MAX_BYTES, "a text file of labels, one a line")
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise NetsurgeryError("is no text", source=Source(name), expected="UTF-8, one label a line") from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise NetsurgeryError("is empty", source=Source(name), expected="one label a line")
+    return tuple(line.strip() for line in lines)
+
+
+def find_channel(channel: int | str, count: int, labels: Sequence[str], blob: str) -> int | str:
+    """A channel as it was asked for: a number, "top", "all", "argmax", or a label. Raises: NetsurgeryError."""
+    check_labels(labels, count, blob)
+    if channel in ("all", "argmax", "top"):
+        return channel
+    text = str(channel)
+    matches = [i for i, label in enumerate(labels) if text.lower() in _called(label)]
+    if len(matches) == 1:
+        return matches[0]
+    if text.lstrip("-").isdigit() and not matches:
+        if 0 <= int(text) < count:
+            return int(text)
+        raise NetsurgeryError(
+            f"blob '{blob}' has no channel {text}", expected=f"0 to {count - 1}, a label, top, all or argmax"
+        )
+    near = get_close_matches(text, labels, n=1)
+    raise NetsurgeryError(
+        f"{len(matches)} labels are called '{text}'" if matches else f"there is no label '{text}'",
+        expected=f"0 to {count - 1}, a label (--labels), top, all or argmax",
+        fix=f"did you mean '{near[0]}'?" if near else "",
+    )
+
+
+def check_labels(labels: Sequence[str], count: int, blob: str) -> None:
+    """Raises: NetsurgeryError unless there is a label for each channel, or none at all."""
+    if labels and len(labels) != count:
+        raise NetsurgeryError(
+            f"{len(labels)} labels for blob '{blob}' of {count} channels", expected="one for each channel"
+        )
+
+
+def _called(label: str) -> set[str]:
+    """What a label may be called: all of it; without the number of a synset in front; each of its synonyms."""
+    lower = label.lower()
+    names = lower.partition(" ")[2] if lower[:1] == "n" and lower[1:9].isdigit() else lower
+    return {lower, names, *(name.strip() for name in names.split(","))}
+
+
+def name_of(labels: Sequence[str], number: int) -> str:
+    return labels[number] if number < len(labels) else f"channel {number}"

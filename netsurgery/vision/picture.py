@@ -1,0 +1,143 @@
+"""Pictures made of arrays: grids of tiles, captions, PNG files."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, ShapeError
+from ._pillow import pillow
+
+Picture = NDArray[np.uint8]
+"""(height, width, 3)"""
+
+PAPER, INK = 255, 0
+MOST_PIXELS = 1 << 27
+
+
+def to_png(picture: NDArray[Any], text: Mapping[str, str] | None = None) -> bytes:
+    """A PNG file of a picture: (H, W) or (H, W, 3) of uint8, or (H, W) of uint16, which is written with 16 bits. `text` is kept in it."""
+    modules = pillow("writing pictures")
+    info = modules.PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        info.add_text(key, value)
+    file = io.BytesIO()
+    modules.Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", pnginfo=info, compress_level=4)
+    return file.getvalue()
+
+
+def to_16_bits(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint16]:
+    """Numbers from `low` to `high` as 0 to 65535; all 0 if the two are one. NaN becomes 0."""
+    span = high - low
+    scaled = (np.asarray(values, np.float64) - low) * (65535 / span) if span > 0 else np.zeros(np.shape(values))
+    return np.clip(np.nan_to_num(scaled) + 0.5, 0, 65535).astype(np.uint16)
+
+
+def unit(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """Numbers from `low` to `high` as 0 to 1; 1/2 if the two are one."""
+    span = high - low
+    x = np.asarray(values, np.float32)
+    return (x - np.float32(low)) / np.float32(span) if span > 0 else np.where(np.isnan(x), x, np.float32(0.5))
+
+
+def to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Numbers of 0 to 1 as 0 to 255; NaN is 128."""
+    made: NDArray[np.uint8] = (np.clip(np.nan_to_num(values, nan=128 / 255), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return made
+
+
+def as_color(picture: NDArray[Any]) -> Picture:
+    """(H, W) or (H, W, 1) of gray as (H, W, 3)."""
+    x = picture[:, :, None] if picture.ndim == 2 else picture
+    return np.repeat(x, 3, axis=2) if x.shape[2] == 1 else x
+
+
+def enlarge(picture: NDArray[Any], times: int) -> NDArray[Any]:
+    """The picture with every pixel as a square of `times` x `times`."""
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def grid(tiles: Sequence[NDArray[Any]], columns: int | None = None, gap: int = 1, paper: int = PAPER) -> NDArray[Any]:
+    """Tiles of one size in rows, `gap` pixels of paper between and around them; without `columns` about as wide as high.
+
+    Shapes: n of (h, w, ...) -> (rows (h + gap) + gap, columns (w + gap) + gap, ...).
+    Raises: NetsurgeryError if the picture would have more than 128 million pixels.
+    """
+    h, w, *rest = tiles[0].shape
+    across = columns or max(1, math.ceil(math.sqrt(len(tiles) * (h + gap) / (w + gap))))
+    across = min(across, len(tiles))
+    down = -(-len(tiles) // across)
+    size = down * (h + gap) + gap, across * (w + gap) + gap
+    if size[0] * size[1] > MOST_PIXELS:
+        raise NetsurgeryError(
+            f"a picture of {size[0]}x{size[1]} pixels",
+            expected=f"at most {MOST_PIXELS >> 20} million pixels",
+            fix="enlarge it less, or show fewer tiles",
+        )
+    made = np.full((*size, *rest), paper, tiles[0].dtype)
+    for i, tile in enumerate(tiles):
+        top, left = (i // across) * (h + gap) + gap, (i % across) * (w + gap) + gap
+        made[top : top + h, left : left + w] = tile
+    return made
+
+
+def enlarged_to(tile: int, wanted: int | None, count: int) -> int:
+    """By which whole number tiles of `tile` pixels are enlarged: `wanted`, or so that `count` of them fill about 1000 pixels."""
+    if wanted is not None:
+        if wanted < 1:
+            raise ShapeError(f"pictures enlarged {wanted} times", expected="a positive whole number")
+        return wanted
+    return int(min(8, max(1, 1000 // max(1, tile * math.ceil(math.sqrt(count))))))
+
+
+def text_size(text: str, height: int = 12) -> tuple[int, int]:
+    """Height and width of a line of text."""
+    left, _, right, _ = _font(height).getbbox(text)
+    return math.ceil(height * 1.35), math.ceil(right - min(left, 0))
+
+
+def write(picture: Picture, text: str, top: int, left: int, height: int = 12, ink: int = INK) -> None:
+    """Writes a line of text into the picture, its upper left corner at (top, left)."""
+    rows, columns = text_size(text, height)
+    rows, columns = min(rows, picture.shape[0] - top), min(columns + 1, picture.shape[1] - left)
+    if rows <= 0 or columns <= 0:
+        return
+    modules = pillow("writing pictures")
+    strip = modules.Image.new("L", (columns, rows), 0)
+    modules.ImageDraw.Draw(strip).text((0, 0), text, fill=255, font=_font(height))
+    shade = np.asarray(strip, np.float32)[:, :, None] / 255
+    place = picture[top : top + rows, left : left + columns]
+    place[...] = to_bytes((place * (1 - shade) + ink * shade) / 255)
+
+
+def captioned(picture: NDArray[Any], lines: Sequence[str], height: int = 12) -> Picture:
+    """The picture with lines of text above it; wider, if the text is."""
+    color = as_color(picture)
+    sizes = [text_size(line, height) for line in lines]
+    above = sum(rows for rows, _ in sizes) + 4
+    across = max(color.shape[1], max(columns for _, columns in sizes) + 8)
+    made = np.full((above + color.shape[0], across, 3), PAPER, np.uint8)
+    made[above:, : color.shape[1]] = color
+    top = 2
+    for line, (rows, _) in zip(lines, sizes, strict=True):
+        write(made, line, top, 4, height)
+        top += rows
+    return made
+
+
+def _font(height: int) -> Any:
+    fonts = pillow("writing pictures").ImageFont
+    try:
+        return fonts.load_default(height)
+    except (TypeError, ImportError):  # Pillow before 10.1, or built without FreeType: one small font
+        return fonts.load_default()
+
+
+def shown(value: float) -> str:
+    """A number as captions show it."""
+    return f"{value:.4g}"
