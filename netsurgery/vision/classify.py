@@ -1,0 +1,155 @@
+"""What a classifier says of images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, ShapeError
+from ..formats.preprocessing import Preprocessing
+from ..net import Net
+from ..passes.cut import cut
+from .heatmap import only_output
+from .images import ImageFile, find_images, read_image
+from .jobs import run_job
+from .labels import check_labels, name_of
+from .model import input_shape, open_model
+from .pipeline import Job, Outcome, Sample
+from .preprocess import centre_crop, oversample, preprocess
+from .resize import resize
+
+OVERSAMPLE_SIZE = 256
+"""The least side to which images are warped before ten crops are cut out, unless another size is given: as pycaffe's classify.py."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A class and what the net gives it."""
+
+    channel: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class ClassifyJob(Job[list[Prediction]]):
+    """The best `top` classes of each image."""
+
+    blob: str
+    shape: tuple[int, int, int]
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] = ()
+    top: int = 5
+    crops: int = 1
+
+    def prepare(self, image: NDArray[Any]) -> Sample:
+        return Sample([prepared(image, self.shape, self.preprocessing, self.crops)])
+
+    def finish(self, image: ImageFile, sample: Sample) -> list[Prediction]:
+        blob = sample.outputs[0][0]
+        return best(blob.reshape(len(blob), -1).mean(axis=0), self.labels, self.top)
+
+
+def prepared(
+    image: NDArray[Any], shape: tuple[int, int, int], done: Preprocessing, crops: int = 1
+) -> NDArray[np.float32]:
+    """The image as pycaffe's Classifier feeds it: warped to `done.resize` (None: the net's input), then its centre, or ten crops.
+
+    Shapes: (H, W, 3) -> (crops, *shape).
+    Raises: ShapeError if it is warped to less than the net's input. Source: python/caffe/classifier.py
+    """
+    channels, *size = shape
+    wanted = size[0], size[1]
+    warped = image
+    if done.resize is not None or crops == 10:
+        grown = (max(OVERSAMPLE_SIZE, wanted[0]), max(OVERSAMPLE_SIZE, wanted[1]))
+        warped = resize(image, done.resize or grown)
+        if image.dtype == np.uint8:
+            warped = warped / np.float32(255)
+    if crops == 10:
+        return np.stack([preprocess(crop, channels, wanted, done) for crop in oversample(warped, wanted)])
+    cropped = centre_crop(warped, wanted) if done.resize is not None else warped
+    return preprocess(cropped, channels, wanted, done)[None]
+
+
+def best(scores: NDArray[Any], labels: Sequence[str], top: int) -> list[Prediction]:
+    """The greatest scores, greatest first; of equal ones the first."""
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:top]
+    return [Prediction(int(k), name_of(labels, int(k)) if labels else "", float(scores[k])) for k in order]
+
+
+def plan(
+    net: Net,
+    output: str | None,
+    labels: Sequence[str],
+    preprocessing: Preprocessing,
+    top: int,
+    crops: int,
+) -> tuple[Net, ClassifyJob]:
+    """The net cut at the blob, and the job. Raises: as `classify`."""
+    blob = output if output is not None else only_output(net)
+    made = cut(net, [blob])
+    shape = made.shapes()[blob]
+    if len(shape) < 2 or any(n != 1 for n in shape[2:]):
+        raise ShapeError(
+            f"blob '{blob}' ({', '.join(map(str, shape))}) is a map, not one answer for each image",
+            source=net.source,
+            expected="a blob (N, classes)",
+            fix="netsurgery heatmap, or name another blob: --output",
+        )
+    check_labels(labels, shape[1] or 0, blob)
+    if top < 1 or crops not in (1, 10):
+        raise NetsurgeryError(f"top {top}, crops {crops}", expected="at least 1 class, and 1 or 10 crops")
+    size = input_shape(made)
+    if preprocessing.resize is not None and any(a < b for a, b in zip(preprocessing.resize, size[1:], strict=True)):
+        raise ShapeError(
+            f"images warped to {preprocessing.resize[0]}x{preprocessing.resize[1]}",
+            expected=f"at least {size[1]}x{size[2]}, the net's input, which is cut out of them",
+            fix="a larger --resize",
+        )
+    return made, ClassifyJob(blob, size, preprocessing, tuple(labels), top, crops)
+
+
+def classify(
+    net: Net,
+    image: NDArray[Any] | str,
+    *,
+    output: str | None = None,
+    labels: Sequence[str] = (),
+    top: int = 5,
+    oversample: bool = False,
+    preprocessing: Preprocessing | None = None,
+) -> list[Prediction]:
+    """The `top` best classes of an image: a path, or RGB (H, W, 3) of uint8 or floats from 0 to 1. With `oversample` the scores are
+    the mean over ten crops, as pycaffe's Classifier does.
+
+    Raises: NetsurgeryError, ShapeError for a blob that is a map, labels that do not fit, or an image that cannot be read.
+    """
+    made, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
+    sample = job.prepare(read_image(image) if isinstance(image, str) else image)
+    model = open_model(made, [job.blob])
+    sample.outputs = [model.run(x) for x in sample.inputs]
+    return job.finish(ImageFile("", ""), sample)
+
+
+def classify_files(
+    net: Net,
+    images: Sequence[str | os.PathLike[str]],
+    *,
+    output: str | None = None,
+    labels: Sequence[str] = (),
+    top: int = 5,
+    oversample: bool = False,
+    preprocessing: Preprocessing | None = None,
+    keep: bool = False,
+    scheduler: str | None = None,
+    threads: int | None = None,
+) -> Iterator[Outcome[list[Prediction]]]:
+    """`classify` for files, folders, globs, lists or URLs, one after the other. `keep`, `scheduler`: see `heatmaps`."""
+    made, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
+    return run_job(job, made, [job.blob], find_images(images), keep=keep, scheduler=scheduler, threads=threads)

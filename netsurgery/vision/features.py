@@ -1,0 +1,167 @@
+"""Blobs of a net for many images: what Caffe's extract_features did."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, ShapeError
+from ..formats.preprocessing import Preprocessing
+from ..net import Net
+from ..passes.cut import cut
+from .classify import prepared
+from .feature_files import SUFFIXES, writer
+from .images import Folder, ImageFile, find_images, is_url, read_image
+from .jobs import run_job
+from .model import image_input, input_shape, open_model
+from .pipeline import Job, Outcome, Sample
+from .resize import Array
+
+Blobs = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class FeaturesJob(Job[Blobs]):
+    """The blobs of each image, without the batch axis."""
+
+    blobs: tuple[str, ...]
+    shape: tuple[int, int, int]
+    preprocessing: Preprocessing
+
+    def prepare(self, image: NDArray[Any]) -> Sample:
+        return Sample([prepared(image, self.shape, self.preprocessing)])
+
+    def finish(self, image: ImageFile, sample: Sample) -> Blobs:
+        return {name: blob[0] for name, blob in zip(self.blobs, sample.outputs[0], strict=True)}
+
+
+@dataclass(frozen=True)
+class FeatureFolder(Job[str]):
+    """Writes NAME.npz for each image, which is the result; what is there is not done again, unless `force`."""
+
+    features: FeaturesJob
+    folder: str
+    force: bool = False
+
+    def prepare(self, image: NDArray[Any]) -> Sample:
+        return self.features.prepare(image)
+
+    def finish(self, image: ImageFile, sample: Sample) -> str:
+        file = io.BytesIO()
+        blobs: dict[str, Any] = dict(self.features.finish(image, sample))
+        np.savez(file, allow_pickle=False, **blobs)
+        return Folder(self.folder).write(f"{image.name}.npz", file.getvalue())
+
+    def done(self, image: ImageFile) -> str | None:
+        folder = Folder(self.folder)
+        data = None if self.force else folder.read(f"{image.name}.npz")
+        if data is None:
+            return None
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as found:
+                whole = set(found.files) == set(self.features.blobs)
+        except (ValueError, OSError, EOFError):
+            return None
+        return folder.place(f"{image.name}.npz") if whole else None
+
+
+def features(
+    net: Net,
+    images: Sequence[NDArray[Any] | str],
+    blobs: Sequence[str],
+    *,
+    size: tuple[int, int] | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Blobs:
+    """The blobs for some images, each a path or RGB (H, W, 3): blob -> (images, ...). Images are warped to the net's input (or cropped,
+    as `preprocessing.resize` says), `size` (h, w) being another one.
+
+    Raises: NetsurgeryError for a blob that there is not or an image that cannot be read; ShapeError.
+    """
+    made, job = plan(net, blobs, size, preprocessing or Preprocessing())
+    model = open_model(made, job.blobs, free=size is not None)
+    rows: list[Blobs] = []
+    for image in images:
+        sample = job.prepare(read_image(image) if isinstance(image, str) else image)
+        sample.outputs = [model.run(x) for x in sample.inputs]
+        rows.append(job.finish(ImageFile("", ""), sample))
+    return {blob: np.stack([row[blob] for row in rows]) for blob in job.blobs} if rows else {}
+
+
+def feature_files(
+    net: Net,
+    images: Sequence[str | os.PathLike[str]],
+    blobs: Sequence[str],
+    output: str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    preprocessing: Preprocessing | None = None,
+    force: bool = False,
+    keep: bool = False,
+    scheduler: str | None = None,
+    threads: int | None = None,
+) -> Iterator[Outcome[Any]]:
+    """Writes blobs for files, folders, globs, lists or URLs; gives what became of each image, one after the other.
+
+    `output` is a file (see feature_files.writer: .npy, .npz, .h5), there when all are done, with a row for each image that could be
+    read; or a folder that gets NAME.npz for each image, where what is there is skipped, unless `force`. `keep`, `scheduler`: see
+    `heatmaps`; a cluster writes to a folder.
+    """
+    made, job = plan(net, blobs, size, preprocessing or Preprocessing())
+    found = find_images(images)
+    place = os.fspath(output)
+    if is_url(place) or not Path(place).suffix or Path(place).is_dir():
+        here = place if is_url(place) or scheduler is None else os.path.abspath(place)
+        return run_job(
+            FeatureFolder(job, here, force), made, job.blobs, found,
+            free=size is not None, keep=keep, scheduler=scheduler, threads=threads,
+        )  # fmt: skip
+    if scheduler is not None:
+        raise NetsurgeryError(
+            f"the workers cannot write into one file: {place}", expected="a folder, of which each writes its part"
+        )
+    if Path(place).suffix.lower() not in SUFFIXES:
+        raise NetsurgeryError(
+            f"cannot tell the format of '{place}'", expected=f"a folder, or a name that ends in {', '.join(SUFFIXES)}"
+        )
+    return _into_file(job, made, found, place, size is not None, keep, threads)
+
+
+def _into_file(
+    job: FeaturesJob, net: Net, images: Sequence[ImageFile], path: str, free: bool, keep: bool, threads: int | None
+) -> Iterator[Outcome[None]]:
+    with writer(path, job.blobs) as file:
+        for one in run_job(job, net, job.blobs, images, free=free, keep=keep, threads=threads):
+            if one.result is not None:
+                file.add(one.image.path, [one.result[blob] for blob in job.blobs])
+            yield Outcome(one.image, error=one.error)
+
+
+def plan(
+    net: Net, blobs: Sequence[str], size: tuple[int, int] | None, preprocessing: Preprocessing
+) -> tuple[Net, FeaturesJob]:
+    """The net cut at the blobs, and the job. Raises: as `features`."""
+    if not blobs:
+        raise NetsurgeryError("no blob is named", expected=f"some of: {', '.join(net.blobs)}")
+    names = tuple(dict.fromkeys(blobs))
+    made = cut(net, names)
+    channels, *declared = input_shape(made)
+    shape = (channels, *(size or (declared[0], declared[1])))
+    found = made.shapes({image_input(made): (1, *shape)})
+    for blob in names:
+        if not found[blob] or found[blob][0] != 1:
+            raise ShapeError(
+                f"blob '{blob}' {found[blob]} is not one for each image",
+                source=net.source,
+                expected="a blob (N, ...) of the batch",
+            )
+    if preprocessing.resize is not None and any(a < b for a, b in zip(preprocessing.resize, shape[1:], strict=True)):
+        preprocessing = replace(preprocessing, resize=None)
+    return made, FeaturesJob(names, (shape[0], shape[1], shape[2]), preprocessing)

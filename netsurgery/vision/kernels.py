@@ -1,0 +1,160 @@
+"""Kernels by hand, as weights of a Convolution.
+
+    net = net.with_weights("conv", *kernels.fit(net, "conv", kernels.gaussian(), kernels.sobel("y"), kernels.sobel("x")))
+
+Each function gives (1, 1, size, size) of float32, in the orientation in which Caffe applies weights: y[i, j] = sum of
+w[a, b] x[i + a, j + b]. A layer of one input and one output channel without a bias takes it as it is: net.with_weights("conv", sobel()).
+
+Source: Caffe's net surgery tutorial (Designer Filters), examples/net_surgery.ipynb
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, ShapeError
+from ..net import Net
+
+Kernel = NDArray[np.float32]
+
+
+def sobel(direction: str = "x", size: int = 3) -> Kernel:
+    """A derivative along "x" (columns) or "y" (rows), smoothed across: (-1, 0, 1) by (1, 2, 1); larger sizes are those convolved with
+    (1, 2, 1). Positive where brightness grows to the right, or downwards."""
+    _odd(size)
+    smooth = np.array([1.0, 2.0, 1.0])
+    across, along = smooth, np.array([-1.0, 0.0, 1.0])
+    for _ in range((size - 3) // 2):
+        across, along = np.convolve(across, smooth), np.convolve(along, smooth)
+    return _turned(np.outer(across, along), direction)
+
+
+def prewitt(direction: str = "x", size: int = 3) -> Kernel:
+    """A derivative along "x" or "y", averaged across: (-1, 0, 1) by (1, 1, 1); at larger sizes (.., -2, -1, 0, 1, 2, ..) by ones."""
+    _odd(size)
+    half = size // 2
+    return _turned(np.outer(np.ones(size), np.arange(-half, half + 1)), direction)
+
+
+def laplacian(diagonal: bool = False) -> Kernel:
+    """The sum of the second derivatives: the four neighbours (with `diagonal` all eight) less the middle as many times."""
+    cross = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
+    return _blob(np.array([[1, 1, 1], [1, -8, 1], [1, 1, 1]] if diagonal else cross))
+
+
+def gaussian(size: int = 5, sigma: float = 1.0) -> Kernel:
+    """exp(-(x^2 + y^2) / (2 sigma^2)), scaled so that its sum is 1."""
+    x, y = _places(size)
+    g = np.exp(-(x**2 + y**2) / (2 * _positive(sigma, "sigma") ** 2))
+    return _blob(g / g.sum())
+
+
+def emboss(angle: float = 45.0) -> Kernel:
+    """The image lit from `angle` degrees (0: from the right, 90: from above): 1 in the middle plus sqrt(2) (x cos angle - y sin angle), y
+    growing downwards; at 45 degrees ((0, 1, 2), (-1, 1, 1), (-2, -1, 0))."""
+    x, y = _places(3)
+    light = math.radians(angle)
+    kernel = math.sqrt(2) * (x * math.cos(light) - y * math.sin(light))
+    kernel[1, 1] = 1
+    return _blob(kernel)
+
+
+def gabor(
+    size: int = 11,
+    wavelength: float = 5.0,
+    angle: float = 0.0,
+    sigma: float = 2.5,
+    aspect: float = 1.0,
+    phase: float = 0.0,
+) -> Kernel:
+    """A wave under a Gaussian: exp(-(u^2 + aspect^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + phase), u = x cos + y sin and
+    v = y cos - x sin of `angle` in degrees; `phase` in radians. Its mean is taken off, so that it gives 0 on an even image."""
+    x, y = _places(size)
+    turn = math.radians(angle)
+    u, v = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
+    envelope = np.exp(-(u**2 + (aspect * v) ** 2) / (2 * _positive(sigma, "sigma") ** 2))
+    wave = envelope * np.cos(2 * math.pi * u / _positive(wavelength, "wavelength") + phase)
+    return _blob(wave - envelope * (wave.sum() / envelope.sum()))
+
+
+def identity(size: int = 3) -> Kernel:
+    """1 in the middle: the image as it is."""
+    _odd(size)
+    kernel = np.zeros((size, size))
+    kernel[size // 2, size // 2] = 1
+    return _blob(kernel)
+
+
+def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
+    """Blobs for a Convolution of the net: kernel i for its output channel i, in the middle of the layer's kernel, each input channel
+    getting its share (1 / channels), so that gray images give what one channel would; other outputs and the bias are 0.
+
+    A kernel may also be (channels, h, w), used as it is.
+
+    Shapes: kernels (h, w), (1, 1, h, w) or (channels, h, w) -> (num_output, channels, H, W) and, with a bias, (num_output).
+    Raises: ShapeError for more kernels than outputs, or larger ones; NetsurgeryError for a layer that is no Convolution.
+    """
+    target = net[layer]
+    shapes = net.shapes()
+    wanted = target.kind.weight_shapes([shapes[b] for b in target.bottoms])
+    if not wanted or len(wanted[0]) != 4:
+        raise NetsurgeryError("has no kernels", layer=target.title, source=target.source, expected="a Convolution")
+    weight = np.zeros(wanted[0], np.float32)
+    if len(kernels) > len(weight):
+        raise ShapeError(
+            f"{len(kernels)} kernels",
+            layer=target.title,
+            source=target.source,
+            expected=f"at most {len(weight)}: num_output",
+        )
+    for place, kernel in zip(weight, kernels, strict=False):
+        k = np.asarray(kernel, np.float32)
+        k = k[0] if k.ndim == 4 and len(k) == 1 else k
+        k = (
+            np.broadcast_to(k / np.float32(len(place)), (len(place), *k.shape[-2:]))
+            if k.ndim == 2 or len(k) == 1
+            else k
+        )
+        if k.ndim != 3 or len(k) != len(place) or any(a > b for a, b in zip(k.shape[1:], place.shape[1:], strict=True)):
+            raise ShapeError(
+                f"a kernel of shape {np.shape(kernel)}",
+                layer=target.title,
+                source=target.source,
+                expected=f"at most {place.shape[1]}x{place.shape[2]}, of 1 or {len(place)} channels",
+            )
+        top, left = (a - b for a, b in zip(place.shape[1:], k.shape[1:], strict=True))
+        place[:, top // 2 : top // 2 + k.shape[1], left // 2 : left // 2 + k.shape[2]] = k
+    return (weight, *(np.zeros(shape, np.float32) for shape in wanted[1:]))
+
+
+def _blob(kernel: NDArray[Any]) -> Kernel:
+    return np.ascontiguousarray(kernel, np.float32)[None, None]
+
+
+def _turned(kernel: NDArray[Any], direction: str) -> Kernel:
+    if direction not in ("x", "y"):
+        raise NetsurgeryError(f"direction {direction!r}", expected="x (along the columns) or y (along the rows)")
+    return _blob(kernel if direction == "x" else kernel.T)
+
+
+def _places(size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """x to the right and y downwards from the middle."""
+    if size < 1:
+        raise NetsurgeryError(f"a kernel of size {size}", expected="a positive number")
+    along = np.arange(size) - (size - 1) / 2
+    return along[None, :] * np.ones((size, 1)), along[:, None] * np.ones((1, size))
+
+
+def _odd(size: int) -> None:
+    if size < 3 or size % 2 == 0:
+        raise NetsurgeryError(f"a kernel of size {size}", expected="an odd number, 3 or more")
+
+
+def _positive(value: float, what: str) -> float:
+    if not value > 0:
+        raise NetsurgeryError(f"{what} {value:g}", expected="a positive number")
+    return value
