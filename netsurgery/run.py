@@ -25,8 +25,8 @@ def run(
     """Computes the net on `feeds` (input blob -> array, any size that the net allows), as Caffe does in the TEST phase.
 
     Gives every blob, inputs included; with a list of `blobs` only those, the others being freed as soon as nothing needs them.
-    `dtype` float64 keeps the interpreter's own rounding out of comparisons. `memory` bounds the bytes that a layer may take besides its
-    blobs and weights, as far as one window of one output goes.
+    `dtype` float64 keeps the interpreter's own rounding out of comparisons. `memory` bounds the bytes that a layer takes for its columns of
+    windows, the only thing that would be much larger than its blobs and weights.
 
     Raises: ShapeError, WeightsError, UnsupportedLayersError; NetsurgeryError for feeds that are missing or not of the net.
     """

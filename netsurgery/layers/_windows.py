@@ -112,11 +112,12 @@ def convolve(x: Array, w: Array, windows: Windows, group: int) -> Array:
     room = min(
         MEMORY.get(), max(CACHE, w.nbytes)
     )  # each tile reads the weights again: it should be as large as they are
-    for items, *box in tiles((n, *out), room // max(1, group * depth * x.itemsize)):
-        columns = _columns(x[items], windows, box)
-        made = matrix @ columns.reshape(group, depth, -1)
+    for items, *box in tiles((n, *out), room // ((group * depth + m) * x.itemsize)):
         places = (m, items.stop - items.start, *(side.stop - side.start for side in box))
-        y[(items, slice(None), *box)] = made.reshape(places).swapaxes(0, 1)
+        # one expression: the columns of a tile must be gone before those of the next are made
+        y[(items, slice(None), *box)] = (
+            (matrix @ _columns(x[items], windows, box).reshape(group, depth, -1)).reshape(places).swapaxes(0, 1)
+        )
     return y
 
 
