@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, UnsupportedError
+from ._caffe2 import Operators, refuse
 from ._dims import Shape, Size, ceil_div, minimum, show
 from ._params import Params
+from ._pooling_caffe2 import emit_average, emit_mask, emit_max
+from ._pools import LOWEST, greatest, greatest_places, sums
 from ._reach import NOWHERE, Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, views
+from ._windows import Windows
 
-LOWEST = float(np.finfo(np.float32).min)
-"""What Caffe starts a maximum with."""
 
 class Pooling(LayerType):
     """MAX: y[i] = max of x over window i, cut off at the image. AVE: y[i] = sum of x over window i / its size, cut off at the padded image.
@@ -112,26 +113,16 @@ class Pooling(LayerType):
         h, w = x.shape[2:]
         at = Windows((h, w), (1, 1), (0, 0), (1, 1)) if self.global_pooling else self.windows
         out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
-        after = [
-            max(0, (o - 1) * s + k - n - p)
-            for o, s, k, n, p in zip(out, at.stride, at.kernel, (h, w), at.pad, strict=True)
-        ]
-        around = [(0, 0), (0, 0), *zip(at.pad, after, strict=True)]
         if self.method == "AVE":
-            slid = views(np.pad(x, around), at)[:, :, : out[0], : out[1]]
             ends = [
                 np.minimum(np.arange(o) * s - p + k, n + p) - (np.arange(o) * s - p)
                 for o, s, p, k, n in zip(out, at.stride, at.pad, at.kernel, (h, w), strict=True)
             ]
-            return [slid.sum(axis=(4, 5)) / np.outer(*ends).astype(x.dtype)]
-        slid = views(np.pad(x, around, constant_values=-np.inf), at)[:, :, : out[0], : out[1]]
-        flat = slid.reshape(*slid.shape[:4], -1)
-        best = flat.argmax(axis=4)
-        top = np.take_along_axis(flat, best[..., None], axis=4)[..., 0]
-        rows = best // at.kernel[1] + (np.arange(out[0]) * at.stride[0] - at.pad[0])[:, None]
-        columns = best % at.kernel[1] + np.arange(out[1]) * at.stride[1] - at.pad[1]
-        mask = np.where(top > LOWEST, rows * w + columns, -1)
-        return [np.maximum(top, x.dtype.type(LOWEST)), mask.astype(x.dtype)]
+            return [sums(x, at, out) / np.outer(*ends).astype(x.dtype)]
+        if self.top_count < 2:
+            return [greatest(x, at, out)]
+        top, places = greatest_places(x, at, out)
+        return [top, places.astype(x.dtype)]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
@@ -162,6 +153,25 @@ class Pooling(LayerType):
         plane = op("Mul", op.size(x, 2), op.size(x, 3))
         return [y, op("Cast", op("Mod", index, plane), to=1)]
 
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        out, at = self.shapes([x.shape])[0][2:], self.windows
+        if self.global_pooling and self.top_count == 1:
+            return [op("MaxPool" if self.method == "MAX" else "AveragePool", x, global_pooling=1)]
+        if self.global_pooling:
+            h, w = (op.number(n) for n in x.shape[2:])
+            at = Windows((h, w), (1, 1), (0, 0), (1, 1))
+        rounding = {"round_up": self.round_up, "drops": any(at.pad)}
+        if self.method == "MAX":
+            y, behind = emit_max(op, x, at, out, **rounding)
+            return [y, emit_mask(op, x, at, behind, out)] if self.top_count > 1 else [y]
+        average = emit_average(op, x, at, out, **rounding)
+        if average is None:
+            raise refuse(
+                self, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel"
+            )
+        return [average]
+
     def _may_miss(self, x: Shape) -> bool:
         """Whether a window may start behind the image: without padding Caffe keeps it, where ONNX drops it."""
         at = self.windows
@@ -169,7 +179,7 @@ class Pooling(LayerType):
             self.round_up
             and not any(at.pad)
             and any(
-                s > k and not (isinstance(n, int) and ceil_div(n - k, s) * s < n)
+                s > k and not (isinstance(n, int) and -(-(n - k) // s) * s < n)
                 for n, k, s in zip(x[2:], at.kernel, at.stride, strict=True)
             )
         )

@@ -10,6 +10,7 @@ from ..errors import ShapeError
 from ._caffe2 import Operators, pool
 from ._dims import Shape, Size, ceil_div
 from ._params import Params
+from ._pools import LOWEST
 from ._reduce import reduce
 from ._type import Array, Graph, LayerType, Tensor
 
