@@ -88,8 +88,10 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f".{_HOME[name]}", __name__), name)
-    if name == "passes":
-        return import_module(".passes", __name__)
+    if name in ("passes", "vision"):
+        return import_module(f".{name}", __name__)
+    if name == "kernels":
+        return import_module(".vision.kernels", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,11 +11,18 @@ from typing import Annotated
 import typer
 
 from ._common import EXIT_BAD_INPUT, report_error, with_defaults
+from .activations import activations
+from .classify import classify
 from .convert import convert
 from .diff import diff
+from .features import features
+from .filters import filters
+from .heatmap import heatmap
 from .inspect import inspect
 from .layers import layers
+from .maximize import maximize
 from .operate import Ordered, operate
+from .patches import patches
 from .record import record
 from .sizes import sizes
 from .upgrade import upgrade
@@ -32,7 +39,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convert, diff, inspect, layers, record, sizes, upgrade, verify):
+for command in (
+    activations,
+    classify,
+    convert,
+    diff,
+    features,
+    filters,
+    heatmap,
+    inspect,
+    layers,
+    maximize,
+    patches,
+    record,
+    sizes,
+    upgrade,
+    verify,
+):
     app.command()(command)
 app.command(cls=Ordered)(operate)
 

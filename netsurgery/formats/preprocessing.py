@@ -163,6 +163,7 @@ def changed(
     scale: float | None = None,
     raw_scale: float | None = None,
     channel_order: str | None = None,
+    resize: tuple[int, int] | None = None,
 ) -> Preprocessing:
     """`known`, or pixels of 0 to 255 in BGR as Caffe's data layers feed them, but for what is given. Raises: NetsurgeryError."""
     made = known or Preprocessing()
@@ -172,4 +173,6 @@ def changed(
         made = replace(made, scale=scale)
     if raw_scale is not None:
         made = replace(made, raw_scale=raw_scale)
-    return replace(made, channel_order=channel_order) if channel_order is not None else made
+    if channel_order is not None:
+        made = replace(made, channel_order=channel_order)
+    return replace(made, resize=resize) if resize is not None else made

@@ -139,7 +139,7 @@ def classify(
 
 def classify_files(
     net: Net,
-    images: Sequence[str | os.PathLike[str]],
+    images: Sequence[str | os.PathLike[str] | ImageFile],
     *,
     output: str | None = None,
     labels: Sequence[str] = (),

@@ -97,7 +97,7 @@ def features(
 
 def feature_files(
     net: Net,
-    images: Sequence[str | os.PathLike[str]],
+    images: Sequence[str | os.PathLike[str] | ImageFile],
     blobs: Sequence[str],
     output: str | os.PathLike[str],
     *,

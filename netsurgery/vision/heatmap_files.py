@@ -96,7 +96,7 @@ class HeatmapFiles(Job[dict[str, Any]]):
 
 def heatmaps(
     net: Net,
-    images: Sequence[str | os.PathLike[str]],
+    images: Sequence[str | os.PathLike[str] | ImageFile],
     folder: str | os.PathLike[str],
     *,
     output: str | None = None,

@@ -92,14 +92,18 @@ def _filesystem(url: str) -> tuple[Any, str]:
     return filesystem, path
 
 
-def find_images(given: Sequence[str | os.PathLike[str]]) -> list[ImageFile]:
+def find_images(given: Sequence[str | os.PathLike[str] | ImageFile]) -> list[ImageFile]:
     """The images that are meant: files, folders (with all below), globs, text files that list one image a line (what Caffe's lists
-    hold behind it, a label, is passed over), and the same as URLs that fsspec knows. Each is listed once; names differ.
+    hold behind it, a label, is passed over), and the same as URLs that fsspec knows. Each is listed once; names differ. An ImageFile
+    stands for itself.
 
     Raises: NetsurgeryError for a folder or glob without images, or a list that cannot be read.
     """
     found: dict[str, str] = {}
     for item in given:
+        if isinstance(item, ImageFile):
+            found.setdefault(item.path, item.name)
+            continue
         text = os.fspath(item)
         for path, name in _below_url(text) if is_url(text) else _below(text):
             found.setdefault(path, name)

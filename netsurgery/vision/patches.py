@@ -122,7 +122,7 @@ def _cut_out(
 
 def patches(
     net: Net,
-    images: Sequence[str | os.PathLike[str]],
+    images: Sequence[str | os.PathLike[str] | ImageFile],
     units: Sequence[str],
     *,
     top: int = 9,

@@ -1,0 +1,97 @@
+"""netsurgery maximize"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._common import IgnoreUnknown, Json, Phase, Prototxt, Quiet, Settings, Stage, note, print_json, progress
+from ._vision import (
+    Bgr,
+    Labels,
+    Mean,
+    RawScale,
+    Scale,
+    Size,
+    Transform,
+    Weights,
+    open_net,
+    read_labels,
+    two,
+    write_picture,
+)
+
+
+def maximize(
+    prototxt: Prototxt,
+    weights: Weights,
+    unit: Annotated[
+        str,
+        typer.Option(
+            metavar="BLOB:CHANNEL", help="The unit, such as fc8:3, or fc8:tabby with --labels.", show_default=False
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output-file", "-o", help="The picture, a PNG.")] = Path("maximum.png"),
+    labels: Labels = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of gradient ascent.")] = 200,
+    rate: Annotated[float, typer.Option(help="The size of a step, in per cent of the range of pixels.")] = 2.0,
+    decay: Annotated[float, typer.Option(help="L2 decay: the share of the image that is lost in each step.")] = 0.01,
+    jitter: Annotated[
+        int, typer.Option(min=0, help="By how many pixels the image is moved at random in each step.")
+    ] = 4,
+    blur: Annotated[float, typer.Option(metavar="SIGMA", help="The Gaussian by which the image is blurred.")] = 0.5,
+    blur_every: Annotated[int, typer.Option(min=1, help="After how many steps it is.")] = 4,
+    seed: Annotated[int, typer.Option(help="The seed of the noise at the start.")] = 0,
+    size: Size = None,
+    mean: Mean = None,
+    scale: Scale = None,
+    raw_scale: RawScale = None,
+    bgr: Bgr = None,
+    transform: Transform = None,
+    phase: Phase = "TEST",
+    stage: Stage = None,
+    settings: Settings = None,
+    ignore_unknown: IgnoreUnknown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find an image that excites a unit: gradient ascent on the input, with L2 decay, jitter and blur. Needs PyTorch (extra torch).
+
+    Example: netsurgery maximize deploy.prototxt weights.caffemodel --unit fc8:3 -o maximum.png
+    """
+    from ..vision.maximize import maximize as climb
+
+    net, done = open_net(
+        prototxt,
+        weights,
+        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform},
+        phase=phase,
+        stage=stage,
+        settings=settings,
+        ignore_unknown=ignore_unknown,
+        quiet=quiet or as_json,
+    )
+    with progress(quiet or as_json) as bar:
+        task = bar.add_task("climbing", total=steps)
+        found = climb(
+            net,
+            unit,
+            labels=read_labels(labels),
+            steps=steps,
+            rate=rate,
+            decay=decay,
+            jitter=jitter,
+            blur=blur,
+            blur_every=blur_every,
+            size=two(size),
+            seed=seed,
+            preprocessing=done,
+            report=lambda step, value: bar.update(task, completed=step),
+        )
+    write_picture(output, found.image)
+    if as_json:
+        print_json({"unit": str(found.unit), "value": found.value, "start": found.start, "picture": str(output)})
+    else:
+        note(f"{output}: {found.unit} gives {found.value:.4g}, {found.start:.4g} on the noise at the start", quiet)
