@@ -150,7 +150,8 @@ def progress(quiet: bool = False) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import Progress
 
-    bar = Progress(console=Console(stderr=True), transient=True, disable=quiet or not sys.stderr.isatty())
+    hidden = quiet or not sys.stderr.isatty()
+    bar = Progress(console=Console(stderr=True, quiet=hidden), transient=True, disable=hidden)
     with bar:
         yield bar
 
