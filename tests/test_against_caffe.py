@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import netsurgery
+from netsurgery import passes
+from netsurgery.errors import UnsupportedError
 from netsurgery.formats.load import from_text
 
 Array = np.ndarray[Any, Any]
@@ -100,3 +102,60 @@ def test_onnx_gives_caffes_numbers(case: Case, static: bool) -> None:
         feeds = {i.name: case.feeds[i.name] for i in session.get_inputs()}
         for name, got in zip(case.want, session.run(None, feeds), strict=True):
             assert not cases.difference(got, case.want[name]), (opset, name, got, case.want[name])
+
+
+SHARING = [
+    'layer { name: "share" type: "Split" bottom: "c" top: "a" top: "b" }',
+    'layer { name: "share" type: "Reshape" bottom: "c" top: "a" reshape_param { shape { dim: -1 } } }',
+    'layer { name: "share" type: "Flatten" bottom: "c" top: "a" }',
+    'layer { name: "share" type: "Slice" bottom: "c" top: "a" }',
+    'layer { name: "share" type: "Concat" bottom: "c" top: "a" }',
+]
+"""Caffe gives top and bottom the same memory."""
+
+
+def sharing(share: str, *layers: str) -> str:
+    data = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }'
+    made = 'layer { name: "make" type: "Power" bottom: "x" top: "c" }'
+    return "\n".join([data, made, share, *layers])
+
+
+RELU = 'layer { name: "relu" type: "ReLU" bottom: "a" top: "a" }'
+
+
+@pytest.mark.parametrize("share", SHARING)
+def test_a_layer_in_place_that_would_change_another_blob_in_caffe_is_refused(share: str) -> None:
+    # for x = -1 2 -3 4 Caffe's y is 0 2 0 4
+    other = "b" if "Split" in share else "c"
+    later = f'layer {{ name: "y" type: "Power" bottom: "{other}" top: "y" }}'
+    net = from_text(sharing(share, RELU, later), "net.prototxt")
+    with pytest.raises(UnsupportedError) as error:
+        netsurgery.run(net, {"x": blob([-1, 2, -3, 4], 1, 4)})
+    assert str(error.value) == (
+        f"net.prototxt:4: layer 'relu' (ReLU): in place it would change '{other}' too, which lies in the same memory in Caffe and is "
+        "needed later\n  expected: another top, or a bottom that shares no memory (Split, Reshape, Flatten share it)"
+    )
+
+
+@pytest.mark.parametrize("share", SHARING)
+def test_a_layer_in_place_on_memory_that_nobody_reads_later_is_taken(share: str) -> None:
+    other = "b" if "Split" in share else "c"
+    before = f'layer {{ name: "y" type: "Power" bottom: "{other}" top: "y" }}'
+    got = netsurgery.run(from_text(sharing(share, before, RELU)), {"x": blob([-1, 2, -3, 4], 1, 4)})
+    assert got["y"].ravel().tolist() == [-1, 2, -3, 4]
+    assert got["a"].ravel().tolist() == [0, 2, 0, 4]
+
+
+def test_an_inserted_layer_is_not_written_in_place_where_it_would_change_another_blob() -> None:
+    later = (
+        'layer { name: "y" type: "Power" bottom: "b" top: "y" }\nlayer { name: "z" type: "Power" bottom: "a" top: "z" }'
+    )
+    net = passes.insert(from_text(sharing(SHARING[0], later)), 'layer { name: "relu" type: "ReLU" }', before="z")
+    text = netsurgery.to_prototxt(net)
+    again = from_text(text)
+    x = {"x": blob([-1, 2, -3, 4], 1, 4)}
+    for made in (net, again):
+        got = netsurgery.run(made, x, ["y", "z"])
+        assert got["y"].ravel().tolist() == [-1, 2, -3, 4]
+        assert got["z"].ravel().tolist() == [0, 2, 0, 4]
+    assert again["relu"].bottoms != again["relu"].tops and "@" not in text

@@ -24,7 +24,7 @@ from .text import MAX_BYTES, parse
 from .trust import distrust
 from .typed import resolve
 from .upgrade import upgrade
-from .versions import name_versions, without_splits
+from .versions import Memory, name_versions, without_splits
 from .write import original_text
 
 if TYPE_CHECKING:
@@ -287,6 +287,28 @@ def _layers(
                 expected=f"another top: Caffe's {type} does not work in place",
             )
             layer = replace(layer, kind=Refused(error))
+        made.append(layer)
+    return _refuse_shared(made, [f.value for f in fields])
+
+
+def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tuple[Layer, ...]:
+    """The layers, those refused that in place would change what others read of the same memory: Caffe's numbers are not those of the
+    net as it is written."""
+    memory = Memory(layers)
+    made = []
+    for layer, message in zip(layers, messages, strict=True):
+        names = zip(message.all("bottom"), message.all("top"), layer.bottoms, layer.tops, strict=False)
+        in_place = {top: bottom for old, new, bottom, top in names if old == new}
+        for bottom in in_place.values():
+            if other := memory.overwritten(layer, bottom):
+                error = UnsupportedError(
+                    f"in place it would change '{other}' too, which lies in the same memory in Caffe and is needed later",
+                    layer=layer.title,
+                    source=layer.source,
+                    expected="another top, or a bottom that shares no memory (Split, Reshape, Flatten share it)",
+                )
+                layer = replace(layer, kind=Refused(error))
+        memory.add(layer, in_place)
         made.append(layer)
     return tuple(made)
 

@@ -68,6 +68,34 @@ def name_versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list
     )
 
 
+class Memory:
+    """Which blobs lie in the same memory in Caffe: versions made in place, and tops of layers that only give another shape or name.
+
+    Layers are added in order. Source: ShareData in split_layer.cpp, reshape_layer.cpp, flatten_layer.cpp, slice_layer.cpp
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._last = {blob: i for i, layer in enumerate(layers) for blob in layer.bottoms}
+        self._cells: dict[str, list[str]] = {}
+        self._at = -1
+
+    def add(self, layer: Layer, in_place: Mapping[str, str]) -> None:
+        """The next layer; `in_place` are its tops that lie where a bottom lies, with that bottom."""
+        self._at += 1
+        for top in layer.tops:
+            shared = in_place.get(top, layer.bottoms[0] if getattr(layer.kind, "shares_memory", False) else "")
+            self._cells[top] = cell = self._cells.get(shared, [])
+            cell.append(top)
+
+    def overwritten(self, layer: Layer, bottom: str) -> str:
+        """The first other blob that the next layer, in place on `bottom`, would change for those that read it after that; "" if none."""
+        if getattr(layer.kind, "is_identity", False):
+            return ""
+        after = self._at + 1
+        others = (blob for blob in self._cells.get(bottom, ()) if blob != bottom)
+        return next((blob for blob in others if self._last.get(blob, after + 1) > after), "")
+
+
 def without_splits(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ...]:
     """The layers of a binary net without the Split layers that Caffe puts in where several layers read a blob.
 
@@ -91,26 +119,31 @@ def file_names(net: Net) -> dict[str, str]:
     """The name in a file of every blob of the net: one for all versions that layers may make in place in Caffe.
 
     Caffe wants the version before to have no other reader than the layer in place, and no loss weight: it puts a Split behind a blob
-    that is used twice, and the layer would no longer be in place. Where this does not hold, the later version has the plain name, and
-    the earlier one that of its writer behind it.
+    that is used twice, and the layer would no longer be in place. Nor may anything read the same memory later under another name.
+    Where this does not hold, the later version has the plain name, and the earlier one that of its writer behind it.
 
     Source: insert_splits.cpp, net.cpp (AppendTop)
     """
     uses = Counter(blob for layer in net.layers for blob in layer.bottoms)
     writer = {top: layer for layer in net.layers for top in layer.tops}
     base = {blob: base_name(blob, layer) for blob, layer in writer.items()}
+    memory = Memory(net.layers)
     chains: list[list[str]] = []
     chain_of: dict[str, list[str]] = {}
     for layer in net.layers:
+        in_place: dict[str, str] = {}
         for i, top in enumerate(layer.tops):
             before = layer.bottoms[i] if i < len(layer.bottoms) else ""
             follows = before and layer.kind.in_place and base[top] == base[before]
-            if follows and uses[before] == 1 and not _has_loss(writer[before], before):
+            alone = uses[before] == 1 and not _has_loss(writer[before], before) if follows else False
+            if alone and not memory.overwritten(layer, before):
                 chain_of[top] = chain_of[before]
+                in_place[top] = before
             else:
                 chains.append([])
                 chain_of[top] = chains[-1]
             chain_of[top].append(top)
+        memory.add(layer, in_place)
     return _named(chains, base, {top: layer.name for top, layer in writer.items()})
 
 

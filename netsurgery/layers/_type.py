@@ -89,10 +89,13 @@ class LayerType:
 
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
 
-    # These three are set in `read` by a layer whose parameters decide them.
+    # These four are set in `read` by a layer whose parameters decide them.
 
     in_place: bool = False
     """Whether Caffe computes the same numbers when top and bottom are one blob."""
+
+    shares_memory: bool = False
+    """Whether Caffe's tops lie in the memory of the bottom (Reshape, Split): a layer in place on one changes all."""
 
     is_input: bool = False
     """Whether the tops are fed from outside (Input, data layers)."""

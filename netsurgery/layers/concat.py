@@ -27,6 +27,7 @@ class Concat(LayerType):
     bottoms = (1, None)
 
     def read(self, p: Params) -> None:
+        self.shares_memory = self.bottom_count == 1
         q = p.message("concat_param")
         legacy = q.has("concat_dim")
         if legacy and q.has("axis"):

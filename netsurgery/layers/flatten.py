@@ -20,6 +20,7 @@ class Flatten(LayerType):
     """
 
     types = ("Flatten",)
+    shares_memory = True
 
     def read(self, p: Params) -> None:
         q = p.message("flatten_param")

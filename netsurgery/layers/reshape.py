@@ -22,6 +22,7 @@ class Reshape(LayerType):
     """
 
     types = ("Reshape",)
+    shares_memory = True
 
     def read(self, p: Params) -> None:
         q = p.message("reshape_param")

@@ -28,6 +28,7 @@ class Slice(LayerType):
     tops = (1, None)
 
     def read(self, p: Params) -> None:
+        self.shares_memory = self.top_count == 1
         q = p.message("slice_param")
         legacy = q.has("slice_dim")
         if legacy and q.has("axis"):

@@ -18,6 +18,7 @@ class Split(LayerType):
     types = ("Split",)
     tops = (1, None)
     is_identity = True
+    shares_memory = True
     scope = "number"
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
