@@ -154,6 +154,9 @@ class NetBuilder:
             folded = _fold(type, values, arguments)
             if folded is not None and folded.size <= FOLDED_SIZE:
                 return [self._constant(folded)]
+        if type == "Split" and values and "split" in arguments:
+            ends = np.cumsum(arguments["split"])[:-1]
+            return [self._constant(part) for part in np.split(values[0], ends, axis=arguments["axis"])]
         hidden = HIDDEN.get(type, ())
         name = self.name(f"{self._layer_name}/{type}")
         outputs = [Blob(name if i == 0 else self.name(f"{name}:{i}")) for i in range(count)]
@@ -196,6 +199,8 @@ _ARITHMETIC: dict[str, Callable[..., Array]] = {
     "Negative": np.negative,
     "Max": lambda *x: reduce(np.maximum, x),
     "Min": lambda *x: reduce(np.minimum, x),
+    "Exp": np.exp,
+    "Floor": np.floor,
     "Range": lambda *x: np.arange(*(int(v.reshape(())) for v in x)),
     "Expand": lambda x, shape: np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, tuple(shape.tolist())))),
 }
@@ -216,6 +221,12 @@ def _fold(type: str, values: list[Array], arguments: Mapping[str, Any]) -> Array
         return np.ascontiguousarray(values[0].transpose(arguments["axes"]))
     if type == "Cast":
         return values[0].astype(_TYPES[arguments["to"]])
+    if type == "ExpandDims":
+        return np.expand_dims(values[0], arguments["dims"])
+    if type == "Slice" and len(values) == 1:
+        starts, ends = arguments["starts"], arguments["ends"]
+        cut = [slice(a, b + n + 1 if b < 0 else b) for a, b, n in zip(starts, ends, values[0].shape, strict=True)]
+        return np.ascontiguousarray(values[0][tuple(cut)])
     if type == "Clip":
         return values[0].clip(arguments["min"], arguments["max"])
     if type == "ConstantFill" and arguments.get("input_as_shape"):

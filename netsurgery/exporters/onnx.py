@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..errors import NetsurgeryError, UnsupportedError
+from ..formats.preprocessing import Preprocessing
 from ..layers._dims import Dim, Shape
 from ..layers._infer import Inferred, infer
 from ..net import Layer, Net
@@ -20,6 +21,8 @@ from ..passes.fold_scale import fold_scale
 from ..run import check_weights
 from .graph import Array, Body, GraphBuilder, Node, Store, Tensor
 from .inputs import fixed_sizes
+from .preprocessing import bake as put_in_front
+from .preprocessing import record
 
 DEFAULT_OPSET = 21
 OLDEST_OPSET = 17
@@ -34,16 +37,28 @@ def to_onnx(
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
+    preprocessing: Preprocessing | None = None,
+    bake: bool = False,
 ) -> onnx.ModelProto:
     """The net as an ONNX model in memory, weights included.
 
     Every axis of every input is dynamic unless a layer ties it down; `input_shapes` fixes axes (numbers) or names dynamic ones
     (strings), `static` fixes all at the declared sizes. `outputs` names the blobs to give (None: the net's outputs). `fold` merges
-    BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them.
+    BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them. `preprocessing` is what the input is
+    expected to be: it is recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3) then.
 
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
-    model, tensors = build(net, opset=opset, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+    model, tensors = build(
+        net,
+        opset=opset,
+        fold=fold,
+        outputs=outputs,
+        input_shapes=input_shapes,
+        static=static,
+        preprocessing=preprocessing,
+        bake=bake,
+    )
     for proto, array in zip(model.graph.initializer, tensors.values(), strict=True):
         proto.raw_data = np.ascontiguousarray(array).tobytes()
     return model
@@ -57,6 +72,8 @@ def build(
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
+    preprocessing: Preprocessing | None = None,
+    bake: bool = False,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """The model without the numbers of its initializers, and those, by name, in the order of `graph.initializer`."""
     net.require_supported("exported")
@@ -84,6 +101,10 @@ def build(
     )
     for key, value in origin(original).items():
         model.metadata_props.add(key=key, value=value)
+    if preprocessing is not None or bake:
+        record(model, preprocessing or Preprocessing(), baked=bake)
+    if bake:
+        put_in_front(model, arrays, preprocessing or Preprocessing())
     return model, arrays
 
 

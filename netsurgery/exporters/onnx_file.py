@@ -58,6 +58,8 @@ def save_onnx(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
     full_hash: bool = False,
+    preprocessing: Preprocessing | None = None,
+    bake: bool = False,
 ) -> Written:
     """Writes the net as an ONNX file, whole or not at all. Options as for `to_onnx`, and:
 
@@ -74,7 +76,16 @@ def save_onnx(
     _refuse_source(target, source)
     with ThreadPoolExecutor(1) as pool:  # the hash is read while the weights are copied
         recorded = pool.submit(_hashes, net, source, weights == "link", full_hash)
-        model, arrays = build(net, opset=opset, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+        model, arrays = build(
+            net,
+            opset=opset,
+            fold=fold,
+            outputs=outputs,
+            input_shapes=input_shapes,
+            static=static,
+            preprocessing=preprocessing,
+            bake=bake,
+        )
         total = sum(array.nbytes for array in arrays.values())
         notes: tuple[str, ...] = ()
         if weights == "auto":

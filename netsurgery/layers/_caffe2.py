@@ -187,9 +187,10 @@ def normalize(
 
 def columns_of(op: Operators, x: Tensor, at: Windows) -> Tensor:
     """The windows of x (N, C, H, W) laid out along the channels: (N, C * kernel, H', W')."""
-    sides: dict[str, int] = {}
+    if len(set(at.pad)) > 1:  # Im2Col has one number for all sides
+        (top, left) = at.pad
+        x = pad_image(op, x, top, left, top, left)
+    sides = {"pad": at.pad[0] if len(set(at.pad)) == 1 else 0}
     for name, (h, w) in (("kernel", at.kernel), ("stride", at.stride), ("dilation", at.dilation)):
         sides |= {f"{name}_h": h, f"{name}_w": w}
-    for name, n in (("pad_t", at.pad[0]), ("pad_b", at.pad[0]), ("pad_l", at.pad[1]), ("pad_r", at.pad[1])):
-        sides[name] = n
     return op("Im2Col", x, shape=None, **sides)

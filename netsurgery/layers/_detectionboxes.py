@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._boxes import decode
+from ._boxes_caffe2 import decode as decode_caffe2
 from ._boxes_onnx import LOWEST, emit_decode, emit_halves
+from ._caffe2 import Operators, cast, part
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -116,3 +118,21 @@ class DetectionBoxes(LayerType):
             boxes = emit_decode(op, boxes, scale, op.reshape(refine[1], 0, -1, *between, 4), self.code)
         per_class = [] if self.shared else [self.classes]
         return [emit_decode(op, boxes, scale, op.reshape(loc, 0, -1, *per_class, 4), self.code), scores, prior]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        loc, conf, prior, *refine = bottoms[: 3 if self.draws else None]
+        between, last = ([], 2) if self.shared else ([1], 3)
+        two = op.reshape(prior, 2, -1)
+        boxes, variance = (op.reshape(part(op, two, 2, 0, i, i + 1), 1, -1, *between, 4) for i in (0, 1))
+        scores = op.reshape(conf, 0, -1, self.classes)
+        if refine:  # 1 for class 0 and 0 for the others where there is hardly an object
+            object_score = part(op, op.reshape(refine[0], 0, -1, 2), 3, 2, 1, 2)
+            weak = cast(op, op("LT", object_score, op.const(self.objectness)), "float")
+            kept = op("Mul", scores, op("Sub", op.const(1.0), weak))
+            scores = op("Add", kept, op("Mul", weak, op.const(np.eye(1, self.classes))))
+        scale = variance if self.scaled else None
+        if len(refine) > 1:
+            boxes = decode_caffe2(op, boxes, scale, op.reshape(refine[1], 0, -1, *between, 4), self.code, last)
+        per_class = [] if self.shared else [self.classes]
+        moved = decode_caffe2(op, boxes, scale, op.reshape(loc, 0, -1, *per_class, 4), self.code, last)
+        return [moved, scores, prior]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, full
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -130,6 +131,20 @@ class Recurrent(LayerType):
             if self.expose_hidden:
                 last = [op("Unsqueeze", s, op.ints(0)) for s in last]
         return [self.emit_top(op, y, weights[3 + static :]), *last[: self.states * self.expose_hidden]]
+
+    def prepared_caffe2(
+        self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]
+    ) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """What x and the static input give to each step (T, N, G), the indicators (T, N, 1), the first states (N, H)."""
+        x, cont = bottoms[:2]
+        static = self.static(bottoms)
+        gates = op("FC", x, op.weight(weights[0], "x_w"), op.weight(weights[1], "b"), axis=2)
+        if static:
+            zeros = op.const(np.zeros(len(weights[2])))
+            gates = op("Add", gates, op("FC", bottoms[2], op.weight(weights[2], "s_w"), zeros))
+        given = [op("Squeeze", s, dims=(0,)) for s in bottoms[2 + static :]]
+        first = given or [full(op, 0.0, op.size(x, 1), self.num_output)] * self.states
+        return gates, op("ExpandDims", cont, dims=(2,)), first
 
     def step(self, recurrent: Tensor) -> Step:
         """One step as ONNX nodes, `recurrent` being the matrix that the last states are multiplied with."""

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..net import Message
+from ._caffe2 import Operators, cast
 from ._dims import Dim, Shape, product
+from ._losses_caffe2 import at_least_one, count, keep_labels, labels, pick, places, total
 from ._params import Params
 from ._reach import Reach
 from ._reduce import reduce
@@ -102,6 +104,24 @@ class Accuracy(LayerType):
         tops = [self._share(op, hit, counts, empty=any(isinstance(n, Dim) and n.by_data for n in x.shape))]
         if self.top_count > 1:
             tops.append(self._by_class(op, hit, labels, counts, op.size(x, axis), axis, others))
+        return tops
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        axis = self.axis(self.along, len(x.shape))
+        classes, rows = op.size(x, axis), places(op, x, axis)
+        index, counts = keep_labels(op, labels(op, bottoms[1]), self.ignored)
+        score = op.reshape(pick(op, rows, index, classes), -1, 1)
+        better = op("ReduceSum", cast(op, op("GE", rows, score), "float"), axes=(1,), keepdims=0)
+        hit = cast(op, op("LE", better, op.const(float(self.top_k))), "float")
+        hit = hit if counts is None else op("Mul", hit, counts)
+        number = total(op, counts, 1) if counts is not None else count(op, bottoms[1], range(len(bottoms[1].shape)))
+        tops = [op("Div", total(op, hit, 1), at_least_one(op, number))]
+        if self.top_count > 1:
+            member = op("OneHot", index, classes)
+            member = member if counts is None else op("Mul", member, op.reshape(counts, -1, 1))
+            hits = op("ReduceSum", op("Mul", member, op.reshape(hit, -1, 1)), axes=(0,), keepdims=0)
+            tops.append(op("Div", hits, at_least_one(op, op("ReduceSum", member, axes=(0,), keepdims=0))))
         return tops
 
     @staticmethod

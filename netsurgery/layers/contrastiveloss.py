@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators, cast, choose
 from ._dims import Shape
 from ._losses import Loss, emit_count, emit_rows
+from ._losses_caffe2 import count, items, labels, total
 from ._params import Params
 from ._type import Array, Graph, Tensor
 
@@ -68,3 +70,15 @@ class ContrastiveLoss(Loss):
             similar = op.reshape(similar, -1)
         total = op("ReduceSum", op("Where", similar, squares, apart), keepdims=0)
         return [op("Div", total, op("Mul", emit_count(op, a, [0]), op.const(2.0)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a, b = (items(op, x) for x in bottoms[:2])
+        squares = op("ReduceSum", op("Sqr", op("Sub", a, b)), axes=(1,), keepdims=0)
+        margin = op.const(self.margin)
+        if self.legacy:
+            apart = op("Relu", op("Sub", margin, squares))
+        else:
+            apart = op("Sqr", op("Relu", op("Sub", margin, op("Sqrt", squares))))
+        similar = cast(op, labels(op, bottoms[2]), "bool")
+        number = op("Mul", count(op, bottoms[0], [0]), op.const(2.0))
+        return [op("Div", total(op, choose(op, similar, squares, apart), 1), number)]

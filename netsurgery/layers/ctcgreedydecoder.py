@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators, cast, choose, like, part
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -58,3 +59,21 @@ class CTCGreedyDecoder(LayerType):
         spelt = op("GatherElements", best, order, axis=1)
         y = op("Where", op("Greater", keys, op.const(0, "int64")), spelt, op.const(-1, "int64"))
         return [op("Cast", op("Unsqueeze", y, op.ints(2, 3)), to=1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        steps = op.number(x.shape[0])
+        best = op("Transpose", op("ArgMax", x, axis=2, keepdims=0), axes=(1, 0))  # (N, T)
+        blank = op.ints(self.blank) if self.blank >= 0 else op("Sub", op.size(x, 2), op.ints(1))
+        skip = op("EQ", best, blank)
+        if self.merge:
+            none = op("Sub", op("Mul", part(op, best, 2, 1, 0, 1), op.ints(0)), op.ints(1))
+            before = op("Concat", none, part(op, best, 2, 1, 0, -2), axis=1) if steps > 1 else none
+            skip = op("Or", skip, op("EQ", best, before))
+        # rank the steps that spell: the earliest has the greatest key, those that spell nothing have 0
+        keys = op("Mul", cast(op, op("Not", skip), "float"), op.const(np.arange(steps, 0, -1)))
+        keys, order = op.many(2, "TopK", keys, k=steps, axis=1)
+        row = op("Mul", op.reshape(op("Range", op.size(x, 1)), -1, 1), op.ints(steps))
+        spelt = cast(op, op("Gather", op.reshape(best, -1), op("Add", order, row)), "float")
+        y = choose(op, op("GT", keys, op.const(0.0)), spelt, like(op, spelt, -1))
+        return [op("ExpandDims", y, dims=(2, 3))]

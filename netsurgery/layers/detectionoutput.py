@@ -8,7 +8,11 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ._boxes import by_score, rows_or_none, suppress
+from ._boxes_caffe2 import best_first, best_of_images, column, halves, ranks
+from ._boxes_caffe2 import rows_or_none as rows_or_none_caffe2
+from ._boxes_caffe2 import suppress as suppress_caffe2
 from ._boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
+from ._caffe2 import Operators, full, refuse
 from ._detectionboxes import DetectionBoxes
 from ._dims import Shape, by_data, minimum
 from ._type import Array, Graph, Tensor
@@ -98,3 +102,37 @@ class DetectionOutput(DetectionBoxes):
         label = op("Gather", op.const(self.labels), label)
         rows = op("Concat", op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners, axis=1)
         return [emit_rows_or_none(op, rows, op.size(bottoms[0], 0))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        if self.eta < 1 and self.overlap > 0.5:
+            raise refuse(self, f"adaptive suppression (eta {self.eta:g})", expected="eta 1, or nms_threshold up to 0.5")
+        batch, p, k = op.size(bottoms[0], 0), op.number(bottoms[2].shape[2] // 4), len(self.labels)
+        most = p if self.top_k < 0 else min(p, self.top_k)
+        if not k or not most or self.keep_top_k == 0:
+            return [rows_or_none_caffe2(op, op.const(np.zeros((0, 7))), batch)]
+        boxes, scores, _ = super().emit_caffe2(op, bottoms, weights)
+        labels = op.const(self.labels, "int64")
+        scores = op("Transpose", op("Gather", scores, labels, axis=2), axes=(0, 2, 1))  # (N, k, P)
+        values, at = best_first(op, scores, 3, p, most)  # (N, k, most)
+        index = op("Add", at, op.reshape(op("Mul", op("Range", batch), op.ints(p)), -1, 1, 1))
+        if not self.shared:  # boxes stand prior by prior, class by class
+            index = op("Add", op("Mul", index, op.ints(self.classes)), op.reshape(labels, -1, 1))
+        chosen = op("Gather", op.reshape(boxes, -1, 4), index, axis=0)  # (N, k, most, 4)
+        tested = chosen
+        if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing
+            low, high = halves(op, chosen, 3)
+            tested = op("Concat", low, op("Max", low, high), axis=3)
+        keys = op.reshape(op("Transpose", ranks(op, values, most, self.threshold), axes=(0, 2, 1)), -1, k)
+        tested = op.reshape(op("Transpose", tested, axes=(0, 2, 1, 3)), -1, 4 * k)
+        splits = full(op, most, batch)
+        label, place, image = suppress_caffe2(op, tested, keys, self.overlap, per_class=True, splits=splits)
+        found = op("Add", op("Mul", op("Add", op("Mul", image, op.ints(k)), label), op.ints(most)), place)
+        values = op.reshape(values, -1)
+        if 0 <= self.keep_top_k < k * most:
+            found = best_of_images(op, found, op("Gather", values, found), k * most, self.keep_top_k, batch)
+        class_of = op("Div", found, op.ints(most))
+        image = op("Div", class_of, op.ints(k))
+        label = op("Gather", op.const(self.labels), op("Sub", class_of, op("Mul", image, op.ints(k))))
+        three = [column(op, x) for x in (image, label, op("Gather", values, found))]
+        corners = op("Gather", op.reshape(chosen, -1, 4), found, axis=0)
+        return [rows_or_none_caffe2(op, op("Concat", *three, corners, axis=1), batch)]

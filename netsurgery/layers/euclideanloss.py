@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._dims import Shape, product
 from ._losses import Loss, emit_alike, emit_count
+from ._losses_caffe2 import alike, count, total
 from ._type import Array, Graph, Tensor
 
 
@@ -34,3 +36,8 @@ class EuclideanLoss(Loss):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         total = op("ReduceSumSquare", op("Sub", *emit_alike(op, *bottoms)), keepdims=0)
         return [op("Div", total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (a, b), rank = alike(op, *bottoms)
+        number = op("Mul", count(op, bottoms[0], [0]), op.const(2.0))
+        return [op("Div", total(op, op("Sqr", op("Sub", a, b)), rank), number)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators, cast, choose, expand, like, part
 from ._dims import Shape
 from ._params import Params
 from ._reach import SAME, WHOLE, Reach
@@ -95,7 +96,46 @@ class FlowWarp(LayerType):
         y = op("Reshape", _between(op, upper, lower, b), op("Shape", x))
         return [op("Where", inside, y, op.const(self.fill))]
 
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, flow = bottoms
+        n, _, h, w = (op.size(x, i) for i in range(4))
+        place, share, inside = [], [], []
+        for i, axis in ((0, 3), (1, 2)):  # x, y
+            size = op.size(x, axis)
+            line = op.reshape(cast(op, op("Range", size), "float"), 1, 1, *([1, -1] if axis == 3 else [-1, 1]))
+            u = op("Add", part(op, flow, 4, 1, i, i + 1), line)
+            inside.append(op("And", op("GE", u, op.const(0.0)), op("LT", u, cast(op, size, "float"))))
+            place.append(u)
+        fits = op("And", *inside)  # (N, 1, H, W)
+        near, far = [], []
+        for u, axis in zip(place, (3, 2), strict=True):
+            u = choose(op, fits, u, like(op, u, 0))
+            whole = op("Floor", u)
+            share.append(op("Sub", u, whole))
+            near.append(cast(op, whole, "int64"))
+            last = cast(op, op("Sub", op.size(x, axis), op.ints(1)), "float")
+            next_one = op("Add", whole, op.const(1.0))
+            over = op("GT", next_one, last)
+            far.append(cast(op, choose(op, over, whole, next_one), "int64"))
+        pixels = op.reshape(op("Transpose", x, axes=(0, 2, 3, 1)), -1, op.size(x, 1))
+        item = op("Mul", op.reshape(op("Range", n), -1, 1, 1, 1), op("Mul", h, w))
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            index = op("Add", item, op("Add", op("Mul", row, w), column))
+            found = op("Gather", pixels, op("Squeeze", index, dims=(1,)), axis=0)
+            return op("Transpose", found, axes=(0, 3, 1, 2))
+
+        upper, lower = (_mixed(op, at(row, near[0]), at(row, far[0]), share[0]) for row in (near[1], far[1]))
+        y = _mixed(op, upper, lower, share[1])
+        kept = cast(op, expand(op, cast(op, fits, "float"), *(op.size(x, i) for i in range(4))), "bool")
+        return [choose(op, kept, y, like(op, y, self.fill))]
+
 
 def _between(op: Graph, one: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    rest = op("Sub", op.const(1.0), share)
+    return op("Add", op("Mul", one, rest), op("Mul", other, share))
+
+
+def _mixed(op: Operators, one: Tensor, other: Tensor, share: Tensor) -> Tensor:
     rest = op("Sub", op.const(1.0), share)
     return op("Add", op("Mul", one, rest), op("Mul", other, share))

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators, part
 from ._dims import Shape, product
 from ._losses import Loss, emit_count, emit_rows
+from ._losses_caffe2 import count, items, labels, total
 from ._params import Params
 from ._type import Array, Graph, Tensor
 
@@ -58,3 +60,13 @@ class HingeLoss(Loss):
         margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
         total = op("ReduceSumSquare" if self.squared else "ReduceSum", margins, keepdims=0)
         return [op("Div", total, emit_count(op, x, [0]))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, label = bottoms
+        rows, index = items(op, x), labels(op, label)
+        if product(label.shape) != x.shape[0]:
+            index = part(op, index, 1, 0, op.ints(0), op.size(x, 0))
+        signs = op("Sub", op.const(1.0), op("Mul", op("OneHot", index, op.size(rows, 1)), op.const(2.0)))
+        margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
+        margins = op("Sqr", margins) if self.squared else margins
+        return [op("Div", total(op, margins, 2), count(op, x, [0]))]

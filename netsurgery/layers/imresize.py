@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
@@ -81,6 +82,24 @@ class ImResize(LayerType):
             at, shares = self._taps(op, old, new)  # both (new, 4)
             shares = shares if axis == 3 else op.reshape(shares, -1, 4, 1)
             x = reduce(op, "ReduceSum", op("Mul", op("Gather", x, at, axis=axis), shares), [axis + 1])
+        return [x]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        for axis in (2, 3):
+            old = op.number(x.shape[axis]) if axis == 2 else op.number(bottoms[0].shape[3])
+            new = old * self.factor if self.factor else self.size[axis - 2]
+            p = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * np.float32(old / new) - np.float32(0.5)
+            q = np.maximum(np.trunc(p + np.float32(1e-5)), 0)
+            shares = np.zeros((new, old))
+            for tap, (constant, linear, square, cube) in zip(_TAPS, zip(*_CUBIC, strict=True), strict=True):
+                d = p - q
+                share = constant + d * (linear + d * (square + d * cube))
+                np.add.at(shares, (np.arange(new), np.clip(q + tap, 0, old - 1).astype(int)), share)
+            if axis == 2:
+                x = op("BatchMatMul", op.const(shares), x, broadcast=1)
+            else:
+                x = op("BatchMatMul", x, op.const(shares), trans_b=1, broadcast=1)
         return [x]
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..net import Field, Message
+from ._caffe2 import Operators, cast, choose, like, softmax
 from ._dims import Shape, product
 from ._losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
+from ._losses_caffe2 import divide, keep_labels, labels, places, total
 from ._params import Params
 from ._type import Array, Graph, Tensor
 
@@ -104,6 +107,19 @@ class InfogainLoss(Loss):
             terms = op("Where", skip, op.const(0.0), terms)
         total = op("Neg", op("ReduceSum", terms, keepdims=0))
         return [self.loss.emit_division(op, total, counts, x, axis), p]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, label, matrix = bottoms
+        axis = self.along % len(x.shape)
+        p = softmax(op, x, len(x.shape), axis)
+        logs = op("Log", op("Clip", places(op, p, axis), min=SMALLEST_PROBABILITY, max=inf))
+        index, counts = keep_labels(op, labels(op, label), self.loss.ignore_label)
+        classes = op.size(x, axis)
+        rows = op("Gather", op.reshape(matrix, classes, classes), index, axis=0)
+        terms = op("ReduceSum", op("Mul", rows, logs), axes=(1,), keepdims=0)
+        if counts is not None:
+            terms = choose(op, cast(op, counts, "bool"), terms, like(op, terms, 0))
+        return [divide(op, self.loss, op("Negative", total(op, terms, 1)), counts, x, axis), p]
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         axis = Field("softmax_param", Message("SoftmaxParameter", (Field("axis", self.along),)))

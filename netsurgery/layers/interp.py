@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, cast, part, shifted
 from ._dims import Shape, Size
 from ._params import Params
 from ._reach import NOWHERE, Reach
@@ -118,6 +119,31 @@ class Interp(LayerType):
             return [x]
         sizes = op.ints(op.size(bottoms[0], 0), op.size(bottoms[0], 1), self._new_in_graph(op, size))
         return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        begin, end = self.crop
+        y = x
+        for axis in (2, 3) if any(self.crop) else ():
+            y = part(op, y, 4, axis, begin, -1 - end)
+        old = [n - sum(self.crop) for n in x.shape[2:]]
+        new = [self._new(n, axis) for axis, n in enumerate(old)]
+        if old == new:
+            return [y]
+        # the new size is old * scale, cut to a whole number: a half more makes sure that it is the right one
+        if all(isinstance(n, int) for n in (*old, *new)):
+            scales = [(int(n) + 0.5) / int(m) for n, m in zip(new, old, strict=True)]  # type: ignore[arg-type]
+            return [op("UpsampleBilinear", y, height_scale=scales[0], width_scale=scales[1])]
+        size = op("Shape", x, axes=(2, 3))
+        size = op("Sub", size, op.ints(sum(self.crop))) if any(self.crop) else size
+        wanted = op.ints(self.size) if self.size else self._new_caffe2(op, size)
+        scale = op("Div", shifted(op, cast(op, wanted, "float"), 0.5), cast(op, size, "float"))
+        return [op("UpsampleBilinear", y, scale)]
+
+    def _new_caffe2(self, op: Operators, size: Tensor) -> Tensor:
+        one = op.ints(1)
+        size = op("Mul", op("Div", op("Sub", size, one), op.ints(self.shrink)), op.ints(self.zoom))
+        return op("Mul", op("Add", size, one), op.ints(self.full))
 
     def _new_in_graph(self, op: Graph, size: Tensor) -> Tensor:
         if self.size:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._recurrent import Recurrent, Step, emit_lstm, lstm_step
+from ._recurrent_caffe2 import lstm_step as lstm_step_caffe2
+from ._recurrent_caffe2 import unroll
 from ._type import Array, Graph, Tensor
 
 
@@ -39,6 +42,12 @@ class LSTM(Recurrent):
 
     def step(self, recurrent: Tensor) -> Step:
         return lstm_step(recurrent, self.num_output)
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        gates, cont, first = self.prepared_caffe2(op, bottoms, weights)
+        units, steps = self.num_output, bottoms[0].shape[0]
+        y, states = unroll(op, lstm_step_caffe2(units), gates, cont, weights[-1], first, steps)
+        return [y, *(op("ExpandDims", s, dims=(0,)) for s in states)][: 1 + 2 * self.expose_hidden]
 
     def emit_whole(
         self, op: Graph, x: Tensor, states: Sequence[Tensor] | None, weights: Sequence[Array]

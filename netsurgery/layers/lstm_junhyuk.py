@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators, cast, full
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._recurrent import emit_lstm, emit_scan, lstm_step, zeros
+from ._recurrent_caffe2 import lstm_step as lstm_step_caffe2
+from ._recurrent_caffe2 import unroll
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -93,3 +96,16 @@ class LstmJunhyuk(LayerType):
                 "Gather", on, op("Add", op("Unsqueeze", rows, op.ints(1, 2)), op("Unsqueeze", columns, op.ints(1)))
             )
         return [emit_scan(op, step, gates, cont, first)[0]]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        gates = op("FC", x, op.weight(weights[0], "x_w"), op.weight(weights[2], "b"), axis=2)
+        steps, n = op.number(x.shape[0]), op.size(x, 1)
+        if len(bottoms) == 1:
+            cont = op("ExpandDims", full(op, 1.0, steps, n), dims=(2,))
+        else:
+            on = cast(op, cast(op, op.reshape(bottoms[1], -1), "bool"), "float")
+            at = op("Add", op.const(np.arange(steps)[:, None], "int64"), op("Range", n))  # t + n, as the forks read it
+            cont = op("ExpandDims", op("Gather", on, at), dims=(2,))
+        first = [full(op, 0.0, n, self.num_output)] * 2
+        return [unroll(op, lstm_step_caffe2(self.num_output), gates, cont, weights[1], first, steps)[0]]

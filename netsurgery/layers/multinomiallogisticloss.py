@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
+from ._losses_caffe2 import count, items, labels, pick, total
 from ._type import Array, Graph, Tensor
 
 
@@ -45,3 +47,9 @@ class MultinomialLogisticLoss(Loss):
         p = op("GatherElements", rows, emit_labels(op, bottoms[1], rows, 1), axis=1)
         total = op("ReduceSum", op("Log", op("Max", p, op.const(SMALLEST_PROBABILITY))), keepdims=0)
         return [op("Neg", op("Div", total, emit_count(op, bottoms[0], [0])))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        rows = items(op, bottoms[0])
+        p = pick(op, rows, labels(op, bottoms[1]), op.size(rows, 1))
+        sum_of = total(op, op("Log", op("Clip", p, min=SMALLEST_PROBABILITY, max=inf)), 1)
+        return [op("Negative", op("Div", sum_of, count(op, bottoms[0], [0])))]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._boxes_caffe2 import grid
 from ._boxes_onnx import emit_grid
+from ._caffe2 import Operators, cast, expand
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach
@@ -126,4 +128,20 @@ class PriorBox(LayerType):
         if self.clip:
             boxes = op("Clip", boxes, op.const(0), op.const(1))
         variances = op("Expand", op.const(self.variance), op("Shape", boxes))
+        return [op.reshape(op("Concat", boxes, variances, axis=0), 1, 2, -1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        w, h = (op.size(x, axis) if len(x.shape) > axis else op.ints(1) for axis in (3, 2))
+        if self.image:
+            image = op.const([*self.image] * 2)
+        else:
+            sides = [op.size(bottoms[1], axis) if len(bottoms[1].shape) > axis else op.ints(1) for axis in (3, 2)]
+            image = cast(op, op.ints(*sides, *sides), "float")
+        step = op.const([*self.step] * 2) if self.step else op("Div", image, cast(op, op.ints(w, h, w, h), "float"))
+        centres = op("Mul", op("Add", grid(op, w, h, repeat=2), op.const(self.offset)), step)
+        ends = op.const(np.concatenate([-self.half, self.half], axis=1))
+        boxes = op("Div", op("Add", centres, ends), image)  # (H, W, K, 4)
+        boxes = op("Clip", boxes, min=0.0, max=1.0) if self.clip else boxes
+        variances = expand(op, op.const(self.variance), h, w, len(self.half), 4)
         return [op.reshape(op("Concat", boxes, variances, axis=0), 1, 2, -1)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
@@ -117,6 +118,32 @@ class Resample(LayerType):
         across = self._weights(op, u, old[1], narrow[1], axis=0)
         return [op("MatMul", op("MatMul", down, x), across)]
 
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x = bottoms[0]
+        old = [op.number(n) for n in x.shape[2:]]
+        new = [op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self.size)]
+        factors = [np.float32(n) / np.float32(m) for n, m in zip(old, new, strict=True)]
+        smooth = self.antialias and max(factors) > 1
+        for axis in (0, 1):  # a matrix for each axis: the shares of the old places in the new ones
+            f, other = factors[axis], factors[1 - axis]
+            at = np.arange(new[axis], dtype=np.float32) * f + other / 2 - np.float32(0.5)
+            if self.method == "NEAREST":
+                x = op("Gather", x, op.const(np.floor(at + np.float32(0.5)), "int64"), axis=2 + axis)
+                continue
+            d = np.abs(at[:, None] - np.arange(old[axis])) / (f if smooth else 1)
+            k = (
+                np.maximum(1 - d, 0)
+                if self.method == "LINEAR"
+                else np.where(d < 1, _near(d), np.where(d < 2, _far(d), 0))
+            )
+            total = k.sum(axis=1, keepdims=True)
+            shares = op.const(np.where(total == 0, 0, k / np.where(total == 0, 1, total)))
+            if axis == 0:
+                x = op("BatchMatMul", shares, x, broadcast=1)
+            else:
+                x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
+        return [x]
+
     @staticmethod
     def _range(op: Graph, size: Tensor) -> Tensor:
         return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)
@@ -148,3 +175,13 @@ class Resample(LayerType):
         near, far = polynomial(1.5, -2.5, 0.0, 1.0), polynomial(-0.5, 2.5, -4.0, 2.0)
         far = op("Where", op("Less", d, op.const(2.0)), far, op.const(0.0))
         return op("Where", op("LessOrEqual", d, op.const(1.0)), near, far)
+
+
+def _near(d: Array) -> Array:
+    """Catmull-Rom's kernel up to a distance of 1."""
+    return np.asarray(1.5 * d**3 - 2.5 * d**2 + 1)
+
+
+def _far(d: Array) -> Array:
+    """The same between 1 and 2."""
+    return np.asarray(-0.5 * d**3 + 2.5 * d**2 - 4 * d + 2)

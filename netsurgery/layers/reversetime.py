@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._caffe2 import Operators, cast
 from ._dims import Shape
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -59,3 +60,19 @@ class ReverseTime(LayerType):
         if len(x.shape) > 2:
             inside = op("Unsqueeze", inside, op.ints(*range(2, len(x.shape))))
         return [op("Where", inside, y, op.const(0.0))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, length = bottoms
+        n, rank = op.size(x, 1), len(x.shape)
+        length = op.reshape(cast(op, length, "int64"), 1, -1)
+        t = op.reshape(op("Range", op.size(x, 0)), -1, 1)
+        inside = cast(op, op("LT", t, length), "int64")  # (T, N)
+        back = op("Sub", op("Sub", length, op.ints(1)), op("Add", t, t))
+        source = op("Add", t, op("Mul", inside, back))  # length - 1 - t inside, t behind
+        at = op("Add", op("Mul", source, n), op("Range", n))
+        items = op.reshape(x, op("Mul", op.size(x, 0), n), *(op.size(x, i) for i in range(2, rank)))
+        y = op("Gather", items, at, axis=0)
+        if self.copy_remaining:
+            return [y]
+        kept = op.reshape(cast(op, inside, "float"), 0, 0, [1] * (rank - 2))
+        return [op("Mul", y, kept)]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._recurrent import Recurrent, Step
+from ._recurrent_caffe2 import rnn_step, unroll
 from ._type import Array, Graph, Tensor
 
 
@@ -39,6 +41,13 @@ class RNN(Recurrent):
             return [op("Tanh", op("Gemm", op("Mul", h, cont), recurrent, gates, transB=1))]
 
         return step
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        gates, cont, first = self.prepared_caffe2(op, bottoms, weights)
+        hidden, out, out_bias = weights[-3:]
+        y, states = unroll(op, rnn_step, gates, cont, hidden, first, bottoms[0].shape[0])
+        top = op("Tanh", op("FC", y, op.weight(out, "o_w"), op.weight(out_bias, "o_b"), axis=2))
+        return [top, *(op("ExpandDims", s, dims=(0,)) for s in states)][: 1 + self.expose_hidden]
 
     def emit_whole(
         self, op: Graph, x: Tensor, states: Sequence[Tensor] | None, weights: Sequence[Array]

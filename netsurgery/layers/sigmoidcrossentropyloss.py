@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..net import Message
+from ._caffe2 import Operators, cast, choose, like
 from ._dims import Shape, product
 from ._losses import Loss, LossParam, emit_alike
+from ._losses_caffe2 import alike, divide, total
 from ._params import Params
 from ._type import Array, Graph, Tensor
 
@@ -60,6 +62,16 @@ class SigmoidCrossEntropyLoss(Loss):
             counts = op("Cast", op("Not", skip), to=1)
         total = op("ReduceSum", terms, keepdims=0)
         return [self.loss.emit_division(op, total, counts, bottoms[0], 1, 1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x, target), rank = alike(op, *bottoms)
+        positive = cast(op, op("GE", x, op.const(0.0)), "float")
+        softplus = op("Softplus", op("Negative", op("Abs", x)))
+        terms, counts = op("Add", op("Mul", x, op("Sub", positive, target)), softplus), None
+        if self.loss.ignore_label is not None:
+            keep = op("NE", cast(op, target, "int64"), op.const(self.loss.ignore_label, "int64"))
+            terms, counts = choose(op, keep, terms, like(op, terms, 0)), op.reshape(cast(op, keep, "float"), -1)
+        return [divide(op, self.loss, total(op, terms, rank), counts, bottoms[0], 1, 1)]
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         return "Sigmoid", Message("LayerParameter")

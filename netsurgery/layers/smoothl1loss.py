@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
+from ._caffe2 import Operators, scaled
 from ._dims import Shape
 from ._losses import Loss, emit_alike, emit_count
+from ._losses_caffe2 import alike, count, total
 from ._params import Params
 from ._type import Array, Graph, Tensor
 
@@ -78,3 +80,12 @@ class SmoothL1Loss(Loss):
         if len(weighs) > 1:
             f = op("Mul", f, weighs[1])
         return [op("Div", op("ReduceSum", f, keepdims=0), emit_count(op, bottoms[0], [0]))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (a, b, *weighs), rank = alike(op, *bottoms)
+        d = op("Sub", a, b)
+        size, square = op("Abs", op("Mul", d, weighs[0]) if weighs else d), self.sigma**2
+        m = op("Clip", scaled(op, size, square), min=0.0, max=1.0)  # as in `emit`
+        f = op("Mul", m, op("Sub", size, op("Mul", m, op.const(0.5 / square))))
+        f = op("Mul", f, weighs[1]) if len(weighs) > 1 else f
+        return [op("Div", total(op, f, rank), count(op, bottoms[0], [0]))]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..net import Message
+from ._caffe2 import Operators, cast, choose, like, softmax
 from ._dims import Shape, product
 from ._losses import Loss, LossParam, emit_labels
+from ._losses_caffe2 import divide, keep_labels, labels, pick, places, total
 from ._params import Params
 from ._type import Array, Graph, Tensor
 
@@ -77,6 +80,16 @@ class SoftmaxWithLoss(Loss):
             logs = op("Where", skip, op.const(0.0), logs)  # not a product: the place may be NaN
         total = op("Neg", op("ReduceSum", logs, keepdims=0))
         return [self.loss.emit_division(op, total, counts, x, axis), p]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, label = bottoms
+        axis = self.along % len(x.shape)
+        p = softmax(op, x, len(x.shape), axis)
+        index, counts = keep_labels(op, labels(op, label), self.loss.ignore_label)
+        logs = op("Log", op("Clip", pick(op, places(op, p, axis), index, op.size(x, axis)), min=FLT_MIN, max=inf))
+        if counts is not None:
+            logs = choose(op, cast(op, counts, "bool"), logs, like(op, logs, 0))
+        return [divide(op, self.loss, op("Negative", total(op, logs, 1)), counts, x, axis), p]
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         kept = tuple(f for f in params.fields if f.name == "softmax_param")

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._boxes import yolo_rows
+from ._boxes_caffe2 import corners, grid
+from ._boxes_caffe2 import yolo_rows as yolo_rows_caffe2
 from ._boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
+from ._caffe2 import Operators, cast
 from ._dims import Shape, by_data
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -87,3 +90,21 @@ class YoloDetectionOutput(LayerType):
         label = op("Cast", op("Add", label, op.ints(1)), to=1)
         found = op("GreaterOrEqual", score, op.const(self.threshold))
         return [emit_yolo_rows(op, box, score, found, label, self.overlap, op.size(bottoms[0], 0))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        parts = []
+        for x in bottoms:
+            w, h = op.size(x, 3), op.size(x, 2)
+            v = op("Transpose", op.reshape(x, 0, self.boxes, 5 + self.classes, h, w), axes=(0, 3, 4, 1, 2))
+            shift, growth, sure, kind = op.many(4, "Split", v, axis=4, split=(2, 2, 1, self.classes))
+            size = cast(op, op.ints(w, h), "float")
+            centre = op("Div", op("Add", grid(op, w, h), op("Sigmoid", shift)), size)
+            sides = op("Div", op("Mul", op("Exp", growth), self.anchors), size)
+            share, label = op.many(2, "TopK", op("Softmax", kind, axis=4), k=1, axis=4)  # the first of equals
+            score = op("Mul", op("Sigmoid", sure), share)
+            box = corners(op, centre, op("Mul", sides, op.const(0.5)), 4)
+            parts.append([op.reshape(box, -1, 4), op.reshape(score, -1, 1), op.reshape(label, -1, 1)])
+        box, score, label = (op("Concat", *x, axis=0) if len(x) > 1 else x[0] for x in zip(*parts, strict=True))
+        label = cast(op, op("Add", label, op.ints(1)), "float")
+        above = float(np.nextafter(np.float32(self.threshold), np.float32(-1)))
+        return [yolo_rows_caffe2(op, box, score, label, 1, above, self.overlap, op.size(bottoms[0], 0))]

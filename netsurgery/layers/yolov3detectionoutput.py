@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._boxes import yolo_rows
+from ._boxes_caffe2 import corners, grid
+from ._boxes_caffe2 import yolo_rows as yolo_rows_caffe2
 from ._boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
+from ._caffe2 import Operators, cast
 from ._dims import Shape, by_data
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
@@ -94,3 +97,18 @@ class Yolov3DetectionOutput(LayerType):
         box, score = (op("Concat", *x, axis=0) if len(x) > 1 else x[0] for x in (boxes, scores))
         found = op("Greater", score, op.const(self.threshold))
         return [emit_yolo_rows(op, box, score, found, None, self.overlap, op.size(bottoms[-1], 0))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        boxes, scores = [], []
+        for x, stride, anchors in zip(bottoms, self.strides, self.anchors, strict=False):
+            w, h = op.size(x, 3), op.size(x, 2)
+            v = op("Transpose", op.reshape(x, 0, self.boxes, 5 + self.classes, h, w), axes=(0, 3, 4, 1, 2))
+            shift, growth, sure, kind = op.many(4, "Split", v, axis=4, split=(2, 2, 1, self.classes))
+            size = cast(op, op.ints(w, h), "float")
+            centre = op("Div", op("Add", grid(op, w, h), op("Sigmoid", shift)), size)
+            sides = op("Div", op("Mul", op("Exp", growth), anchors), op("Mul", size, op.const(stride)))
+            boxes.append(op.reshape(corners(op, centre, op("Mul", sides, op.const(0.5)), 4), -1, 4))
+            scores.append(op.reshape(op("Mul", op("Sigmoid", kind), op("Sigmoid", sure)), -1, self.classes))
+        box, score = (op("Concat", *x, axis=0) if len(x) > 1 else x[0] for x in (boxes, scores))
+        batch = op.size(bottoms[-1], 0)
+        return [yolo_rows_caffe2(op, box, score, None, self.classes, self.threshold, self.overlap, batch)]
