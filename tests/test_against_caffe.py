@@ -159,3 +159,14 @@ def test_an_inserted_layer_is_not_written_in_place_where_it_would_change_another
         assert got["y"].ravel().tolist() == [-1, 2, -3, 4]
         assert got["z"].ravel().tolist() == [0, 2, 0, 4]
     assert again["relu"].bottoms != again["relu"].tops and "@" not in text
+
+
+def test_the_bilinear_filler_gives_caffes_bits() -> None:
+    net = from_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 dim: 9 dim: 9 } } }\n'
+        'layer { name: "y" type: "Convolution" bottom: "x" top: "y" convolution_param { num_output: 1 kernel_size: 9\n'
+        'weight_filler { type: "bilinear" } } }'
+    )
+    got = netsurgery.initialize(net)["y"].weights[0][0, 0]
+    corner = [0.0399999954, 0.0799999908, 0.119999997, 0.159999996, 0.199999988]
+    assert got[0, :5].tolist() == np.array(corner, np.float32).tolist()

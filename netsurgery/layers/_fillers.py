@@ -122,10 +122,10 @@ class Filler:
 
 
 def _bilinear(width: int) -> Array:
-    """The square kernel that interpolates."""
+    """The square kernel that interpolates, in Caffe's float32 to the last bit."""
     f = math.ceil(width / 2)
-    line = 1 - np.abs(np.arange(width) / f - (width - 1) / (2 * f))
-    return np.outer(line, line).astype(np.float32)
+    line = 1 - np.abs(np.arange(width, dtype=np.float32) / np.float32(f) - np.float32((width - 1) / (2 * f)))
+    return np.outer(line, line)
 
 
 def he_normal(shape: tuple[int, ...], fan_in: float, rng: np.random.Generator) -> Array:
