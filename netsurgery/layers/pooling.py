@@ -148,6 +148,8 @@ class Pooling(LayerType):
             if may_round and op.opset < 19:
                 return [self._average_without_ceil_mode(op, x)]
             return [op("AveragePool", x, count_include_pad=1, **attributes)]
+        if self.top_count < 2:  # an output for the mask, even if nobody reads it, keeps runtimes from their fast ways
+            return [op("MaxPool", x, **attributes)]
         y, index = op.many(2, "MaxPool", x, **attributes)
         # Caffe counts within one channel, ONNX over the whole tensor
         plane = op("Mul", op.size(x, 2), op.size(x, 3))
