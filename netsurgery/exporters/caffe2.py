@@ -68,11 +68,15 @@ class Caffe2Net:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which sizes the net has, and why, in words."""
-        by_layer: dict[tuple[str, str], list[str]] = {}
+        """Which sizes are fixed though the net itself leaves them free, and by which layer, in words."""
+        by_layer: dict[str, list[str]] = {}
         for (name, i), pin in self.pins.items():
-            by_layer.setdefault((pin.layer, pin.what), []).append(f"axis {i} of {name} to {pin.size}")
-        return tuple(f"layer {layer} ties {' and '.join(axes)}: {what}" for (layer, what), axes in by_layer.items())
+            if pin.what == ONE_SIZE:
+                by_layer.setdefault(pin.layer, []).append(f"axis {i} of {name} at {pin.size}")
+        return tuple(
+            f"layer {layer} fixes {' and '.join(axes)}: {ONE_SIZE}; --input-shape chooses others"
+            for layer, axes in by_layer.items()
+        )
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Writes init_net.pb, predict_net.pb and predict_net.pbtxt, whole or not at all; parameters go straight from the mapped weights

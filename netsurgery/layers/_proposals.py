@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._boxes import suppress
+from ._boxes_caffe2 import corners, grid, halves
 from ._boxes_onnx import emit_corners, emit_grid, emit_halves
+from ._caffe2 import Operators, cast, expand, part
 from ._dims import Shape, Size, by_data, product
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -147,6 +149,39 @@ class Proposals(LayerType):
             op.reshape(large, *lead, -1),
         )
         return self.emit_found(op, boxes, score, large, product(bottoms[0].shape[2:]) * a)
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        scores, deltas, info = bottoms
+        a, (h, w) = len(self.anchors), (op.number(n) for n in deltas.shape[2:])
+        score = part(op, scores, 4, 1, a, 2 * a)
+        if self.single and scores.shape[0] != 1:
+            score, deltas = (part(op, x, 4, 0, 0, 1) for x in (score, deltas))
+        d = op("Transpose", op.reshape(deltas, 0, a, 4, h, w), axes=(0, 3, 4, 1, 2))  # (N, h, w, a, 4)
+        shift, growth = halves(op, d, 4)
+        side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
+        cell = op("Mul", grid(op, op.ints(w), op.ints(h)), op.const(self.stride))
+        middle = op("Add", cell, op.const(self.anchors[:, :2] + side / 2))
+        centre = op("Add", op("Mul", shift, op.const(side)), middle)
+        boxes = corners(op, centre, op("Mul", op("Exp", growth), op.const(side / 2)), 4)
+        numbers = op.reshape(info, -1)
+        size = op("Gather", numbers, op.ints(1, 0, 1, 0))
+        edge = op("Sub", op("Floor", size) if self.cuts_info else size, op.const(1.0))
+        boxes = op("Relu", op("Min", boxes, expand(op, edge, op("Shape", boxes))))
+        low, high = halves(op, boxes, 4)
+        smallest = op("Mul", op("Gather", numbers, op.ints(self.scale_at)), op.const(self.smallest))
+        fits = cast(op, op("GE", op("Add", op("Sub", high, low), op.const(1.0)), smallest), "float")
+        large = op("Mul", *halves(op, fits, 4, half=1))
+        if self.by_anchor:
+            boxes, large = (op("Transpose", x, axes=(0, 3, 1, 2, 4)) for x in (boxes, large))
+        else:
+            score = op("Transpose", score, axes=(0, 2, 3, 1))
+        shapes = ((4,), (), ()) if self.single else ((h * w * a, 4), (h * w * a,), (h * w * a,))
+        boxes, score, large = (op.reshape(x, -1, *s) for x, s in zip((boxes, score, large), shapes, strict=True))
+        return self.found_caffe2(op, boxes, score, large, h * w * a)
+
+    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+        """The tops, from boxes (N, M, 4), score (N, M), large (N, M) as 0.0 and 1.0, without N if `single`; `count` is M."""
+        raise NotImplementedError
 
     def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
         """The tops, from boxes (N, M, 4), score (N, M), large (N, M), without N if `single`; `count` is M."""

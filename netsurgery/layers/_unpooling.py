@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, UnsupportedError
+from ._caffe2 import Operators, cast, full
 from ._dims import Shape, Size
 from ._params import Params
 from ._reach import Reach
@@ -106,6 +107,21 @@ class Unpooling(LayerType):
         writer = op("ScatterElements", zeros, at, op("Expand", order, op("Shape", at)), axis=2, reduction="max")
         values = op("Pad", op.reshape(x, 0, 0, -1), op.ints(0, 0, 1, 0, 0, 0))
         return [op.reshape(op("GatherElements", values, writer, axis=2), 0, 0, *sides)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, mask = bottoms
+        n, c, h, w = (op.size(x, i) for i in range(4))
+        sides = [
+            op.ints(self.size[i]) if self.size else self._side_caffe2(op, side, i) for i, side in enumerate((h, w))
+        ]
+        planes = op("Mul", n, c)
+        zeros = full(op, 0.0, planes, op("Mul", *sides))
+        at = op.reshape(cast(op, mask, "int64"), planes, -1)
+        y = op("Scatter", zeros, at, op.reshape(x, planes, -1), axis=1)  # of several for one place the last one stays
+        return [op.reshape(y, n, c, *sides)]
+
+    def _side_caffe2(self, op: Operators, side: Tensor, axis: int) -> Tensor:
+        return op("Sub", op("Mul", side, op.ints(self.scale[axis])), op.ints(self.cut[axis]))
 
     def _side(self, op: Graph, side: Tensor, axis: int) -> Tensor:
         scaled = op("Mul", side, op.ints(self.scale[axis]))

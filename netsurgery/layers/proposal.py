@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._boxes import by_score
+from ._boxes_caffe2 import best_first, column, ranks, suppress
 from ._boxes_onnx import LOWEST, emit_only_best, emit_suppress
+from ._caffe2 import Operators, cast, choose, full, like, part
 from ._dims import Shape, Size
 from ._params import Params
 from ._proposals import PLUS_ONE, Proposals, anchors
@@ -81,6 +83,19 @@ class Proposal(Proposals):
         box = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
         return [op("Concat", image, box, axis=1), op("GatherND", score, found)]
 
+    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+        before = min(self.before, count)
+        values, at = best_first(op, op("Mul", score, large), 2, count, before)  # (N, before)
+        batch = op("Shape", values, axes=(0,))
+        index = op("Add", at, op("Mul", op.reshape(op("Range", batch), -1, 1), op.ints(count)))
+        boxes = op("Gather", op.reshape(boxes, -1, 4), op.reshape(index, -1), axis=0)
+        keys = op.reshape(ranks(op, values, before, LOWEST), -1, 1)
+        tested, splits = op("Add", boxes, op.const(PLUS_ONE)), full(op, before, batch)
+        _, place, image = suppress(op, tested, keys, self.overlap, splits=splits, most=self.most)
+        found = op("Add", place, op("Mul", image, op.ints(before)))
+        rows = op("Concat", column(op, image), op("Gather", boxes, found, axis=0), axis=1)
+        return [rows, op("Gather", op.reshape(values, -1), found)]
+
 
 class SingleImage(Proposals):
     """Regions of the first image; too small boxes are left out."""
@@ -100,6 +115,25 @@ class SingleImage(Proposals):
     @staticmethod
     def emit_backwards(op: Graph, x: Tensor) -> Tensor:
         return op("Slice", x, op.ints(-1), op.ints(-(2**63) + 1), op.ints(0), op.ints(-1))
+
+    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+        score = choose(op, cast(op, large, "bool"), score, like(op, score, LOWEST))
+        values, at = self.ordered_caffe2(op, score, count)
+        boxes = op("Gather", boxes, at, axis=0)
+        keys = op.reshape(ranks(op, values, self.limit(count), LOWEST), -1, 1)
+        tested = op("Add", boxes, op.const(PLUS_ONE))
+        _, place, _ = suppress(op, tested, keys, self.overlap, most=self.most)
+        kept = op("Gather", boxes, place, axis=0)
+        first = column(op, op("Mul", place, op.ints(0)))
+        return [op("Concat", first, kept, axis=1), op.reshape(op("Gather", values, place), -1, 1)]
+
+    def limit(self, count: int) -> int:
+        """How many of `count` boxes are gone through."""
+        return count
+
+    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The scores in the order in which boxes are gone through, and where these stand."""
+        return best_first(op, score, 1, count, count)
 
 
 class SynopsysProposal(SingleImage):
@@ -132,3 +166,13 @@ class SynopsysProposal(SingleImage):
     def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
         tested = op("Slice", large, op.ints(0), op.ints(-1))
         return super().emit_found(op, boxes, score, op("Concat", tested, op.const([True], "bool"), axis=0), count)
+
+    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+        if count > 1:
+            large = op("Concat", part(op, large, 1, 0, 0, -2), op.const([1.0]), axis=0)
+        else:
+            large = op.const([1.0])
+        return super().found_caffe2(op, boxes, score, large, count)
+
+    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        return best_first(op, score, 1, count, count, later_first=True)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
+from ._psroi_caffe2 import emit_psroi
 from ._regions import Regions, round_half_away
 from ._type import Array, Graph, Tensor
 
@@ -116,3 +118,6 @@ class PSROIPooling(Regions):
         mean = op("Div", covered, op("Cast", op("Max", area, op.const(1, "int64")), to=11))
         mean = op("Where", op("Equal", area, op.const(0, "int64")), op.const(0.0, "float64"), mean)
         return [op("Cast", op("Transpose", mean, perm=(0, 3, 1, 2)), to=1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return emit_psroi(op, bottoms[0], bottoms[1], self.group, self.outputs, self.scale)

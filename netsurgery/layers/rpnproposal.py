@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ._boxes_caffe2 import best_first
+from ._caffe2 import Operators, turned
 from ._dims import Shape
 from ._param_str import ParamStr
 from ._params import Params
@@ -62,6 +64,18 @@ class ProposalLayer(SingleImage):
         score = op("Gather", score, at)
         _, best = op.many(2, "TopK", score, op("Min", op.ints(self.before), op.size(score, 0)), axis=0)
         return op("Gather", at, self.emit_backwards(op, best))
+
+    def limit(self, count: int) -> int:
+        return min(count, self.before)
+
+    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        if count <= self.before:
+            return best_first(op, score, 1, count, count)
+        values, at = best_first(
+            op, score, 1, count, self.before, later_first=True
+        )  # choosing, the later of equals wins
+        values, again = best_first(op, turned(op, values, 0), 1, self.before, self.before)  # then the earlier one
+        return values, op("Gather", turned(op, at, 0), again)
 
 
 def _is_size(value: object) -> bool:
