@@ -448,7 +448,7 @@ class Net:
                             layer=layer.title,
                             source=layer.source,
                             expected="a shape",
-                            fix=f"--input-shape {top}=1,3,H,W, or shapes={{'{top}': (1, 3, 224, 224)}} in Python",
+                            fix=f"--input-shape {top}=1,3,224,224, or input_shapes={{'{top}': (1, 3, 224, 224)}} for load in Python",
                         )
                     shapes[top] = shape
             else:
