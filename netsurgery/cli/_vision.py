@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..vision.images import ImageFile
     from ..vision.pipeline import Outcome
 
-_PIXELS = "Pixels: (raw_scale * image - mean) * scale"
+PIXELS = "Pixels: (raw_scale * image - mean) * scale"
 
 Weights = Annotated[Path, typer.Argument(help="Its weights: .caffemodel or .caffemodel.h5.", show_default=False)]
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="An image: a file or a URL.", show_default=False)]
@@ -37,13 +37,13 @@ Mean = Annotated[
         metavar="104,117,123",
         help="What is subtracted: numbers in the net's channel order, mean.binaryproto or mean.npy.",
         show_default=False,
-        rich_help_panel=_PIXELS,
+        rich_help_panel=PIXELS,
     ),
 ]
 Scale = Annotated[
     float | None,
     typer.Option(
-        help="What pixels are multiplied by at the end. Default 1.", show_default=False, rich_help_panel=_PIXELS
+        help="What pixels are multiplied by at the end. Default 1.", show_default=False, rich_help_panel=PIXELS
     ),
 ]
 RawScale = Annotated[
@@ -51,13 +51,13 @@ RawScale = Annotated[
     typer.Option(
         help="What pixels of 0 to 1 are multiplied by first. Default 255: pixels of 0 to 255.",
         show_default=False,
-        rich_help_panel=_PIXELS,
+        rich_help_panel=PIXELS,
     ),
 ]
 Bgr = Annotated[
     bool | None,
     typer.Option(
-        "--bgr/--rgb", help="The order of the net's channels. Default BGR.", show_default=False, rich_help_panel=_PIXELS
+        "--bgr/--rgb", help="The order of the net's channels. Default BGR.", show_default=False, rich_help_panel=PIXELS
     ),
 ]
 Transform = Annotated[
@@ -66,7 +66,7 @@ Transform = Annotated[
         metavar="TRAIN_VAL.prototxt",
         help="Takes mean and scale from the transform_param of this file.",
         show_default=False,
-        rich_help_panel=_PIXELS,
+        rich_help_panel=PIXELS,
     ),
 ]
 Resize = Annotated[
@@ -75,7 +75,7 @@ Resize = Annotated[
         metavar="HxW",
         help="Warps images to this size and cuts out the middle. Default: warps them to the net's input.",
         show_default=False,
-        rich_help_panel=_PIXELS,
+        rich_help_panel=PIXELS,
     ),
 ]
 Labels = Annotated[

@@ -24,6 +24,7 @@ from ._common import (
     print_json,
     progress,
 )
+from ._vision import PIXELS, Bgr, Mean, RawScale, Scale
 
 if TYPE_CHECKING:
     from ..exporters.convert import Conversion
@@ -128,6 +129,18 @@ def convert(
     stage: Stage = None,
     settings: Settings = None,
     ignore_unknown: IgnoreUnknown = False,
+    mean: Mean = None,
+    scale: Scale = None,
+    raw_scale: RawScale = None,
+    bgr: Bgr = None,
+    bake_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--bake-preprocessing",
+            help="Let the model do it: it takes RGB images (N, H, W, 3) of uint8, of any size.",
+            rich_help_panel=PIXELS,
+        ),
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -166,7 +179,17 @@ def convert(
         "fold": not no_fold,
         "weights_mode": weights_mode,
         "full_hash": full_hash,
+        "mean": mean,
+        "scale": scale,
+        "raw_scale": raw_scale,
+        "channel_order": None if bgr is None else "bgr" if bgr else "rgb",
+        "bake_preprocessing": bake_preprocessing,
     }
+    if check and bake_preprocessing:
+        raise NetsurgeryError(
+            "--verify cannot feed images to a model with its preprocessing baked in",
+            fix="verify it without --bake-preprocessing, then bake",
+        )
     if detections not in ("boxes", "raw"):
         raise NetsurgeryError(f"--detections {detections}", expected="boxes or raw")
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):

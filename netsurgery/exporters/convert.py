@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NetsurgeryError, RewriteError
+from ..errors import NetsurgeryError, RewriteError, Source
 from ..formats.load import load
+from ..formats.preprocessing import Preprocessing, changed, from_net
 from ..layers._custom import custom_op
 from ..layers._infer import Pin, infer
 from ..net import Net
@@ -19,6 +20,7 @@ from ..passes.initialize import initialize as made_up
 from ..passes.raw_detections import raw_detections as with_raw_detections
 from .onnx import DEFAULT_OPSET, dim_name
 from .onnx_file import save_onnx
+from .preprocessing import image_name
 
 
 @dataclass(frozen=True)
@@ -91,17 +93,31 @@ def convert(
     fold: bool = True,
     weights_mode: str = "auto",
     full_hash: bool = False,
+    mean: str | Sequence[float] | None = None,
+    scale: float | None = None,
+    raw_scale: float | None = None,
+    channel_order: str | None = None,
+    bake_preprocessing: bool = False,
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
     `prototxt` may be a caffemodel that holds the net as well, without `weights`. `custom_ops` maps layer types to domains: they become
-    nodes of those domains. `raw_detections` leaves DetectionOutput out and gives what it starts from.
+    nodes of those domains. `raw_detections` leaves DetectionOutput out and gives what it starts from. `mean`, `scale`, `raw_scale` and
+    `channel_order` say what the input is expected to be (see formats.preprocessing), where transform_param does not: it is recorded in
+    the model, or with `bake_preprocessing` done by it, on uint8 RGB images.
 
     Raises: NetsurgeryError; nothing is written then.
     """
     path = Path(output)
     if path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
-    _, net = prepare(
+    said = {"mean": mean, "scale": scale, "raw_scale": raw_scale, "channel_order": channel_order}
+    if path.suffix == ".prototxt" and (bake_preprocessing or any(value is not None for value in said.values())):
+        raise NetsurgeryError(
+            "a prototxt cannot hold what is done to pixels before the net",
+            source=Source(str(path)),
+            fix="write .onnx, or fold it into the first layer: netsurgery operate --fold-preprocessing",
+        )
+    loaded, net = prepare(
         prototxt,
         weights,
         phase=phase,
@@ -126,6 +142,8 @@ def convert(
         has_weights = any(layer.weights for layer in net.layers)
         save_caffe(net, path, path.with_suffix(".caffemodel") if has_weights else None)
     else:
+        preprocessing, missing = _preprocessing(loaded, net, bake_preprocessing, said)
+        notes += missing
         written = save_onnx(
             net,
             path,
@@ -136,9 +154,33 @@ def convert(
             outputs=outputs,
             input_shapes=input_shapes,
             static=static,
+            preprocessing=preprocessing,
+            bake=bake_preprocessing,
         )
         notes += written.notes
-    return Conversion(net, path, input_axes(net, input_shapes, static), tuple(outputs or net.outputs), notes)
+    axes = input_axes(net, input_shapes, static)
+    if bake_preprocessing:
+        name = image_name(net.blobs)
+        axes = tuple(InputAxis(name, i, n) for i, n in enumerate((axes[0].size, f"{name}_h", f"{name}_w", 3)))
+    return Conversion(net, path, axes, tuple(outputs or net.outputs), notes)
+
+
+def _preprocessing(
+    loaded: Net, net: Net, wanted: bool, said: Mapping[str, Any]
+) -> tuple[Preprocessing | None, tuple[str, ...]]:
+    """What the net's input is expected to be, and notes; None where neither the user nor the net says."""
+    given = {name: value for name, value in said.items() if value is not None}
+    shapes = [shape for shape in net.inputs.values() if shape is not None]
+    images = len(net.inputs) == 1 and all(len(shape) == 4 and shape[1] in (1, 3) for shape in shapes)
+    if not given and not wanted and not images:
+        return None, ()
+    try:
+        known = from_net(loaded, without_mean="mean" in given)
+    except NetsurgeryError as error:
+        if given or wanted:
+            raise
+        return None, (f"what is done to pixels is not recorded: {error.problem}",)
+    return (changed(known, **given) if given or wanted or known else None), ()
 
 
 def prepare(

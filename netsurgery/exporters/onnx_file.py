@@ -23,6 +23,7 @@ from ..formats.copy import copy_array
 from ..formats.hashes import sha256, structure_hash
 from ..formats.mapped import MappedFile, find, locate
 from ..formats.output import replacing, replacing_all
+from ..formats.preprocessing import Preprocessing
 from ..formats.signatures import is_hdf5
 from ..formats.wire import BYTES, put_bytes, put_tag, put_varint
 from ..net import Net
