@@ -54,8 +54,13 @@ def _require_known(net: Net, graph: onnx.GraphProto) -> None:
     """Raises: UnsupportedLayersError that names every layer that is made of other operations."""
     errors: dict[str, NetsurgeryError] = {}
     unnamed: set[str] = set()
+    read = {name for node in graph.node for name in node.input} | {x.name for x in graph.output}
     for node in graph.node:  # the node that writes a layer's top bears the layer's name; the others stand before it
-        if node.op_type not in _OPERATIONS or node.domain:
+        if (
+            node.op_type not in _OPERATIONS
+            or node.domain
+            or (node.op_type == "MaxPool" and read.intersection(node.output[1:]))
+        ):
             unnamed.add(node.op_type)
         if node.name and node.name in net:
             if unnamed:
@@ -73,7 +78,7 @@ def _require_known(net: Net, graph: onnx.GraphProto) -> None:
 
 
 def _pads(attributes: Attributes) -> tuple[list[int], list[int]]:
-    pads = list(attributes.get("pads", (0, 0, 0, 0)))
+    pads = list(attributes.get("pads", ())) or [0, 0] * len(attributes["kernel_shape"])
     return pads[: len(pads) // 2], pads[len(pads) // 2 :]
 
 
@@ -114,20 +119,21 @@ def _ceil_tail(x: Tensor, a: Attributes) -> tuple[list[int], list[int]]:
 def _max_pool(a: Attributes, x: Tensor) -> Tensor:
     before, after = _ceil_tail(x, a)
     x = _padded(x, before, after, float("-inf"))
-    return functional.max_pool2d(x, a["kernel_shape"], a.get("strides", 1), dilation=a.get("dilations", 1))
+    pool = {3: functional.max_pool1d, 4: functional.max_pool2d, 5: functional.max_pool3d}[x.dim()]
+    return pool(x, a["kernel_shape"], a.get("strides", 1), dilation=a.get("dilations", 1))
 
 
 def _average_pool(a: Attributes, x: Tensor) -> Tensor:
-    kernel, strides = a["kernel_shape"], a.get("strides", [1, 1])
+    kernel, strides = a["kernel_shape"], a.get("strides", [1] * (x.dim() - 2))
+    pool = {3: functional.avg_pool1d, 4: functional.avg_pool2d, 5: functional.avg_pool3d}[x.dim()]
     before, after = _ceil_tail(x, {**a, "strides": strides})
     stated = _pads(a)
     # what counts: the image and, with count_include_pad, the padding that was asked for
     ones = torch.ones(1, 1, *x.shape[2:], dtype=x.dtype)
     ones = _padded(ones, *stated, 1.0 if a.get("count_include_pad", 0) else 0.0)
     tail = [whole - part for whole, part in zip(after, stated[1], strict=True)]
-    ones = _padded(ones, [0, 0], tail, 0.0)
-    sums = functional.avg_pool2d(_padded(x, before, after, 0.0), kernel, strides)
-    return sums / functional.avg_pool2d(ones, kernel, strides)
+    ones = _padded(ones, [0] * len(tail), tail, 0.0)
+    return pool(_padded(x, before, after, 0.0), kernel, strides) / pool(ones, kernel, strides)
 
 
 def _lrn(a: Attributes, x: Tensor) -> Tensor:
@@ -238,9 +244,12 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "PRelu": lambda a, x, slope: torch.where(x > 0, x, slope * x),
     "Pow": _two(torch.pow),
     "Reciprocal": _each(torch.reciprocal),
+    "ReduceL1": _reduce(lambda x, **kept: x.abs().sum(**kept)),
+    "ReduceL2": _reduce(lambda x, **kept: (x * x).sum(**kept).sqrt()),
     "ReduceMax": _reduce(torch.amax),
     "ReduceMean": _reduce(torch.mean),
     "ReduceSum": _reduce(torch.sum),
+    "ReduceSumSquare": _reduce(lambda x, **kept: (x * x).sum(**kept)),
     "Relu": _each(torch.relu),
     "Reshape": _reshape,
     "Selu": lambda a, x: a.get("gamma", 1.0507009873554805) * functional.elu(x, a.get("alpha", 1.6732632423543772)),
