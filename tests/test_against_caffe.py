@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import cases
@@ -12,7 +13,7 @@ import pytest
 
 import netsurgery
 from netsurgery import passes
-from netsurgery.errors import UnsupportedError
+from netsurgery.errors import UnsupportedError, WeightsError
 from netsurgery.formats.load import from_text
 
 Array = np.ndarray[Any, Any]
@@ -170,3 +171,19 @@ def test_the_bilinear_filler_gives_caffes_bits() -> None:
     got = netsurgery.initialize(net)["y"].weights[0][0, 0]
     corner = [0.0399999954, 0.0799999908, 0.119999997, 0.159999996, 0.199999988]
     assert got[0, :5].tolist() == np.array(corner, np.float32).tolist()
+
+
+def test_weights_that_caffe_would_not_load_are_not_written(tmp_path: Path) -> None:
+    net = from_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }\n'
+        'layer { name: "a" type: "InnerProduct" bottom: "x" top: "a" inner_product_param { num_output: 3 } }\n'
+        'layer { name: "b" type: "InnerProduct" bottom: "a" top: "b" inner_product_param { num_output: 2 } }',
+        "net.prototxt",
+    )
+    net = passes.delete(netsurgery.initialize(net), "a")
+    with pytest.raises(WeightsError) as error:
+        netsurgery.save_caffe(net, tmp_path / "cut.prototxt", tmp_path / "cut.caffemodel")
+    assert str(error.value) == (
+        "net.prototxt:3: layer 'b' (InnerProduct): has blobs of shapes 2x3, 2\n  expected: 2x4, 2"
+    )
+    assert not list(tmp_path.iterdir())

@@ -178,7 +178,9 @@ def _with_own_blobs(layer: Layer, apart: set[str]) -> Layer:
 
 
 def _require_weights(net: Net) -> None:
-    """Raises: WeightsError for a layer that wants blobs and has none; UnsupportedError for two with weights and one name."""
+    """Raises: WeightsError for a layer that wants blobs and has none, or others; UnsupportedError for two with weights and one name."""
+    from ..run import check_weights
+
     names = Counter(layer.name for layer in net.layers)
     for layer in net.layers:
         if layer.weights and names[layer.name] > 1:
@@ -191,9 +193,12 @@ def _require_weights(net: Net) -> None:
             )
     shapes = known_shapes(net)
     for layer in net.layers:
-        if layer.weights or isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
+        if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
             continue
-        if wanted := layer.kind.weight_shapes([shapes[b] for b in layer.bottoms]):
+        bottoms = [shapes[b] for b in layer.bottoms]
+        if layer.weights:
+            check_weights(layer, bottoms)
+        elif wanted := layer.kind.weight_shapes(bottoms):
             raise WeightsError(
                 "has no weights",
                 layer=layer.title,
