@@ -13,7 +13,7 @@ import pytest
 
 import netsurgery
 from netsurgery import passes
-from netsurgery.errors import UnsupportedError, WeightsError
+from netsurgery.errors import ShapeError, UnsupportedError, WeightsError
 from netsurgery.formats.load import from_text
 
 Array = np.ndarray[Any, Any]
@@ -187,3 +187,24 @@ def test_weights_that_caffe_would_not_load_are_not_written(tmp_path: Path) -> No
         "net.prototxt:3: layer 'b' (InnerProduct): has blobs of shapes 2x3, 2\n  expected: 2x4, 2"
     )
     assert not list(tmp_path.iterdir())
+
+
+SHARED = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 dim: 2 dim: 2 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c" param { name: "w" OWNER } convolution_param {
+  num_output: 1 kernel_size: 2 bias_term: false weight_filler { type: "constant" value: 2 } } }
+layer { name: "f" type: "InnerProduct" bottom: "x" top: "f" param { name: "w" OTHER } inner_product_param {
+  num_output: 1 bias_term: false weight_filler { type: "constant" value: 3 } } }
+"""
+PERMISSIVE = "share_mode: PERMISSIVE"
+
+
+def test_only_the_later_layers_say_whether_shared_blobs_may_differ_in_shape(tmp_path: Path) -> None:
+    # Caffe: Cannot share param 'w' owned by layer 'c' with layer 'f'; shape mismatch
+    with pytest.raises(ShapeError, match="parameter 'w', which another layer has with shape 1x1x2x2"):
+        netsurgery.initialize(from_text(SHARED.replace("OWNER", PERMISSIVE).replace("OTHER", "")))
+    net = netsurgery.initialize(from_text(SHARED.replace("OWNER", "").replace("OTHER", PERMISSIVE)))
+    netsurgery.save_caffe(net, tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+    again = netsurgery.load(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+    got = netsurgery.run(again, {"x": blob([1, 2, 3, 4], 1, 1, 2, 2)})
+    assert got["c"].ravel().tolist() == got["f"].ravel().tolist() == [20]

@@ -57,6 +57,7 @@ class _Loader:
         self.shared: dict[
             str, tuple[Array, str]
         ] = {}  # parameters by the names they are shared by, each with the layer it is from
+        self.owners: dict[str, tuple[tuple[Any, ...], str]] = {}  # the shape that its first layer gives a parameter
         self.lacked: list[str] = []
 
     def run(self) -> Net:
@@ -130,16 +131,20 @@ class _Loader:
         return [blob for blob in blobs if blob is not None]
 
     def _shared(self, layer: Layer, place: _Place) -> Array:
-        array, owner = self.shared[place.name]
+        array, other = self.shared[place.name]
         wanted = self.wanted[place.layer]
         shape = wanted[place.index] if wanted is not None else array.shape
-        if (same := fit(array.shape, False, shape)) is not None:
-            return array if same == array.shape else array.reshape(same)
-        if place.permissive and all(isinstance(n, int) for n in shape) and prod(shape) == array.size:
-            return array.reshape(shape)
+        first, owner = self.owners.setdefault(place.name, (shape, layer.title))
+        held = array.shape if owner == layer.title else first
+        # Caffe holds each layer to the shape of the first, which takes what any of them brings
+        if place.permissive or owner == layer.title or fit(first, False, shape) is not None:
+            if (same := fit(array.shape, False, shape)) is not None:
+                return array if same == array.shape else array.reshape(same)
+            if all(isinstance(n, int) for n in shape) and prod(shape) == array.size:
+                return array.reshape(shape)
         raise WeightsError(
-            f"blob {place.index} has shape {show_shapes([array.shape])}: it is parameter '{place.name}', which layer {owner} "
-            f"also has",
+            f"blob {place.index} has shape {show_shapes([held])}: it is parameter '{place.name}', which layer "
+            f"{other if owner == layer.title else owner} also has",
             layer=layer.title,
             source=layer.source,
             expected=show_shapes([shape]),
@@ -195,6 +200,11 @@ def _place(layer: Layer, number: int, index: int) -> _Place:
     if index < len(specs) and isinstance(spec := specs[index], Message):
         return _Place(number, index, str(spec.last("name", "")), spec.last("share_mode", "STRICT") == "PERMISSIVE")
     return _Place(number, index)
+
+
+def shares_by_count(layer: Layer, index: int) -> bool:
+    """Whether a shared blob need only have as many values as that of the first layer that has it, not the same shape."""
+    return _place(layer, 0, index).permissive
 
 
 def shared_name(layer: Layer, index: int) -> str:

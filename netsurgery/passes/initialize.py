@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import NetsurgeryError, ShapeError
-from ..formats.attach import shared_name, show_shapes
+from ..formats.attach import shared_name, shares_by_count, show_shapes
 from ..layers._fillers import Array, draw
 from ..net import Layer, Net
 
@@ -62,7 +62,7 @@ def _drawn(layer: Layer, wanted: list[tuple[int, ...]], seed: int, how: str, sha
             first = shared.setdefault(name, blobs[index])
             if first.shape == shape:
                 blobs[index] = first
-            elif first.size == blobs[index].size:
+            elif first.size == blobs[index].size and shares_by_count(layer, index):
                 blobs[index] = first.reshape(shape)
             else:
                 raise ShapeError(
