@@ -36,6 +36,9 @@ class Ordered(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+COMMAND = Ordered
+
+
 def _joined(args: Sequence[str]) -> Iterator[str]:
     """`--insert-after conv1 TEXT`, two values, as one: `--insert-after conv1=TEXT`."""
     rest = list(args)
