@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def read_mean(text: str) -> Array:
     try:
         mean: NDArray[Any] = np.load(text, allow_pickle=False)
         return mean.astype(np.float32)
-    except (ValueError, OSError, TypeError) as error:
+    except (ValueError, OSError, TypeError, SyntaxError, TokenError) as error:  # what numpy raises on damaged headers
         raise WeightsError(f"cannot be read: {error}", source=Source(text), expected="an array of numbers") from None
 
 
