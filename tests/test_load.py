@@ -710,3 +710,32 @@ def test_hdf5_weights_that_lack_a_blob_are_refused(tmp_path: Path) -> None:
         "  fix: give the weights that belong to this prototxt (layers are matched by name), or --initialize-missing to fill what is "
         "missing as its fillers say"
     )
+
+
+INLINE = "blobs { shape { dim: 4 dim: 3 dim: 1 dim: 1 } " + " ".join(f"data: {n}" for n in range(12)) + " }"
+
+
+def test_weights_in_the_prototxt_itself_count_and_a_file_replaces_them(tmp_path: Path) -> None:
+    point = "kernel_size: 1 bias_term: false"
+    text = (INPUT + conv("a", "data", point, INLINE) + conv("b", "data")).replace(
+        "kernel_size: 3 kernel_size: 1", "kernel_size: 1"
+    )
+    net = from_text(text)
+    assert np.array_equal(net["a"].weights[0], np.arange(12, dtype=np.float32).reshape(4, 3, 1, 1))
+    assert net["b"].weights == ()
+    with pytest.raises(WeightsError, match="layer 'b'"):
+        from_text(text, "n", caffemodel(tmp_path / "a", [("a", [numbers(4, 3, 1, 1)])]))
+    only_b = from_text(text, "n", caffemodel(tmp_path / "b", [("b", [W, B])]))
+    assert only_b["a"].weights[0].sum() == 66
+    both = from_text(text, "n", caffemodel(tmp_path / "w", [("b", [W, B]), ("a", [W[:, :, :1, :1]])]))
+    assert np.array_equal(both["a"].weights[0], W[:, :, :1, :1])
+    legacy = INLINE.replace("shape { dim: 4 dim: 3 dim: 1 dim: 1 }", "num: 4 channels: 3 height: 1 width: 1")
+    assert from_text(text.replace(INLINE, legacy))["a"].weights[0].shape == (4, 3, 1, 1)
+
+
+def test_values_that_do_not_fit_their_shape_are_refused() -> None:
+    text = INPUT + conv("a", "data", "", INLINE.replace("data: 5 ", ""))
+    assert error_of(WeightsError, text) == (
+        "net.prototxt:2: layer 'a' (Convolution): blob 0 of shape 4x3x1x1 holds 11 values\n"
+        "  expected: as many values as the shape says, in data or double_data"
+    )

@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 WRONG_FILE = "give the weights that belong to this prototxt"
 
 
-def attach(net: Net, stored: ModelFile, *, initialize_missing: bool = False, seed: int = 0) -> Net:
+def attach(
+    net: Net, stored: ModelFile, *, initialize_missing: bool = False, seed: int = 0, partial: bool = False
+) -> Net:
     """The net with the blobs of a weights file, matched by layer name: layers that only the file has are passed over, of layers that share
     a name the first counts. Parameters that layers share by `param { name }` are one array, of which the last one stored counts.
 
     A layer that the file lacks is filled as the prototxt says, if all of its fillers are constant or bilinear and written there; with
-    `initialize_missing` in any case, by numbers drawn from `seed`. `net.notes` say it.
+    `initialize_missing` in any case, by numbers drawn from `seed`. `net.notes` say it. `partial`: layers that lack theirs keep none.
 
     Raises: WeightsError for a layer without its blobs, of another number or shape.
     """
-    return _Loader(net, stored, initialize_missing, seed).run()
+    return _Loader(net, stored, initialize_missing, seed, partial).run()
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class _Place:
 
 
 class _Loader:
-    def __init__(self, net: Net, stored: ModelFile, initialize_missing: bool, seed: int) -> None:
-        self.net, self.stored, self.initialize_missing, self.seed = net, stored, initialize_missing, seed
+    def __init__(self, net: Net, stored: ModelFile, initialize_missing: bool, seed: int, partial: bool) -> None:
+        self.net, self.stored, self.partial = net, stored, partial
+        self.initialize_missing, self.seed = initialize_missing, seed
         shapes = _shapes_for(net, stored)
         self.wanted = [_wanted_shapes(layer, shapes) for layer in net.layers]
         self.found: list[list[Array | None]] = [[None] * len(w or ()) for w in self.wanted]
@@ -122,6 +125,8 @@ class _Loader:
             if place.name in self.shared:
                 blobs[index] = self._shared(layer, place)
         missing = [i for i, blob in enumerate(blobs) if blob is None]
+        if missing and self.partial:
+            return []
         if missing:
             drawn = self._filled(layer, number, missing)
             for index in missing:

@@ -16,6 +16,7 @@ from ..layers import make_layer
 from ..layers._params import IRRELEVANT_OF_NET
 from ..net import Field, Layer, Message, Net, Refused
 from .attach import attach, known_shapes, show_shapes
+from .inline_blobs import read_inline
 from .origin import origin
 from .phases import filter_net
 from .signatures import HEAD, describe_wrong_text, is_binary
@@ -169,7 +170,10 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
             else "",
         )
     ignored: list[str] = []
-    layers = _layers(fields, stored, options.layers, ignored if options.ignore_unknown else None)
+    inline = read_inline(message)
+    if inline is not None and stored is not None:  # Caffe takes what the net holds, and then what the file holds
+        stored = replace(stored, layers=(*inline.layers, *stored.layers))
+    layers = _layers(fields, stored or inline, options.layers, ignored if options.ignore_unknown else None)
     layers = _without_lost_scores(layers, notes)
     if binary:
         layers = without_splits(layers, notes)
@@ -185,6 +189,8 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
             )
     if stored is not None:
         net = attach(net, stored, initialize_missing=options.initialize_missing, seed=options.seed)
+    elif inline is not None:
+        net = attach(net, inline, partial=True)
     return _expanded(net)
 
 
