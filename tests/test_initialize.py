@@ -278,3 +278,31 @@ def test_convert_does_not_make_weights_up_beside_given_ones(
     files = str(case / "net.prototxt"), str(case / "net.caffemodel")
     assert run_cli(monkeypatch, "convert", *files, "--initialize", "-o", str(tmp_path / "m.onnx")) == 2
     assert "weights are given, and others are to be made up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bottleneck", ["true", "false"])
+def test_a_dense_block_takes_numbers_of_every_kind(bottleneck: str) -> None:
+    text = (
+        INPUT
+        + 'layer { name: "d" type: "DenseBlock" bottom: "data" top: "d" denseblock_param { numTransition: 3 growthRate: 2 '
+        f'use_BC: {bottleneck} Filter_Filler {{ type: "msra" }} BN_Scaler_Filler {{ value: 1 }} BN_Bias_Filler {{ value: 2 }} }} }}'
+    )
+    for how in ("fillers", "random"):
+        net = netsurgery.initialize(from_text(text), how=how)
+        blobs = net["d"].weights
+        assert all(variance.min() > 0 for variance in blobs[12:15])
+        feed = {"data": np.random.default_rng(0).normal(size=(2, 6, 9, 9)).astype(np.float32)}
+        want = netsurgery.run(net, feed)["d"]
+        assert np.isfinite(want).all()
+        assert (
+            how == "fillers" or 0.1 < want.std() < 100
+        )  # its last blob, a divisor, starts as 0: Caffe then divides by sqrt(eps)
+        # The fork's ReLU makes 0 of NaN, which a negative variance gives.
+        damaged = [b.copy() for b in blobs]
+        damaged[12][0, 1] = -3
+        damaged[-1] = np.ones(1, np.float32)
+        net = net.with_weights("d", *damaged)
+        want = netsurgery.run(net, feed)["d"]
+        assert np.isfinite(want).all()
+        (got,) = cases.session(netsurgery.to_onnx(net).SerializeToString()).run(None, feed)
+        assert not cases.difference(got, want)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from ._caffe2 import Operators, conv
 from ._dims import Shape, Size, product
+from ._fillers import Filler, he_normal, near
 from ._params import Params
 from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
@@ -42,6 +44,9 @@ class DenseBlock(LayerType):
         for name, size in (("numTransition", self.steps), ("growthRate", self.growth)):
             if not 1 <= size <= MAX_SIZE:
                 raise q.refuse(name, f"{name} is {size}", expected=f"1 to {MAX_SIZE}")
+        norm = q.filler("BN_Scaler_Filler"), q.filler("BN_Bias_Filler"), Filler(), Filler(value=1.0)
+        kinds = (q.filler("Filter_Filler"), *norm) * (1 + self.use_bc)
+        self.fillers = *(filler for filler in kinds for _ in range(self.steps)), Filler()
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         t, g = range(self.steps), self.growth
@@ -52,6 +57,14 @@ class DenseBlock(LayerType):
             blobs += [(4 * g, channels[i], 1, 1) for i in t]
             blobs += [(1, 4 * g, 1, 1) for _ in range(4) for i in t]
         return [*blobs, (1,)]
+
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+        around = (0.0, 1.0, 0.0, 0.0, 1.0) * 2  # (filters), scales, biases, means, variances
+        blobs = [
+            near(around[i // self.steps], shape, rng) if i // self.steps % 5 else he_normal(shape, prod(shape[1:]), rng)
+            for i, shape in enumerate(shapes[:-1])
+        ]
+        return [*blobs, np.ones(1, np.float32)]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms
@@ -75,7 +88,8 @@ class DenseBlock(LayerType):
         f = x.dtype.type(0 if factor == 0 else 1 / factor)
 
         def relu_bn(v: Array, scale: Array, bias: Array, mean: Array, variance: Array) -> Array:
-            return np.maximum(scale * ((v - mean * f) / np.sqrt(variance * f + x.dtype.type(EPS))) + bias, 0)
+            y = scale * ((v - mean * f) / np.sqrt(variance * f + x.dtype.type(EPS))) + bias
+            return np.where(y >= 0, y, x.dtype.type(0))  # as the fork has it: 0 for NaN, of a negative variance
 
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
@@ -85,23 +99,25 @@ class DenseBlock(LayerType):
             x = np.concatenate([x, convolve(z, kernel[:, :, ::-1, ::-1], _SAME, 1)], axis=1)
         return [x]
 
+    @staticmethod
+    def _affine(norm: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, Array]:
+        """Gain and offset of a bn per channel; 0 for a negative variance, which gives NaN and then 0."""
+        factor = float(weights[-1][0])
+        scale, bias, mean, variance = (w.astype(np.float64).reshape(-1) for w in norm)
+        with np.errstate(invalid="ignore"):
+            gain = scale / np.sqrt(variance * (1 / factor if factor else 0.0) + EPS)
+        offset = bias - mean * (1 / factor if factor else 0.0) * gain
+        return np.nan_to_num(gain, posinf=np.inf, neginf=-np.inf), np.where(np.isnan(gain), 0, offset)
+
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
-        factor = float(weights[-1][0])
-        share = 1 / factor if factor else 0.0
-
-        def affine(norm: Sequence[Array]) -> tuple[Array, Array]:
-            scale, bias, mean, variance = (w.astype(np.float64).reshape(-1) for w in norm)
-            gain = scale / np.sqrt(variance * share + EPS)
-            return gain, bias - mean * share * gain
-
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
-            gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in affine(norm[:4]))
+            gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in self._affine(norm[:4], weights))
             scaled = op("Mul", x, op.weight(gain, f"scale{t}"))
             z = op("Relu", op("Add", scaled, op.weight(offset, f"shift{t}")))
             if self.use_bc:  # the second bn goes into the 1x1 convolution before it
-                gain, offset = affine(norm[5:])
+                gain, offset = self._affine(norm[5:], weights)
                 point = (norm[4] * gain.reshape(-1, 1, 1, 1)).astype(np.float32)
                 bias = op.weight(offset.astype(np.float32), f"bias{t}")
                 z = op("Relu", op("Conv", z, op.weight(point, f"point{t}"), bias, kernel_shape=(1, 1)))
@@ -111,13 +127,11 @@ class DenseBlock(LayerType):
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
-        factor = float(weights[-1][0])
-        share = 1 / factor if factor else 0.0
 
-        def norm_relu(v: Tensor, t: str, scale: Array, bias: Array, mean: Array, variance: Array) -> Tensor:
-            gain = scale / np.sqrt(variance * share + EPS)
-            y = op("Mul", v, op.weight(gain.astype(np.float32), f"s{t}"))
-            return op("Relu", op("Add", y, op.weight((bias - mean * share * gain).astype(np.float32), f"b{t}")))
+        def norm_relu(v: Tensor, t: str, *norm: Array) -> Tensor:
+            gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in self._affine(norm, weights))
+            y = op("Mul", v, op.weight(gain, f"s{t}"))
+            return op("Relu", op("Add", y, op.weight(offset, f"b{t}")))
 
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
@@ -132,13 +146,6 @@ class DenseBlock(LayerType):
 
 _FIXED = ("pad_h", "pad_w", "conv_verticalStride", "conv_horizentalStride", "filter_H", "filter_W")
 _TRAINING = (
-    "Filter_Filler",
-    "BN_Scaler_Filler",
-    "BN_Bias_Filler",
-    "gpuIdx",
-    "use_dropout",
-    "dropout_amount",
-    "BC_ultra_space_efficient",
-    "workspace_MB",
+    *("gpuIdx", "use_dropout", "dropout_amount", "BC_ultra_space_efficient", "workspace_MB"),
     "moving_average_fraction",
 )
