@@ -83,6 +83,12 @@ CASES = [
         {"x": COLUMN},
         {"y": blob([1, 4, 0], 1, 1, 3, 1)},
     ),
+    Case(
+        "an average whose windows end inside the padding",
+        pool("pool: AVE kernel_h: 5 kernel_w: 4 stride: 4 pad: 3"),
+        {"x": blob([1, 2, 3, 4, 5], 1, 1, 1, 5)},
+        {"y": blob([0.05, 0.7], 1, 1, 1, 2)},
+    ),
 ]
 
 

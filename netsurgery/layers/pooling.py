@@ -224,14 +224,18 @@ class Pooling(LayerType):
                 windows = op("Min", windows, self._up(op, op("Add", n, op.ints(p)), s))
             tails.append(op("Sub", op("Add", op("Mul", op("Sub", windows, op.ints(1)), op.ints(s)), op.ints(k)), n))
         (top, left), zero = at.pad, op.const(0.0)
-        behind = [op("Sub", t, op.ints(2 * p)) for t, p in zip(tails, at.pad, strict=True)]
+        over = [op.ints(2 * p) for p in at.pad]
+        behind = [op("Sub", t, o) for t, o in zip(tails, over, strict=True)]
+        if any(at.pad):  # the windows may end inside the padding behind
+            over = [op("Min", t, o) for t, o in zip(tails, over, strict=True)]
+            behind = [op("Max", b, op.ints(0)) for b in behind]
         image = op(
             "Pad",
             x,
             op.ints(0, 0, top, left, 0, 0, *(op("Sub", t, op.ints(p)) for t, p in zip(tails, at.pad, strict=True))),
             zero,
         )
-        sizes = [op("Add", op.size(x, axis), op.ints(2 * p)) for axis, p in zip((2, 3), at.pad, strict=True)]
+        sizes = [op("Add", op.size(x, axis), o) for axis, o in zip((2, 3), over, strict=True)]
         ones = op("Expand", op.const(1.0), op.ints(1, 1, *sizes))
         ones = op("Pad", ones, op.ints([0] * 6, *behind), zero)
         sums, counts = (op("AveragePool", t, kernel_shape=at.kernel, strides=at.stride) for t in (image, ones))
