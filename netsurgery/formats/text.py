@@ -14,6 +14,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from sys import intern
 from typing import NamedTuple, NoReturn
 
 from ..errors import ParseError, Source
@@ -129,7 +130,8 @@ class _Parser:
         for match in self.tokens:
             kind = match.lastindex or _END
             if kind != _COMMENT:
-                self.kind, self.word, self.at, self.next_end = kind, match[kind], match.start(kind), match.end()
+                self.kind, self.at, self.next_end = kind, match.start(kind), match.end()
+                self.word = intern(match[kind])  # the same few words again and again: keep one of each
                 return
             at, end = match.span(kind)
             comment = readable(match[kind])[1:].removeprefix(" ").rstrip()
@@ -316,7 +318,7 @@ class _Parser:
 
     def string(self, word: str) -> str:
         if "\\" not in word:
-            return word[1:-1]
+            return intern(word[1:-1])
         at = self.at
 
         def unescape(match: re.Match[bytes]) -> bytes:
