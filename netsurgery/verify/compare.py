@@ -18,6 +18,9 @@ sums of real nets (25088 terms, VGG16's fc6) and a hundred layers that is 1e-6 t
 ATOL = 1e-9
 """What is added to it: a blob of which every value is smaller than this is 0 in any use, and its largest value no measure."""
 
+CORNERS = 4
+"""How many numbers at the end of a row say where a box is."""
+
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -95,15 +98,17 @@ def as_float32(array: Array) -> Array:
 
 
 def measure_rows(expected: Array, got: Array, tolerance: Tolerance, columns: int | None) -> Measure:
-    """`measure` for tables of what was found: equal rows may stand in another order where what orders them nearly ties."""
+    """`measure` for tables of boxes, whose rows end in four corners: two rows may have changed places where what stands before the
+    corners (image, label, score) agrees all the same, as it does in a near-tie."""
     straight = measure(expected, got, tolerance, columns)
-    if straight.passed or expected.shape != got.shape or columns is None or expected.ndim < 2 or not got.size:
+    before = expected.shape[-1] - CORNERS if expected.ndim > 1 else 0
+    if straight.passed or expected.shape != got.shape or columns != -1 or before < 1 or not got.size:
         return straight
-    width = expected.shape[-1]
-    order = _assignment(expected.reshape(-1, width), got.reshape(-1, width), tolerance)
-    if order is None or columns % expected.ndim != expected.ndim - 1:
+    rows = got.reshape(-1, got.shape[-1])
+    order = _assignment(expected.reshape(rows.shape), rows, tolerance)
+    if order is None or not measure(expected[..., :before], got[..., :before], tolerance, columns).passed:
         return straight
-    return measure(expected, got.reshape(-1, width)[order].reshape(got.shape), tolerance, columns)
+    return measure(expected, rows[order].reshape(got.shape), tolerance, columns)
 
 
 def _assignment(expected: Array, got: Array, tolerance: Tolerance) -> NDArray[np.int64] | None:

@@ -76,7 +76,7 @@ def pair(
     offered = [name for name in model.outputs if name not in also]
     out = {
         **{name: name for name in also},
-        **_matched("output", wanted, offered, given, notes, source, set(model.blobs)),
+        **_matched("output", wanted, offered, given, notes, source, model),
     }
     between: dict[str, str] = {}
     missing: dict[str, str] = {}
@@ -100,9 +100,11 @@ def _matched(
     given: Mapping[str, str],
     notes: list[str],
     source: Source,
-    also: frozenset[str] | set[str] = frozenset(),
+    model: Runtime | None = None,
 ) -> dict[str, str]:
-    """wanted -> offered, by `given`, by name, or by position where no name fits and there are as many."""
+    """wanted -> offered, by `given`, by name, or by position where no name fits and there are as many. An output may be any value of the
+    model."""
+    also = model.blobs if model is not None else ()
     found = {blob: given.get(blob, blob) for blob in wanted if given.get(blob, blob) in {*offered, *also}}
     if len(found) == len(wanted):
         return found
@@ -115,7 +117,7 @@ def _matched(
     raise NetsurgeryError(
         f"the model has no {what} '{lost}' of the net",
         source=source,
-        expected=f"its {what}s: {', '.join(offered) or 'none'}",
+        expected=f"its {what}s: {', '.join(model.outputs if model is not None else offered) or 'none'}",
         fix=f"--map {lost}=NAME says what it is called there"
         + ("; --output BLOB compares only some" if what == "output" else ""),
     )

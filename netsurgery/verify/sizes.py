@@ -125,9 +125,8 @@ def _whole(net: Net, freedom: Freedom, given: Mapping[str, Sequence[int]]) -> Sh
     for name, shape in given.items():
         if name not in freedom.base:
             raise NetsurgeryError(f"the net has no input '{name}'", expected=f"one of: {', '.join(freedom.base)}")
-        for i, n in enumerate(shape):
-            if freedom.fixed.get((name, i), n) != n:
-                raise freedom._tied((name, i), n)
+        if len(shape) == len(freedom.base[name]):
+            freedom.changed({(name, i): n for i, n in enumerate(shape)})  # raises for an axis that is not free
     made = {**freedom.base, **{name: tuple(shape) for name, shape in given.items()}}
     net.shapes(made)
     return made
