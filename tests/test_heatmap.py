@@ -181,10 +181,10 @@ def test_labels_name_channels() -> None:
 
 REFUSED = [
     ({"scales": [14]}, "scale 14 is too small: 'prob' has no position there\n  expected: at least 15 pixels\n  fix: --scales 15,..."),
-    ({"channel": 3}, "blob 'prob' has no channel 3\n  expected: 0 to 2, a label, top, all or argmax"),
+    ({"channel": 3}, "blob 'prob' has no channel 3\n  expected: 0 to 2, a label (--labels), top, all, argmax"),
     (
         {"channel": "dgo", "labels": ["cat", "dog", "cow"]},
-        "there is no label 'dgo'\n  expected: 0 to 2, a label (--labels), top, all or argmax\n  fix: did you mean 'dog'?",
+        "there is no label 'dgo'\n  expected: 0 to 2, a label (--labels), top, all, argmax\n  fix: did you mean 'dog'?",
     ),
     ({"labels": ["cat"]}, "1 labels for blob 'prob' of 3 channels\n  expected: one for each channel"),
     ({"reduce": "sum"}, "--reduce sum\n  expected: mean or max"),

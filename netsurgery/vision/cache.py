@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import NetsurgeryError, Source
+from ..formats.preprocessing import Preprocessing
 from ..formats.save import to_prototxt
 from ..net import Net
 
@@ -42,6 +46,18 @@ def key(net: Net, blobs: Sequence[str]) -> str:
             digest.update(f"{blob.shape} {blob.dtype}".encode())
             digest.update(np.ascontiguousarray(blob).data)
     return digest.hexdigest()[:32]
+
+
+def made_by(net: Net, blobs: Sequence[str], preprocessing: Preprocessing, options: Mapping[str, Any]) -> str:
+    """What tells results of other nets, preprocessing or options apart."""
+    mean = preprocessing.mean
+    said = {
+        "net": key(net, blobs),
+        "pixels": asdict(replace(preprocessing, mean=None)),
+        "mean": None if mean is None else hashlib.sha256(f"{mean.shape}".encode() + mean.tobytes()).hexdigest(),
+        "options": options,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _program() -> str:

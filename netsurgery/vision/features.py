@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut
+from .cache import made_by
 from .classify import prepared
 from .feature_files import SUFFIXES, writer
 from .images import Folder, ImageFile, find_images, is_url, read_image
@@ -44,10 +46,12 @@ class FeaturesJob(Job[Blobs]):
 
 @dataclass(frozen=True)
 class FeatureFolder(Job[str]):
-    """Writes NAME.npz for each image, which is the result; what is there is not done again, unless `force`."""
+    """Writes NAME.npz for each image, which is the result; what is there is not done again, unless `force`. `made_by`, kept in it, tells
+    files of other nets or preprocessing apart."""
 
     features: FeaturesJob
     folder: str
+    made_by: str
     force: bool = False
 
     def prepare(self, image: NDArray[Any]) -> Sample:
@@ -56,7 +60,7 @@ class FeatureFolder(Job[str]):
     def finish(self, image: ImageFile, sample: Sample) -> str:
         file = io.BytesIO()
         blobs: dict[str, Any] = dict(self.features.finish(image, sample))
-        np.savez(file, allow_pickle=False, **blobs)
+        np.savez(file, allow_pickle=False, made_by=np.array(self.made_by), **blobs)
         return Folder(self.folder).write(f"{image.name}.npz", file.getvalue())
 
     def done(self, image: ImageFile) -> str | None:
@@ -66,10 +70,10 @@ class FeatureFolder(Job[str]):
             return None
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as found:
-                whole = set(found.files) == set(self.features.blobs)
-        except (ValueError, OSError, EOFError):
+                mine = str(found["made_by"]) == self.made_by
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile):
             return None
-        return folder.place(f"{image.name}.npz") if whole else None
+        return folder.place(f"{image.name}.npz") if mine else None
 
 
 def features(
@@ -120,7 +124,8 @@ def feature_files(
     if is_url(place) or not Path(place).suffix or Path(place).is_dir():
         here = place if is_url(place) or scheduler is None else os.path.abspath(place)
         return run_job(
-            FeatureFolder(job, here, force), made, job.blobs, found,
+            FeatureFolder(job, here, made_by(made, job.blobs, job.preprocessing, {"shape": job.shape}), force),
+            made, job.blobs, found,
             free=size is not None, keep=keep, scheduler=scheduler, threads=threads,
         )  # fmt: skip
     if scheduler is not None:

@@ -13,8 +13,8 @@ from ..formats.preprocessing import Preprocessing
 from ..net import Layer, Net
 from ..passes.cut import cut
 from .images import read_image
-from .model import input_shape, open_model
-from .picture import Picture, as_color, captioned, enlarge, enlarged_to, grid, shown, to_bytes, unit
+from .model import image_input, input_shape, open_model
+from .picture import Picture, as_color, captioned, enlarge, enlarged_to, grid, require_room, shown, to_bytes, unit
 from .preprocess import preprocess
 
 NORMALIZE = ("all", "each")
@@ -134,6 +134,7 @@ def activations(
     channels, height, width = input_shape(made)
     pixels = read_image(image) if isinstance(image, str) else image
     x = preprocess(pixels, channels, size or (height, width), preprocessing)[None]
+    made.shapes({image_input(made): x.shape})  # raises for a size that the net does not take
     maps = open_model(made, [blob], free=size is not None, keep=keep).run(x)[0][0]
     order = np.arange(len(maps))
     if sort == "max":
@@ -149,10 +150,12 @@ def activations(
 def _grid(tiles: NDArray[Any], normalize: str, times: int | None, columns: int | None, *, symmetric: bool) -> Picture:
     """Tiles (n, h, w) or (n, h, w, 3) as a grid of one brightness for all, or one for each."""
     factor = enlarged_to(max(tiles.shape[1:3]), times, len(tiles))
+    gap = max(1, min(factor, 4))
+    require_room(len(tiles), tiles.shape[1] * factor, tiles.shape[2] * factor, columns, gap)
     ranges = [_range(tile, symmetric) for tile in (tiles if normalize == "each" else [tiles])]
     ranges = ranges * (len(tiles) if normalize == "all" else 1)
     pictures = [enlarge(to_bytes(unit(tile, *range)), factor) for tile, range in zip(tiles, ranges, strict=True)]
-    return as_color(grid(pictures, columns, gap=max(1, min(factor, 4))))
+    return as_color(grid(pictures, columns, gap))
 
 
 def _range(values: NDArray[Any], symmetric: bool) -> tuple[float, float]:

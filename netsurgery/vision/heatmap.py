@@ -31,6 +31,9 @@ from .places import Axis, axis_of, sample_maps, smoothed
 from .preprocess import preprocess
 from .resize import Array, sample, shrink
 
+WORDS = ("top", "all", "argmax")
+"""Channels that are no number and no label."""
+
 MOST_PIXELS = 1 << 26
 MOST_BYTES = 1 << 30
 SHOWN = 16
@@ -336,7 +339,7 @@ def plan(
             fix="name another blob: --output",
         )
     count = shape[1] or 0
-    options = replace(options, channel=find_channel(options.channel, count, options.labels, blob))
+    options = replace(options, channel=find_channel(options.channel, count, options.labels, blob, WORDS))
     for value, known, what in ((options.reduce, ("mean", "max"), "reduce"), (options.size, ("map", "image"), "size")):
         if value not in known:
             raise NetsurgeryError(f"--{what} {value}", expected=" or ".join(known))

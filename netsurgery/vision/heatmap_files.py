@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
-from . import cache
+from .cache import made_by
 from .heatmap import Heatmap, HeatmapJob, Options, plan
 from .images import Folder, ImageFile, find_images, is_url
 from .jobs import run_job
@@ -121,22 +120,13 @@ def heatmaps(
     place = here if is_url(here) or scheduler is None else os.path.abspath(here)
     if scheduler is not None:
         found = [image if is_url(image.path) else replace(image, path=os.path.abspath(image.path)) for image in found]
-    files = HeatmapFiles(replace(job, thumbnail=OVERLAY_SIDE), place, _made_by(made, job), force)
+    files = HeatmapFiles(
+        replace(job, thumbnail=OVERLAY_SIDE),
+        place,
+        made_by(made, [job.blob], job.preprocessing, asdict(job.options)),
+        force,
+    )
     return run_job(files, made, [job.blob], found, free=True, keep=keep, scheduler=scheduler, threads=threads)
-
-
-def _made_by(net: Net, job: HeatmapJob) -> str:
-    """What tells runs of other nets or options apart."""
-    mean = job.preprocessing.mean
-    said = {
-        "options": asdict(job.options),
-        "preprocessing": {
-            **asdict(replace(job.preprocessing, mean=None)),
-            "mean": None if mean is None else mean.tolist(),
-        },
-    }
-    text = f"{cache.key(net, [job.blob])} {json.dumps(said, sort_keys=True)}"
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _as_16_bits(found: Heatmap) -> NDArray[np.uint16]:

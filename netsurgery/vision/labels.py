@@ -29,11 +29,14 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines)
 
 
-def find_channel(channel: int | str, count: int, labels: Sequence[str], blob: str) -> int | str:
-    """A channel as it was asked for: a number, "top", "all", "argmax", or a label. Raises: NetsurgeryError."""
+def find_channel(
+    channel: int | str, count: int, labels: Sequence[str], blob: str, words: Sequence[str] = ()
+) -> int | str:
+    """A channel as it was asked for: a number, a label, or one of `words`, which mean several. Raises: NetsurgeryError."""
     check_labels(labels, count, blob)
-    if channel in ("all", "argmax", "top"):
+    if channel in words:
         return channel
+    known = ", ".join((f"0 to {count - 1}", "a label (--labels)", *words))
     text = str(channel)
     matches = [i for i, label in enumerate(labels) if text.lower() in _called(label)]
     if len(matches) == 1:
@@ -41,13 +44,11 @@ def find_channel(channel: int | str, count: int, labels: Sequence[str], blob: st
     if text.lstrip("-").isdigit() and not matches:
         if 0 <= int(text) < count:
             return int(text)
-        raise NetsurgeryError(
-            f"blob '{blob}' has no channel {text}", expected=f"0 to {count - 1}, a label, top, all or argmax"
-        )
+        raise NetsurgeryError(f"blob '{blob}' has no channel {text}", expected=known)
     near = get_close_matches(text, labels, n=1)
     raise NetsurgeryError(
         f"{len(matches)} labels are called '{text}'" if matches else f"there is no label '{text}'",
-        expected=f"0 to {count - 1}, a label (--labels), top, all or argmax",
+        expected=known,
         fix=f"did you mean '{near[0]}'?" if near else "",
     )
 

@@ -27,7 +27,9 @@ class Model:
 
     def __init__(self, path: str | os.PathLike[str], blobs: Sequence[str], threads: int | None = None) -> None:
         import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+        self.failures = (state.Fail, state.InvalidArgument, state.RuntimeException)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads or cores()
@@ -58,6 +60,11 @@ class Model:
         started = time.perf_counter()
         try:
             found: list[Array] = self.session.run(list(self.blobs), {self.input: batch})
+        except self.failures as error:
+            raise NetsurgeryError(
+                f"onnxruntime cannot run the net on an input of {'x'.join(map(str, batch.shape))}: {error}",
+                fix="smaller scales, or fewer images at once, if memory is short",
+            ) from None
         finally:
             self.busy += time.perf_counter() - started
         return found

@@ -204,10 +204,7 @@ def find_unit(net: Net, text: str, labels: Sequence[str] = ()) -> Unit:
         )
     count = shape[1] or 0
     named = labels if len(labels) == count else ()
-    found = find_channel(channel, count, named, blob)
-    if not isinstance(found, int):
-        raise NetsurgeryError(f"unit '{text}' is not one channel", expected=f"a channel: 0 to {count - 1}, or a label")
-    return Unit(blob, found)
+    return Unit(blob, int(find_channel(channel, count, named, blob)))
 
 
 def picture(found: dict[Unit, list[Patch]], *, times: int | None = None, caption: bool = True) -> Picture:

@@ -69,9 +69,18 @@ def grid(tiles: Sequence[NDArray[Any]], columns: int | None = None, gap: int = 1
     Raises: NetsurgeryError if the picture would have more than 128 million pixels.
     """
     h, w, *rest = tiles[0].shape
-    across = columns or max(1, math.ceil(math.sqrt(len(tiles) * (h + gap) / (w + gap))))
-    across = min(across, len(tiles))
-    down = -(-len(tiles) // across)
+    down, across = require_room(len(tiles), h, w, columns, gap)
+    made = np.full((down * (h + gap) + gap, across * (w + gap) + gap, *rest), paper, tiles[0].dtype)
+    for i, tile in enumerate(tiles):
+        top, left = (i // across) * (h + gap) + gap, (i % across) * (w + gap) + gap
+        made[top : top + h, left : left + w] = tile
+    return made
+
+
+def require_room(count: int, h: int, w: int, columns: int | None, gap: int) -> tuple[int, int]:
+    """The rows and columns of a grid. Raises: NetsurgeryError if the picture would have more than 128 million pixels."""
+    across = min(columns or max(1, math.ceil(math.sqrt(count * (h + gap) / (w + gap)))), count)
+    down = -(-count // across)
     size = down * (h + gap) + gap, across * (w + gap) + gap
     if size[0] * size[1] > MOST_PIXELS:
         raise NetsurgeryError(
@@ -79,11 +88,7 @@ def grid(tiles: Sequence[NDArray[Any]], columns: int | None = None, gap: int = 1
             expected=f"at most {MOST_PIXELS >> 20} million pixels",
             fix="enlarge it less, or show fewer tiles",
         )
-    made = np.full((*size, *rest), paper, tiles[0].dtype)
-    for i, tile in enumerate(tiles):
-        top, left = (i // across) * (h + gap) + gap, (i % across) * (w + gap) + gap
-        made[top : top + h, left : left + w] = tile
-    return made
+    return down, across
 
 
 def enlarged_to(tile: int, wanted: int | None, count: int) -> int:
