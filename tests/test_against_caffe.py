@@ -89,6 +89,17 @@ CASES = [
         {"x": blob([1, 2, 3, 4, 5], 1, 1, 1, 5)},
         {"y": blob([0.05, 0.7], 1, 1, 1, 2)},
     ),
+    *(
+        Case(
+            f"a sum with a pool that drops its last window ({method})",
+            pool(f"pool: {method} kernel_size: 2 stride: 2 pad: 1")
+            + ' layer { name: "sum" type: "Eltwise" bottom: "y" bottom: "z" top: "sum" }',
+            {"x": blob(range(1, 13), 1, 1, 3, 4), "z": blob([0] * 6, 1, 1, 2, 3)},
+            {"sum": blob(want, 1, 1, 2, 3)},
+            opsets=(17, 21, 22, 24),
+        )
+        for method, want in {"AVE": [0.25, 1.25, 1, 3.5, 8.5, 5], "MAX": [1, 3, 4, 9, 11, 12]}.items()
+    ),
 ]
 
 

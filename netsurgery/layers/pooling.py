@@ -134,14 +134,15 @@ class Pooling(LayerType):
         if self._may_miss(x.shape):
             return [self._with_windows_behind(op, x)]
         at = self.windows
+        ends = [self._pad_behind(n, axis) for axis, n in enumerate(x.shape[2:])]
         may_round = self.round_up and any(
-            s > 1 and not (isinstance(n, int) and (n + 2 * p - k) % s == 0)
-            for n, k, s, p in zip(x.shape[2:], at.kernel, at.stride, at.pad, strict=True)
+            s > 1 and not (isinstance(n, int) and (n + p + end - k) % s == 0)
+            for n, k, s, p, end in zip(x.shape[2:], at.kernel, at.stride, at.pad, ends, strict=True)
         )
         attributes: dict[str, Any] = {
             "kernel_shape": at.kernel,
             "strides": at.stride,
-            "pads": (*at.pad, *at.pad),
+            "pads": (*at.pad, *ends),
             "ceil_mode": int(may_round),
         }
         if self.method == "AVE":
@@ -173,6 +174,15 @@ class Pooling(LayerType):
                 self, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel"
             )
         return [average]
+
+    def _pad_behind(self, n: Size, axis: int) -> int:
+        """The padding behind the image; where a last window is dropped, only as much as the others see: before opset 22 runtimes drop it
+        as well, but expect its size, and refuse the layer that follows."""
+        k, s, p = self.windows.kernel[axis], self.windows.stride[axis], self.windows.pad[axis]
+        if not isinstance(n, int) or not self.round_up:
+            return p
+        out, all_in = self._out(n, axis), ceil_div(n + 2 * p - k, s) + 1
+        return max(0, (out - 1) * s + k - n - p) if isinstance(out, int) and out != all_in else p
 
     def _may_miss(self, x: Shape) -> bool:
         """Whether a window may start behind the image: without padding Caffe keeps it, where ONNX drops it."""
