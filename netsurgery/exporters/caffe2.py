@@ -1,26 +1,25 @@
 """Net -> Caffe2: a net that computes, and one that fills in its parameters.
 
-    data -> conv1 -> pool1 -> prob      becomes     init_net.pb      GivenTensorFill -> conv1_w, conv1_b
-                                                    predict_net.pb   data, conv1_w, conv1_b -> Conv -> MaxPool -> Softmax -> prob
+data -> conv1 -> pool1 -> prob      becomes     init_net.pb      GivenTensorFill -> conv1_w, conv1_b
+                                                predict_net.pb   data, conv1_w, conv1_b -> Conv -> MaxPool -> Softmax -> prob
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from .._proto.caffe2 import BOOL, FLOAT, INT64, new
+from .._proto.caffe2 import new
 from ..errors import NetsurgeryError, Source, UnsupportedError, UnsupportedLayersError
-from ..formats.copy import copy_array
+from ..formats.netdef_groups import FREE, SHAPE
 from ..formats.output import replacing
-from ..formats.wire import BYTES, put_bytes, put_tag, put_varint
 from ..layers._dims import Axis, Size, known
 from ..layers._infer import Inferred, Pin, infer
 from ..net import Net
@@ -28,14 +27,13 @@ from ..passes.cut import cut
 from ..passes.drop_identities import drop_identities
 from ..passes.fold_scale import fold_scale
 from ..run import check_weights
+from .caffe2_init import fills, init_bytes, write_init
+from .caffe2_layers import tell_layers
 from .inputs import fixed_sizes
 from .netdef import Array, Blob, NetBuilder, Operator, SizeNeededError
 
 MAX_BYTES = 2**31 - 1
 """What protobuf, and with it Caffe2, reads from a file."""
-
-CONSTANT_SIZE = 64
-"""From so many equal numbers on a fill of one number is written."""
 
 
 ONE_SIZE = "Caffe2's operators for it are written for one size"
@@ -56,7 +54,7 @@ class Caffe2Net:
     def init(self) -> Any:
         """The NetDef that fills the parameters in, as a message in memory. `save` streams it instead."""
         net = new("NetDef")
-        net.ParseFromString(b"".join(_init_bytes(self)))
+        net.ParseFromString(b"".join(init_bytes(self.name, self.parameters)))
         return net
 
     @property
@@ -84,7 +82,9 @@ class Caffe2Net:
 
         Raises: UnsupportedError if a file would be over 2 GB, NetsurgeryError if one cannot be written."""
         folder = Path(directory)
-        size = sum(len(head) + (0 if array is None else 4 * array.size) for head, array in _fills(self))
+        size = sum(
+            len(head) + (0 if array is None else 4 * array.size) for head, array in fills(self.name, self.parameters)
+        )
         if size > MAX_BYTES:
             raise UnsupportedError(
                 f"an init net of {size / 1e9:.1f} GB",
@@ -103,7 +103,7 @@ class Caffe2Net:
                 stack.enter_context(replacing(folder / name))
                 for name in ("init_net.pb", "predict_net.pb", "predict_net.pbtxt")
             )
-            _write_init(init, self)
+            write_init(init, self.name, self.parameters)
             predict.write(self.predict.SerializeToString(deterministic=True))
             text.write(self.text.encode())
 
@@ -195,7 +195,7 @@ def _emit(net: Net, wanted: Sequence[str], inferred: Inferred, op: NetBuilder) -
         if layer.kind.is_input:
             continue
         op.layer = layer
-        bottoms = [held[b] for b in layer.bottoms]
+        bottoms = op.bottoms[layer.name] = [held[b] for b in layer.bottoms]
         try:
             tops = list(layer.kind.emit_caffe2(op, bottoms, layer.weights))
         except UnsupportedError as error:  # go on, to name them all
@@ -233,21 +233,20 @@ def _assembled(
     predict.name, predict.type = net.name or "net", "simple"
     for operator in operators:
         _add_operator(predict, operator)
+    parameters |= tell_layers(predict, net, op.bottoms, operators, parameters)
     inputs = {name: inferred.shapes[name] for name in net.inputs}
     predict.external_input.extend([*inputs, *parameters])
     predict.external_output.extend(wanted)
     declared = net.inputs
     for name, sizes in inputs.items():
         own = declared[name]
-        shown = [n if isinstance(n, int) else own[i] if own and len(own) == len(sizes) else 1 for i, n in enumerate(sizes)]
+        shown = [
+            n if isinstance(n, int) else own[i] if own and len(own) == len(sizes) else 1 for i, n in enumerate(sizes)
+        ]
         predict.arg.add(name=f"{SHAPE}{name}", ints=shown)
         if not known(sizes):
             predict.arg.add(name=f"{FREE}{name}", ints=[i for i, n in enumerate(sizes) if not isinstance(n, int)])
     return Caffe2Net(predict, parameters, inputs, pins, predict.name)
-
-
-SHAPE, FREE = "netsurgery.shape:", "netsurgery.free:"
-"""Names of the net's arguments that tell the declared shape of an input, and which axes of it are free. Caffe2 passes over them."""
 
 
 def _live(operators: Sequence[Operator], wanted: Sequence[Blob]) -> list[Operator]:
@@ -277,59 +276,3 @@ def _add_operator(net: Any, operator: Operator) -> None:
             argument.ints.extend(int(v) for v in value)
         else:
             argument.floats.extend(float(v) for v in value)
-
-
-# Numbers of fields on the wire: NetDef.name and op, OperatorDef.output, type and arg, Argument.name, i, f, floats and ints.
-_NET_NAME, _OP, _OUTPUT, _TYPE, _ARG = 1, 2, 2, 4, 5
-_ARGUMENT_NAME, _FLOATS, _INTS = 1, 5, 6
-_FILLS = {"f": "GivenTensorFill", "i": "GivenTensorInt64Fill", "b": "GivenTensorBoolFill"}
-_DTYPES = {"f": FLOAT, "i": INT64, "b": BOOL}
-
-
-def _write_init(out: BinaryIO, net: Caffe2Net) -> None:
-    for head, array in _fills(net):
-        out.write(head)
-        if array is not None:
-            copy_array(array, out)
-
-
-def _init_bytes(net: Caffe2Net) -> Iterator[bytes]:
-    for head, array in _fills(net):
-        yield head
-        if array is not None:
-            yield np.ascontiguousarray(array, "<f4").tobytes()
-
-
-def _fills(net: Caffe2Net) -> Iterator[tuple[bytes, Array | None]]:
-    """The init net piece by piece: bytes, and the float32 values that follow them."""
-    yield put_bytes(_NET_NAME, f"{net.name}_init".encode()), None
-    for name, array in net.parameters.items():
-        yield _fill(name, array)
-    outputs = new("NetDef")
-    outputs.type = "simple"
-    outputs.external_output.extend(net.parameters)
-    yield outputs.SerializeToString(), None
-
-
-def _fill(name: str, array: Array) -> tuple[bytes, Array | None]:
-    """The operator that fills a parameter in, up to its values where these are float32 and many."""
-    op = new("OperatorDef")
-    op.output.append(name)
-    op.arg.add(name="shape", ints=array.shape)
-    kind = array.dtype.kind
-    if array.size >= CONSTANT_SIZE and (array.flat[:16] == array.flat[0]).all() and (array == array.flat[0]).all():
-        op.type = "ConstantFill"
-        if kind == "f":
-            op.arg.add(name="value", f=float(array.flat[0]))
-        else:
-            op.arg.add(name="value", i=int(array.flat[0]))
-            op.arg.add(name="dtype", i=_DTYPES[kind])
-        return put_bytes(_OP, op.SerializeToString(deterministic=True)), None
-    op.type = _FILLS[kind]
-    if kind != "f":
-        op.arg.add(name="values", ints=[int(v) for v in array.ravel().tolist()])
-        return put_bytes(_OP, op.SerializeToString(deterministic=True)), None
-    values = put_bytes(_ARGUMENT_NAME, b"values") + put_tag(_FLOATS, BYTES) + put_varint(4 * array.size)
-    argument = put_tag(_ARG, BYTES) + put_varint(len(values) + 4 * array.size) + values
-    body = op.SerializeToString(deterministic=True) + argument
-    return put_tag(_OP, BYTES) + put_varint(len(body) + 4 * array.size) + body, array

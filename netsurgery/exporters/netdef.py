@@ -59,6 +59,8 @@ class NetBuilder:
     constants: dict[tuple[Any, ...], Blob] = field(default_factory=dict)
     weights: dict[tuple[Any, ...], Blob] = field(default_factory=dict)
     sizes: dict[tuple[int, int], Blob] = field(default_factory=dict)
+    bottoms: dict[str, list[Blob]] = field(default_factory=dict)
+    """What each layer read."""
 
     def __call__(self, type: str, /, *inputs: Any, shape: Shape | None = None, **arguments: Any) -> Blob:
         (output,) = self._operator(1, type, inputs, arguments)

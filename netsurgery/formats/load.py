@@ -19,7 +19,7 @@ from .attach import attach, known_shapes, show_shapes
 from .inline_blobs import read_inline
 from .origin import origin
 from .phases import filter_net
-from .signatures import HEAD, describe_wrong_text, is_binary
+from .signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from .template import fill_template
 from .text import MAX_BYTES, parse
 from .trust import distrust
@@ -63,7 +63,7 @@ def load(
     seed: int = 0,
 ) -> Net:
     """Reads a net: a prototxt of any vintage and, if given, the weights that belong to it; or a caffemodel (any binary NetParameter)
-    alone.
+    alone; or two NetDefs of Caffe2's, init_net.pb and predict_net.pb.
 
     `phase`, `level` and `stages` select layers by their include and exclude rules, as Caffe does. `settings` fills the placeholders
     of a template. `layers` replaces layer types by others for this net. `ignore_unknown` passes over fields of unknown meaning (listed
@@ -74,6 +74,10 @@ def load(
     Raises: ParseError, WeightsError, ShapeError, NetsurgeryError.
     """
     path = os.fspath(prototxt)
+    if is_netdef(path):
+        from .load_netdef import load_netdef
+
+        return load_netdef(path, weights, input_shapes)
     options = _Options(
         phase,
         level,

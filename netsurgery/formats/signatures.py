@@ -35,6 +35,11 @@ def is_binary(head: bytes) -> bool:
     return re.search(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]", head) is not None
 
 
+def is_netdef(path: str) -> bool:
+    """Whether a name is that of a NetDef of Caffe2's: .pb, or .pbtxt."""
+    return path.lower().endswith((".pb", ".pbtxt"))
+
+
 def describe_wrong_text(head: bytes) -> tuple[str, str] | None:
     """(what it is, what to do) for text that is surely no prototxt: a pointer of Git LFS, a web page."""
     found = describe_wrong_file(head)
