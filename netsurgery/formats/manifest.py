@@ -72,7 +72,7 @@ class Model:
                 expected, read = _CHECKS[entry]
                 try:
                     checked[entry] = read(value, self.folder)
-                except (TypeError, ValueError):
+                except (AttributeError, TypeError, ValueError):
                     raise ParseError(
                         f"model '{self.name}': {entry} is {value!r}",
                         source=Source(str(self.folder)),
