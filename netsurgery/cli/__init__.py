@@ -17,6 +17,7 @@ from ._common import EXIT_BAD_INPUT, report_error, with_defaults
 
 COMMANDS = (
     "activations",
+    "caffe2",
     "classify",
     "convert",
     "diff",
@@ -33,7 +34,8 @@ COMMANDS = (
     "upgrade",
     "verify",
 )
-"""Each is a function in the module of its name, whose `COMMAND`, if it has one, is the class of the command."""
+"""Each is a function in the module of its name, whose `COMMAND`, if it has one, is the class of the command, and whose `APP` holds the
+commands of a group."""
 
 
 def build(arguments: Sequence[str] | None = None) -> typer.Typer:
@@ -54,7 +56,9 @@ def build(arguments: Sequence[str] | None = None) -> typer.Typer:
     for name in [asked] if asked in COMMANDS else COMMANDS:
         module = import_module(f".{name}", __name__)
         function = getattr(module, name)
-        if arguments is None or asked in COMMANDS:
+        if (arguments is None or asked in COMMANDS) and hasattr(module, "APP"):
+            built.add_typer(module.APP, name=name)
+        elif arguments is None or asked in COMMANDS:
             built.command(cls=getattr(module, "COMMAND", None))(function)
         else:  # for the list of commands
             built.command(name, help=function.__doc__)(_nothing)

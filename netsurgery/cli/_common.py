@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,24 @@ Settings = Annotated[
 ]
 IgnoreUnknown = Annotated[
     bool, typer.Option("--ignore-unknown", help="Pass over fields of unknown meaning, and list them.")
+]
+
+
+def _name_caffe2(python: Path | None) -> Path | None:
+    if python is not None:  # processes that compare other models must find it, too
+        os.environ["NETSURGERY_CAFFE2_PYTHON"] = str(python)
+    return python
+
+
+Caffe2Python = Annotated[
+    Path | None,
+    typer.Option(
+        "--caffe2-python",
+        metavar="PYTHON",
+        callback=_name_caffe2,
+        help="The Python that has Caffe2, in place of what `netsurgery caffe2 install` made.",
+        show_default=False,
+    ),
 ]
 
 

@@ -35,7 +35,8 @@ def convert(
     prototxt: Annotated[
         Path | None,
         typer.Argument(
-            help="The net: deploy.prototxt or train_val.prototxt, of any vintage, or a caffemodel alone; or a folder of models.",
+            help="The net: deploy.prototxt or train_val.prototxt, of any vintage, or a caffemodel alone; init_net.pb and "
+            "predict_net.pb of Caffe2; or a folder of models.",
             show_default=False,
         ),
     ] = None,
@@ -50,6 +51,10 @@ def convert(
             help="MODEL.onnx, or NET.prototxt (with NET.caffemodel beside it); a folder for many. Default: as the net, .onnx",
             show_default=False,
         ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="caffe2: write init_net.pb and predict_net.pb into the folder -o.", show_default=False),
     ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="A list of models in TOML: does them all.", show_default=False)
@@ -159,6 +164,7 @@ def convert(
     from ..exporters.convert import convert as run
 
     options: dict[str, Any] = {
+        "to": to,
         "phase": phase,
         "stages": stage or (),
         "settings": parse_settings(settings),
@@ -193,13 +199,16 @@ def convert(
     if detections not in ("boxes", "raw"):
         raise NetsurgeryError(f"--detections {detections}", expected="boxes or raw")
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
+        if to is not None:
+            raise NetsurgeryError(f"--to {to} for many models", expected="one net at a time")
         _convert_many(prototxt, manifest, output, options, force, check, as_json, quiet)
         return
     if prototxt is None:
         raise NetsurgeryError(
             "no net given", expected="a prototxt, a folder, or --manifest", fix="netsurgery convert --help"
         )
-    done = run(prototxt, weights, output or Path(prototxt.name).with_suffix(".onnx"), **options)
+    usual = Path(f"{prototxt.stem}_caffe2") if to == "caffe2" else Path(prototxt.name).with_suffix(".onnx")
+    done = run(prototxt, weights, output or usual, **options)
     reports = [_verify(prototxt, weights, done.path, options)] if check else []
     if as_json:
         print_json({**done.to_json(), **({"verify": reports[0].to_json()} if reports else {})})

@@ -10,6 +10,7 @@ import typer
 from ._common import (
     EXIT_BAD_INPUT,
     EXIT_DIFFER,
+    Caffe2Python,
     IgnoreUnknown,
     InputShapes,
     Phase,
@@ -78,7 +79,8 @@ def verify(
         list[Path] | None,
         typer.Argument(
             metavar="NET [WEIGHTS] MODEL",
-            help="deploy.prototxt weights.caffemodel model.onnx; or a second prototxt and caffemodel as the model.",
+            help="deploy.prototxt weights.caffemodel model.onnx; the model may also be a second prototxt and caffemodel, or a "
+            "folder of NetDefs.",
             show_default=False,
         ),
     ] = None,
@@ -96,13 +98,17 @@ def verify(
         list[str] | None,
         typer.Option(
             metavar="WHOM",
-            help="Whose numbers are right: netsurgery, caffe, opencv, onnx, or FILE.npz. Repeatable. Default: netsurgery.",
+            help="Whose numbers are right: netsurgery, caffe, caffe2, opencv, onnx, or FILE.npz. Repeatable. Default: netsurgery.",
             show_default=False,
         ),
     ] = None,
     runtime: Annotated[
-        str | None, typer.Option(help="What runs the model. Default: onnxruntime.", show_default=False)
+        str | None,
+        typer.Option(
+            help="What runs the model: onnxruntime, netsurgery or caffe2. Default: by the model.", show_default=False
+        ),
     ] = None,
+    caffe2_python: Caffe2Python = None,
     output: Outputs = None,
     names: Annotated[
         list[str] | None,

@@ -65,12 +65,16 @@ class Caffe2Net:
         return str(text_format.MessageToString(self.predict))
 
     @property
+    def fixed(self) -> dict[Axis, Pin]:
+        """The pins of axes that the net itself leaves free."""
+        return {axis: pin for axis, pin in self.pins.items() if pin.what == ONE_SIZE}
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Which sizes are fixed though the net itself leaves them free, and by which layer, in words."""
         by_layer: dict[str, list[str]] = {}
-        for (name, i), pin in self.pins.items():
-            if pin.what == ONE_SIZE:
-                by_layer.setdefault(pin.layer, []).append(f"axis {i} of {name} at {pin.size}")
+        for (name, i), pin in self.fixed.items():
+            by_layer.setdefault(pin.layer, []).append(f"axis {i} of {name} at {pin.size}")
         return tuple(
             f"layer {layer} fixes {' and '.join(axes)}: {ONE_SIZE}; --input-shape chooses others"
             for layer, axes in by_layer.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ def convert(
     weights: str | os.PathLike[str] | None,
     output: str | os.PathLike[str],
     *,
+    to: str | None = None,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
@@ -99,21 +100,24 @@ def convert(
     channel_order: str | None = None,
     bake_preprocessing: bool = False,
 ) -> Conversion:
-    """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`.
-    `prototxt` may be a caffemodel that holds the net as well, without `weights`. `custom_ops` maps layer types to domains: they become
-    nodes of those domains. `raw_detections` leaves DetectionOutput out and gives what it starts from. `mean`, `scale`, `raw_scale` and
-    `channel_order` say what the input is expected to be (see formats.preprocessing), where transform_param does not: it is recorded in
-    the model, or with `bake_preprocessing` done by it, on uint8 RGB images.
+    """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`, or
+    with `to` "caffe2" the two nets of Caffe2 into a folder. `prototxt` may be a caffemodel that holds the net as well, without `weights`.
+    `custom_ops` maps layer types to domains: they become nodes of those domains. `raw_detections` leaves DetectionOutput out and gives
+    what it starts from. `mean`, `scale`, `raw_scale` and `channel_order` say what the input is expected to be (see
+    formats.preprocessing), where transform_param does not: it is recorded in the model, or with `bake_preprocessing` done by it, on
+    uint8 RGB images.
 
     Raises: NetsurgeryError; nothing is written then.
     """
     path = Path(output)
-    if path.suffix not in (".onnx", ".prototxt"):
+    if to not in (None, "caffe2"):
+        raise NetsurgeryError(f"to '{to}'", expected="caffe2; .onnx and .prototxt are told by the name of the output")
+    if to is None and path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
     said = {"mean": mean, "scale": scale, "raw_scale": raw_scale, "channel_order": channel_order}
-    if path.suffix == ".prototxt" and (bake_preprocessing or any(value is not None for value in said.values())):
+    if (path.suffix == ".prototxt" or to) and (bake_preprocessing or any(value is not None for value in said.values())):
         raise NetsurgeryError(
-            "a prototxt cannot hold what is done to pixels before the net",
+            f"{'a NetDef' if to else 'a prototxt'} cannot hold what is done to pixels before the net",
             source=Source(str(path)),
             fix="write .onnx, or fold it into the first layer: netsurgery operate --fold-preprocessing",
         )
@@ -136,6 +140,16 @@ def convert(
         input_shapes=input_shapes,
     )
     notes = net.notes
+    if to == "caffe2":
+        from .caffe2 import save_caffe2
+
+        made = save_caffe2(net, path, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+        fixed = made.fixed
+        axes = tuple(
+            replace(a, size=pin.size, tied_by=pin.layer) if (pin := fixed.get((a.input, a.axis))) else a
+            for a in input_axes(net, input_shapes, static)
+        )
+        return Conversion(net, path, axes, tuple(outputs or net.outputs), (*notes, *made.notes))
     if path.suffix == ".prototxt":
         from ..formats.save import save_caffe
 

@@ -151,6 +151,7 @@ class NetBuilder:
 
     def _operator(self, count: int, type: str, inputs: Sequence[Any], arguments: Mapping[str, Any]) -> list[Blob]:
         blobs = [self._operand(x) for x in inputs]
+        arguments = {name: value for name, value in arguments.items() if value is not None}
         values = [x.value for x in blobs if x.value is not None]
         if count == 1 and blobs and len(values) == len(blobs) and all(v.size <= FOLDED_SIZE for v in values):
             folded = _fold(type, values, arguments)

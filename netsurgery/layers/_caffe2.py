@@ -110,34 +110,23 @@ def expand(op: Operators, x: Tensor, *parts: Any) -> Tensor:
     return op("Expand", x, op.ints(*parts))
 
 
-def conv(
-    op: Operators, x: Tensor, w: Tensor, b: Tensor | None, at: Windows, group: int = 1, shape: Shape | None = None
-) -> Tensor:
-    return op(
-        "Conv",
-        x,
-        w,
-        *([] if b is None else [b]),
-        kernels=at.kernel,
-        strides=at.stride,
-        pads=(*at.pad, *at.pad),
-        dilations=at.dilation,
-        group=group,
-        shape=shape,
-    )
+def conv(op: Operators, x: Tensor, w: Tensor, b: Tensor | None, at: Windows, group: int = 1) -> Tensor:
+    dilations, groups = at.dilation if max(at.dilation) > 1 else None, group if group > 1 else None
+    inputs = [x, w] if b is None else [x, w, b]
+    windows = places(at.kernel, at.stride, (*at.pad, *at.pad))
+    return op("Conv", *inputs, **windows, dilations=dilations, group=groups)
 
 
 def pool(
-    op: Operators,
-    kind: str,
-    x: Tensor,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    pads: Sequence[int],
-    **arguments: Any,
+    op: Operators, kind: str, x: Tensor, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], **more: Any
 ) -> Tensor:
     """MaxPool or AveragePool; `pads` are those before each axis, then those behind each."""
-    return op(kind, x, kernels=kernel, strides=stride, pads=pads, **arguments)
+    return op(kind, x, **places(kernel, stride, pads), **more)
+
+
+def places(kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int]) -> dict[str, Any]:
+    """Where windows are, as arguments; None for what goes without saying."""
+    return {"kernels": kernel, "strides": stride if max(stride) > 1 else None, "pads": pads if any(pads) else None}
 
 
 def pad_image(op: Operators, x: Tensor, top: int, left: int, bottom: int, right: int, value: float = 0.0) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..net import Field, Message
-from ._caffe2 import Operators, refuse
+from ._caffe2 import Operators, places, refuse
 from ._dims import Shape, Size, product
 from ._fillers import he_normal, near
 from ._reach import Reach, spread
@@ -113,8 +113,8 @@ class Deconvolution(Convolution):
         tops = []
         for x in bottoms:
             x = op.reshape(x, 0, 0, 1, -1) if line else x
-            pads = (*pad, *pad)
-            y = op("ConvTranspose", x, *inputs, kernels=kernel, strides=stride, pads=pads, group=self.group)
+            group = self.group if self.group > 1 else None
+            y = op("ConvTranspose", x, *inputs, **places(kernel, stride, (*pad, *pad)), group=group)
             tops.append(op.reshape(y, 0, 0, -1) if line else y)
         return tops
 

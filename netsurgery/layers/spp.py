@@ -105,16 +105,15 @@ class SPP(LayerType):
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
-        sizes = [op.number(n) for n in x.shape[2:]]
-        tops = []
-        for bins in (2**level for level in range(self.levels)):
+        kind = "MaxPool" if self.method == "MAX" else "AveragePool"
+        tops = [op(kind, x, global_pooling=1)]
+        sizes = [op.number(n) for n in x.shape[2:]] if self.levels > 1 else []
+        for bins in (2**level for level in range(1, self.levels)):
             kernel = [-(-n // bins) for n in sizes]
             over = [k * bins - n for k, n in zip(kernel, sizes, strict=True)]
             pads = (*((n + 1) // 2 for n in over), *(n // 2 for n in over))
-            if self.method == "MAX":
-                tops.append(pool(op, "MaxPool", x, kernel, kernel, pads))
-            else:
-                tops.append(pool(op, "AveragePool", x, kernel, kernel, pads, count_include_pad=1))
+            counts = None if self.method == "MAX" else 1
+            tops.append(pool(op, kind, x, kernel, kernel, pads, count_include_pad=counts))
         if self.levels == 1:
             return tops
         return [op("Concat", *(op("Flatten", top, axis=1) for top in tops), axis=1)]

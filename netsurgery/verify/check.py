@@ -301,7 +301,7 @@ def _other_recording(reference: Runtime, net: Net) -> list[str]:
 def _written_by_us(opened: Runtime, model: Model) -> bool:
     light = getattr(opened, "light", None)
     if light is None:
-        return True
+        return bool(getattr(opened, "ours", True))
     return light.proto.producer_name == "netsurgery" or any(
         p.key == "netsurgery.version" for p in light.proto.metadata_props
     )

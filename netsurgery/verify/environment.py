@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NetsurgeryError, Source
 from ..formats.hashes import sha256, structure_hash
 from ..net import Net
-from .runtime import model_path
+from .runtime import is_caffe2, model_path
 
 if TYPE_CHECKING:
     from .runtime import Model
@@ -107,7 +107,10 @@ def _held(recorded: Mapping[str, str], kind: str, path: str) -> str:
 
 
 def _metadata(model: Any) -> dict[str, str]:
-    """The model's own metadata. What is no model has none: opening it has said so."""
+    """The model's own metadata. What is no model has none: opening it has said so. NetDefs have none."""
     from .exposed import read_light
+
+    if is_caffe2(model_path(model)):
+        return {}
 
     return {p.key: p.value for p in read_light(model).proto.metadata_props}

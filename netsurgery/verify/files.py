@@ -19,7 +19,7 @@ from .environment import check_pins, versions
 from .feeds import ranges
 from .report import Report
 
-WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5")
+WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5", ".pb")
 PREPARE = frozenset(prepare.__kwdefaults__ or {})
 READING = frozenset({"phase", "stages", "settings", "ignore_unknown", "custom_ops", "input_shapes"})
 """Options that say how files are read, not what is done to the net: they count for a second net as well."""

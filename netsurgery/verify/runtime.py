@@ -65,7 +65,7 @@ class Runtime(Protocol):
 
 
 # What can run the model that is checked: name -> file. The default is chosen by the model: a Net, or ONNX.
-RUNTIMES = {"netsurgery": "on_netsurgery", "onnxruntime": "on_onnxruntime"}
+RUNTIMES = {"netsurgery": "on_netsurgery", "onnxruntime": "on_onnxruntime", "caffe2": "on_caffe2"}
 
 # What can say what the numbers should be.
 OPINIONS = {
@@ -73,17 +73,20 @@ OPINIONS = {
     "caffe": "on_caffe",
     "opencv": "on_opencv",
     "onnx": "on_onnx",
+    "caffe2": "on_caffe2",
 }
 
 
 def open_model(model: Model, runtime: str | None = None) -> Runtime:
-    """The model that is to be checked, in its runtime: a Net in netsurgery.run, all else in onnxruntime unless `runtime` says other.
+    """The model that is to be checked, in its runtime: a Net in netsurgery.run, NetDefs in Caffe2, all else in onnxruntime unless
+    `runtime` says other.
 
     Raises: UnavailableError, UnsupportedError; ParseError for what is no model.
     """
     from ..net import Net
 
-    name = runtime or ("netsurgery" if isinstance(model, Net) else "onnxruntime")
+    usual = "netsurgery" if isinstance(model, Net) else "caffe2" if is_caffe2(model_path(model)) else "onnxruntime"
+    name = runtime or usual
     opened: Runtime = _load(RUNTIMES, name, "runtime").open_model(model)
     return opened
 
@@ -107,6 +110,13 @@ def _load(table: Mapping[str, str], name: str, what: str) -> Any:
         more = ", or FILE.npz" if table is OPINIONS else ""
         raise UnsupportedError(f"{what} '{name}' is not known", expected=f"one of: {', '.join(table)}{more}")
     return import_module(f".{table[name]}", __package__)
+
+
+def is_caffe2(path: str) -> bool:
+    """Whether a path names NetDefs of Caffe2's: a folder that holds them, or one of the files."""
+    import os
+
+    return os.path.isfile(os.path.join(path, "predict_net.pb")) or path.endswith(".pb")
 
 
 def model_path(model: Model) -> str:

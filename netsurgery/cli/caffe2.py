@@ -1,0 +1,75 @@
+"""netsurgery caffe2"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._common import EXIT_DIFFER, Caffe2Python, InputShapes, Json, Quiet, note, parse_shapes, print_json
+
+
+def caffe2() -> None:
+    """Get real Caffe2, and hold its own way to ONNX against ours."""
+
+
+APP = typer.Typer(help=caffe2.__doc__, no_args_is_help=True, rich_markup_mode="rich")
+
+
+@APP.command()
+def install(
+    python: Annotated[
+        Path | None,
+        typer.Option(help="The Python 3.8 or 3.9 to make it from. Default: the first one found.", show_default=False),
+    ] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to put it. Default: the user's data folder, where it is looked for.", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make it anew if it is there.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make an environment with PyTorch 1.10.2, the last one that holds Caffe2: `verify --runtime caffe2` runs there.
+
+    Downloads 882 MB on x86-64 Linux (45 to 227 MB elsewhere), of which 0.6 GB stay.
+
+    Example: netsurgery caffe2 install
+    """
+    from ..verify.caffe2_install import data_folder
+    from ..verify.caffe2_install import install as run
+
+    made = run(python, directory, force=force, say=lambda text: note(text, quiet), show=not quiet)
+    typer.echo(str(made))
+    if directory is not None and directory.resolve() != data_folder().resolve():
+        note(f"note: export NETSURGERY_CAFFE2_PYTHON={made}, or --caffe2-python, lets it be found", quiet)
+
+
+@APP.command("cross-check")
+def cross_check(
+    model: Annotated[Path, typer.Argument(help="A folder of init_net.pb and predict_net.pb.", show_default=False)],
+    input_shape: InputShapes = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of random inputs.")] = 0,
+    rtol: Annotated[float, typer.Option(min=0, help="Allowed error, as a share of a blob's largest value.")] = 1e-4,
+    caffe2_python: Caffe2Python = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A third opinion: NetDefs to ONNX by Caffe2's own frontend, in onnxruntime, against the same nets in Caffe2.
+
+    Exit code: 0 they agree, 1 they differ, 2 the frontend cannot convert the nets or they could not be run.
+
+    Example: netsurgery caffe2 cross-check model_caffe2
+    """
+    from ..verify.cross_check import cross_check as run
+
+    found = run(model, parse_shapes(input_shape), seed=seed, rtol=rtol)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        for line in found.lines:
+            note(line, quiet)
+    if not found.passed:
+        raise typer.Exit(EXIT_DIFFER)
