@@ -183,11 +183,12 @@ class _Work:
         net = cut(self.net, wanted)
         recorded = getattr(reference, "feeds", None)
         sizes = {blob: self.model.inputs[name] for blob, name in self.pairing.inputs.items()}
-        feeds = recorded(net) if recorded is not None else list(asked.feeds(net, sizes))
-        if not feeds:
-            raise NetsurgeryError("there are no inputs to compare on")
-        first = [self._try(net, feed) for feed in feeds]
-        for feed, as_is in zip(feeds, first, strict=True):
+
+        def feeds() -> Iterator[Feed]:  # made anew for each pass: a folder of images may be large
+            yield from recorded(net) if recorded is not None else asked.feeds(net, sizes)
+
+        first = [self._try(net, feed) for feed in feeds()]
+        for feed, as_is in zip(feeds(), first, strict=True):
             if isinstance(as_is, str):
                 yield None, (f"{feed.title}: passed over: {as_is}",)
                 continue

@@ -23,7 +23,8 @@ class OpenCV:
     advisory: ClassVar[bool] = False
     of_model: ClassVar[bool] = False
     note: ClassVar[str] = (
-        "it merges or skips some layers (Split, Dropout, Flatten) and has a layout of its own for some tops"
+        "a second opinion that errs itself in places: of 4.14 it is known for LRN and MVN with fields set, PriorBox, InnerProduct with "
+        "transpose, Log with a base, Swish with beta, Deconvolution with dilation, and some layers of forks"
     )
 
     def __init__(self, net: Net, cv2: Any) -> None:
