@@ -371,6 +371,18 @@ def test_unreadable_images_are_reported_and_the_rest_is_done(
     assert sorted(os.listdir(tmp_path / "maps")) == ["good.json", "good.npy", "good.overlay.png", "good.png"]
 
 
+def test_maps_are_written_to_urls(tmp_path: Path) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    image = save(tmp_path / "a.png", photo(np.random.default_rng(0)))
+    options = Options(scales=(28,), channel=3)
+    for done in (False, True):
+        (one,) = vision.heatmaps(digits(), [image], "memory://maps/of", options=options, preprocessing=PIXELS)
+        assert one.error is None and one.skipped is done
+    files = sorted(memory.ls("/maps/of", detail=False))
+    assert files == [f"/maps/of/a.{end}" for end in ("json", "npy", "overlay.png", "png")]
+    assert json.loads(memory.cat_file("/maps/of/a.json"))["map"] == list(np.load(memory.open("/maps/of/a.npy")).shape)
+
+
 def test_the_command_names_the_smallest_scale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from ..errors import UnsupportedError
-from ..formats.preprocessing import RAW, Preprocessing
-
-LUMA = (0.299, 0.587, 0.114)
+from ..formats.preprocessing import LUMA, RAW, Preprocessing
 
 Arrays = dict[str, NDArray[Any]]
 

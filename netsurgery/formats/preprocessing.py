@@ -19,6 +19,9 @@ from .mapped import map_file
 Array = NDArray[np.float32]
 
 ORDERS = ("bgr", "rgb")
+LUMA = (0.299, 0.587, 0.114)
+"""How much red, green and blue add to gray: ITU-R BT.601, as OpenCV and Pillow have it."""
+
 RAW = 255.0
 """The greatest value of a pixel, as files and Caffe's data layers hold it."""
 

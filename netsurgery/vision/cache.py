@@ -37,22 +37,27 @@ def folder() -> Path:
 
 
 def key(net: Net, blobs: Sequence[str]) -> str:
-    """What a model is known by: the net, whatever was done to it, its weights, the blobs that it gives, and the program that makes it."""
+    """What a model is known by: the net (see `content`), and the program that makes it."""
+    return hashlib.sha256(f"{content(net, blobs)} {_program()}".encode()).hexdigest()[:32]
+
+
+def content(net: Net, blobs: Sequence[str]) -> str:
+    """The hash of a net, whatever was done to it, its weights, and the blobs that are wanted."""
     digest = hashlib.sha256()
-    for said in (to_prototxt(net), *blobs, _program()):
+    for said in (to_prototxt(net), *blobs):
         digest.update(hashlib.sha256(said.encode("utf-8", "surrogateescape")).digest())
     for layer in net.layers:
         for blob in layer.weights:
             digest.update(f"{blob.shape} {blob.dtype}".encode())
             digest.update(np.ascontiguousarray(blob).data)
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()
 
 
 def made_by(net: Net, blobs: Sequence[str], preprocessing: Preprocessing, options: Mapping[str, Any]) -> str:
     """What tells results of other nets, preprocessing or options apart."""
     mean = preprocessing.mean
     said = {
-        "net": key(net, blobs),
+        "net": content(net, blobs),
         "pixels": asdict(replace(preprocessing, mean=None)),
         "mean": None if mean is None else hashlib.sha256(f"{mean.shape}".encode() + mean.tobytes()).hexdigest(),
         "options": options,

@@ -61,11 +61,14 @@ def _in_order(distributed: Any, client: Any, name: str, images: Sequence[ImageFi
         chunk, future = under_way.popleft()
         try:
             yield from future.result()
-        except distributed.KilledWorker:
-            if len(chunk) > 1:  # one of them kills workers: find out which
-                under_way.extendleft(submit([image]) for image in reversed(chunk))
-            else:
-                yield Outcome(chunk[0], error=NetsurgeryError(f"{chunk[0].path}: every worker that took it was lost"))
+        except distributed.KilledWorker:  # an image of this chunk, or of one that was waiting beside it, kills workers
+            for image in chunk:
+                for _, other in under_way:
+                    other.exception()  # waits until it is done: then nothing runs but this image
+                try:
+                    yield from submit([image])[1].result()
+                except distributed.KilledWorker:
+                    yield Outcome(image, error=NetsurgeryError(f"{image.path}: every worker that took it was lost"))
         except (OSError, asyncio.CancelledError) as error:
             raise NetsurgeryError(
                 f"the cluster is gone: {error}", fix="start it again; what is finished is kept"

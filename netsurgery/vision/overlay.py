@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..formats.preprocessing import LUMA
 from .colormap import colours
 from .picture import PAPER, Picture, as_color, grid, shown, text_size, to_bytes, unit, write
-from .preprocess import LUMA
 from .resize import Array, resize
 
 MAP_SHARE = 0.6

@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..formats.preprocessing import RAW, Preprocessing
+from ..formats.preprocessing import LUMA, RAW, Preprocessing
 from .resize import resize
 
 Array = NDArray[np.float32]
-
-LUMA = (0.299, 0.587, 0.114)
-"""How much red, green and blue add to gray: ITU-R BT.601, as OpenCV and Pillow have it."""
 
 
 def preprocess(
