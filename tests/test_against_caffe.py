@@ -84,6 +84,12 @@ CASES = [
         {"y": blob([1, 4, 0], 1, 1, 3, 1)},
     ),
     Case(
+        "an axis counted from behind",
+        'layer { name: "y" type: "Im2col" bottom: "x" top: "y" convolution_param { kernel_size: 2 axis: -2 } }',
+        {"x": blob([1, 2, 3], 1, 1, 3)},
+        {"y": blob([1, 2, 2, 3], 1, 2, 2)},
+    ),
+    Case(
         "an average whose windows end inside the padding",
         pool("pool: AVE kernel_h: 5 kernel_w: 4 stride: 4 pad: 3"),
         {"x": blob([1, 2, 3, 4, 5], 1, 1, 1, 5)},
@@ -120,6 +126,18 @@ def test_onnx_gives_caffes_numbers(case: Case, static: bool) -> None:
         feeds = {i.name: case.feeds[i.name] for i in session.get_inputs()}
         for name, got in zip(case.want, session.run(None, feeds), strict=True):
             assert not cases.difference(got, case.want[name]), (opset, name, got, case.want[name])
+
+
+@pytest.mark.parametrize("type", ["Convolution", "Deconvolution", "Im2col"])
+def test_channels_are_the_second_axis(type: str) -> None:
+    net = from_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 3 dim: 3 } } }\n'
+        f'layer {{ name: "y" type: "{type}" bottom: "x" top: "y" convolution_param {{ num_output: 1 kernel_size: 2 axis: -3 }} }}',
+        "net.prototxt",
+    )
+    with pytest.raises(UnsupportedError) as error:
+        netsurgery.initialize(net)
+    assert str(error.value) == f"net.prototxt:2: layer 'y' ({type}): axis is -3 of 5 axes\n  expected: 1"
 
 
 SHARING = [

@@ -51,6 +51,13 @@ def read_windows(p: Params, spatial: int) -> Windows:
     )
 
 
+def require_second(p: Params, rank: int | None = None) -> None:
+    """Raises: UnsupportedError unless `axis`, of the channels, is the second of `rank` axes (None: not known yet)."""
+    axis = p.get_int("axis")
+    if axis != 1 and (axis > -2 if rank is None else axis + rank != 1):
+        raise p.refuse("axis", f"axis is {axis}{f' of {rank} axes' if rank is not None else ''}", expected="1")
+
+
 def _pair(p: Params, name: str, stem: str, default: int | None, spatial: int, least: int = 1) -> tuple[int, ...]:
     h, w = f"{stem}_h", f"{stem}_w"
     if p.has(h) or p.has(w):

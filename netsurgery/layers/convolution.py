@@ -12,7 +12,7 @@ from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, convolve, read_windows, require_room, spread_groups, take_in
+from ._windows import Windows, convolve, read_windows, require_room, require_second, spread_groups, take_in
 
 
 class Convolution(LayerType):
@@ -34,7 +34,6 @@ class Convolution(LayerType):
         self.num_output = q.get_int("num_output")
         self.bias_term = q.get_bool("bias_term")
         self.group = q.get_int("group")
-        self.channel_axis = q.get_int("axis")
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
         if self.num_output < 1 or self.group < 1 or self.num_output % self.group:
             raise q.refuse(
@@ -43,8 +42,7 @@ class Convolution(LayerType):
                 expected="positive numbers, num_output a multiple of group",
             )
         read_windows(q, 2 if self._says_h_and_w(q) else max(1, self._count(q)))  # marks the fields as read, checks them
-        if self.channel_axis not in (1, -3) or (self.channel_axis == -3 and self._count(q) > 2):
-            raise q.refuse("axis", f"axis is {self.channel_axis}", expected="1")
+        require_second(q)
 
     @staticmethod
     def _says_h_and_w(q: Params) -> bool:
@@ -56,6 +54,7 @@ class Convolution(LayerType):
 
     def windows(self, rank: int) -> Windows:
         """Kernel, stride, padding and dilation for bottoms of `rank` axes."""
+        require_second(self.p, rank)
         return read_windows(self.p, rank - 2)
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:

@@ -11,7 +11,7 @@ from ._dims import Shape, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, padded, read_windows, require_room, views
+from ._windows import Windows, padded, read_windows, require_room, require_second, views
 
 
 class Im2col(LayerType):
@@ -28,11 +28,11 @@ class Im2col(LayerType):
         sides = any(q.has(f"{stem}_{side}") for stem in ("kernel", "stride", "pad", "dilation") for side in "hw")
         counts = [len(q.get_ints(name)) for name in ("kernel_size", "stride", "pad", "dilation")]
         read_windows(q, 2 if sides else max(1, *counts))  # marks the fields as read, checks them
-        if q.get_int("axis") != 1:
-            raise q.refuse("axis", f"axis is {q.get_int('axis')}", expected="1")
+        require_second(q)
         q.ignore("num_output", "bias_term", "group", why="Im2col only moves numbers")
 
     def windows(self, rank: int) -> Windows:
+        require_second(self.p, rank)
         return read_windows(self.p, rank - 2)
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
