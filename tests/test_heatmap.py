@@ -351,6 +351,25 @@ def test_finished_images_are_skipped_and_broken_ones_done_again(
     assert again[2].endswith(f"3 of 3 heatmaps written to {folder}\n")
 
 
+def test_results_are_no_images_and_images_are_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = save(tmp_path / "in" / "a.png", photo(np.random.default_rng(0)))
+    before = Path(image).read_bytes()
+    words = ("heatmap", *NET, "--scales", "28", "--raw-scale", "1")
+    for _ in range(2):  # in the second run there are pictures below the folder
+        code, _, err = call(monkeypatch, capsys, *words, tmp_path / "in", "-o", tmp_path / "in" / "maps")
+        assert code == 0 and " of 1 heatmaps written" in err
+    for given in (tmp_path / "in", image, tmp_path / "in" / "*.png"):
+        code, _, err = call(monkeypatch, capsys, *words, given, "-o", tmp_path / "in", "-q")
+        assert (code, err) == (
+            2,
+            f"error: {image}: lies in the folder to which results go, and might be overwritten\n"
+            "  fix: choose another folder for the results (-o)\n",
+        )
+    assert Path(image).read_bytes() == before
+
+
 def test_unreadable_images_are_reported_and_the_rest_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -399,6 +418,7 @@ def test_the_model_is_kept_in_the_cache(
     image = save(tmp_path / "a.png", photo(np.random.default_rng(0)))
     assert run(tmp_path, monkeypatch, capsys, image, "--scales", "28", "--no-cache", "-q")[0] == 0
     assert not cache.folder().exists()
+    monkeypatch.setattr(cache, "_program", lambda: "this one")  # someone may be editing the program
     for _ in range(2):
         assert run(tmp_path, monkeypatch, capsys, image, "--scales", "28", "--force", "-q")[0] == 0
         assert [sorted(os.listdir(p)) for p in cache.folder().iterdir()] == [["model.onnx"]]

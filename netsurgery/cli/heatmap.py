@@ -116,7 +116,7 @@ def heatmap(
         labels=read_labels(labels),
         colormap=colormap,
     )
-    found = find_images(images)
+    found = find_images(images, folder)
     outcomes = heatmaps(
         net,
         found,

@@ -115,7 +115,7 @@ def heatmaps(
     Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
     """
     made, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
-    found = find_images(images)
+    found = find_images(images, folder)
     here = os.fspath(folder)
     place = here if is_url(here) or scheduler is None else os.path.abspath(here)
     if scheduler is not None:

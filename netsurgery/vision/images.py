@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -92,21 +92,32 @@ def _filesystem(url: str) -> tuple[Any, str]:
     return filesystem, path
 
 
-def find_images(given: Sequence[str | os.PathLike[str] | ImageFile]) -> list[ImageFile]:
+def find_images(
+    given: Sequence[str | os.PathLike[str] | ImageFile], results: str | os.PathLike[str] | None = None
+) -> list[ImageFile]:
     """The images that are meant: files, folders (with all below), globs, text files that list one image a line (what Caffe's lists
     hold behind it, a label, is passed over), and the same as URLs that fsspec knows. Each is listed once; names differ. An ImageFile
-    stands for itself.
+    stands for itself. What lies in the folder `results` is no image, be it below a folder that was given.
 
-    Raises: NetsurgeryError for a folder or glob without images, or a list that cannot be read.
+    Raises: NetsurgeryError for a folder or glob without images, a list that cannot be read, or images that lie where results go.
     """
+    inside = _inside(results)
     found: dict[str, str] = {}
     for item in given:
         if isinstance(item, ImageFile):
             found.setdefault(item.path, item.name)
             continue
         text = os.fspath(item)
+        whole = inside(text)
         for path, name in _below_url(text) if is_url(text) else _below(text):
-            found.setdefault(path, name)
+            if not inside(path):
+                found.setdefault(path, name)
+            elif whole or not (is_url(text) or os.path.isdir(text)):
+                raise NetsurgeryError(
+                    "lies in the folder to which results go, and might be overwritten",
+                    source=Source(path),
+                    fix="choose another folder for the results (-o)",
+                )
     taken: dict[str, str] = {}  # in lower case: some file systems do not tell "A" and "a" apart
     for path, name in found.items():
         suffix = PurePosixPath(path.replace(os.sep, "/")).suffix
@@ -120,6 +131,20 @@ def find_images(given: Sequence[str | os.PathLike[str] | ImageFile]) -> list[Ima
         taken[unique.lower()] = path
         found[path] = unique
     return [ImageFile(path, name) for path, name in found.items()]
+
+
+def _inside(folder: str | os.PathLike[str] | None) -> Callable[[str], bool]:
+    """Whether a path or URL is this folder, or lies in it."""
+    if folder is None:
+        return lambda path: False
+    name = os.fspath(folder)
+    root = name.rstrip("/") if is_url(name) else os.path.realpath(name)
+
+    def inside(path: str) -> bool:
+        at = path if is_url(path) else os.path.realpath(path)
+        return at.rstrip("/") == root or at.startswith(root + ("/" if is_url(path) else os.sep))
+
+    return inside
 
 
 def _below(text: str) -> Iterator[tuple[str, str]]:
