@@ -445,7 +445,10 @@ def test_random_inputs_are_seeded_and_in_range() -> None:
         'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }\n'
         'layer { name: "p" type: "Power" bottom: "data" top: "p" power_param { scale: 0.0078125 shift: -1 } }\n'
     )
-    assert str(expected_range(prepares, "data")) == "0 .. 255 (pixels: layer 'p' (Power) prepares them)"
+    assert str(expected_range(prepares, "data")) == (
+        "-128 .. 384 (of which layer 'p' (Power) makes small numbers around 0)"
+    )
+    assert expected_range(net, "data") is None
 
 
 def test_labels_and_regions_make_sense() -> None:

@@ -75,7 +75,8 @@ def measure(expected: Array, got: Array, tolerance: Tolerance = Tolerance(), col
     else:
         worst = int(np.logical_not(same).argmax())
     where = tuple(int(i) for i in np.unravel_index(worst, want.shape))
-    relative = error.max(axis=axes, keepdims=True) / np.maximum(largest, np.finfo(float).tiny)
+    with np.errstate(over="ignore"):
+        relative = error.max(axis=axes, keepdims=True) / np.maximum(largest, np.finfo(float).tiny)
     sums = [float(np.vdot(a, b)) for a, b in ((want, want), (have, have), (want, have), (error, error))]
     values = float(expected[where]), float(got[where])
     return Measure(

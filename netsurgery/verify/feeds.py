@@ -41,6 +41,9 @@ UNKNOWN = (
 )
 """Ranges to take in turn where nothing tells which one it is: in the wrong one a net saturates, or its biases drown its input."""
 
+SPREAD = 2.0
+"""What layers that prepare pixels make of most of them: numbers between -2 and 2."""
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -55,7 +58,7 @@ class Feed:
 
 def expected_range(net: Net, blob: str) -> Range | None:
     """What the pixels of an input image lie between, as the layers around it say: a data layer's mean and scale, or a layer right behind
-    the input that prepares pixels; None if nothing says it."""
+    the input that moves and scales them; None if nothing says it."""
     writer = net.writer(blob)
     transform = writer.params.last("transform_param")
     if transform is not None:
@@ -63,10 +66,23 @@ def expected_range(net: Net, blob: str) -> Range | None:
         means = [float(m) for m in transform.all("mean_value")]
         mean = sum(means) / len(means) if means else 128.0 if transform.has("mean_file") else 0.0
         return Range(-mean * scale, (PIXELS - mean) * scale, f"as layer {writer.title} prepares them")
-    for layer in net.readers(blob):
-        if layer.type in ("BatchNorm", "Bias", "Power", "Scale") and len(net.readers(blob)) == 1:
-            return Range(0.0, float(PIXELS), f"pixels: layer {layer.title} prepares them")
+    readers = net.readers(blob)
+    if len(readers) == 1 and (line := _line(readers[0])) is not None:
+        slope, shift = line
+        centre = -shift / slope
+        half = max(SPREAD / abs(slope), abs(centre))
+        return Range(centre - half, centre + half, f"of which layer {readers[0].title} makes small numbers around 0")
     return None
+
+
+def _line(layer: Layer) -> tuple[float, float] | None:
+    """(slope, shift) of a layer that is y = slope x + shift, over all channels; None if it is none."""
+    if layer.type == "Power":
+        line = (layer.kind.scale, layer.kind.shift) if layer.kind.power == 1 else None
+    else:
+        found = layer.kind.affine(layer.weights) if layer.weights else None
+        line = (float(np.median(found[0])), float(np.mean(found[1]))) if found is not None else None
+    return line if line is not None and 0 < abs(line[0]) < np.inf and abs(line[1]) < np.inf else None
 
 
 def ranges(net: Net) -> dict[str, Range]:
