@@ -162,6 +162,49 @@ def test_classify_prints_json_and_goes_past_unreadable_images(
     assert [len(x["classes"]) for x in found] == [5, 5, 5] and [x["image"] for x in found] == list(map(str, samples))
 
 
+TRAIN_VAL = seeing.COLOR_NET.replace(
+    'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 16 dim: 16 } } }',
+    'layer { name: "data" type: "Data" top: "data" top: "label" data_param { source: "lmdb" batch_size: 8 }'
+    " transform_param { %s mean_value: 104 mean_value: 117 mean_value: 123 scale: 0.5 } }",
+).replace(
+    'type: "Softmax" bottom: "fc" top: "prob"', 'type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss"'
+)
+
+
+def test_a_train_val_net_says_what_is_done_to_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = save(tmp_path / "a.png", photo(np.random.default_rng(0)))
+    done = Preprocessing(np.array([104.0, 117, 123]), 0.5)
+    want = vision.classify(color_net(), vision.read_image(image), preprocessing=done)
+    (tmp_path / "train_val.prototxt").write_text(TRAIN_VAL % "crop_size: 16")
+    (tmp_path / "deploy.prototxt").write_text(seeing.COLOR_NET)
+    netsurgery.save_caffe(color_net(), tmp_path / "saved.prototxt", tmp_path / "w.caffemodel")
+    said = "pixels are fed as BGR of 0 to 255, mean 104, 117, 123 subtracted, then scaled by 0.5\n"
+    words = tmp_path / "w.caffemodel", image, "-n", "3"
+    for net, more in (("train_val", ()), ("deploy", ("--transform", tmp_path / "train_val.prototxt"))):
+        code, out, err = call(monkeypatch, capsys, "classify", tmp_path / f"{net}.prototxt", *words, *more)
+        assert code == 0 and err.endswith(said)
+        assert [line.split()[0] for line in out.splitlines()[2:]] == [f"{x.score:.4f}" for x in want]
+    (tmp_path / "train_val.prototxt").write_text(TRAIN_VAL % "")
+    code, _, err = call(monkeypatch, capsys, "classify", tmp_path / "train_val.prototxt", *words)
+    assert code == 2 and "--input-shape" in err
+    more = ("--input-shape", "data=1,3,16,16")
+    assert call(monkeypatch, capsys, "classify", tmp_path / "train_val.prototxt", *words, *more)[0] == 0
+    code, _, err = call(
+        monkeypatch,
+        capsys,
+        "classify",
+        tmp_path / "deploy.prototxt",
+        *words,
+        "--transform",
+        tmp_path / "deploy.prototxt",
+    )
+    assert code == 2 and err == (
+        f"error: {tmp_path}/deploy.prototxt: no layer has a transform_param\n  expected: a train_val.prototxt\n"
+    )
+
+
 def test_ten_crops_are_averaged_as_pycaffe_does() -> None:
     image = photo(np.random.default_rng(0), 50, 40)
     done = Preprocessing(np.array([104.0, 117, 123]), resize=(24, 26))

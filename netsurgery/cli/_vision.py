@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._common import EXIT_BAD_INPUT, note, parse_settings, print_notes, progress
+from ._common import EXIT_BAD_INPUT, note, parse_settings, parse_shapes, print_notes, progress
 
 if TYPE_CHECKING:
     from ..formats.preprocessing import Preprocessing
@@ -108,25 +108,27 @@ def open_net(
     stage: Sequence[str] | None = None,
     settings: Sequence[str] | None = None,
     ignore_unknown: bool = False,
+    input_shape: Sequence[str] | None = None,
     quiet: bool = False,
 ) -> tuple[Net, Preprocessing]:
     """The net, ready to use, and what is done to the pixels of its images: what `pixels` says (the keys are the options), else what
     transform_param does. Both are told on stderr."""
+    from ..exporters.convert import prepare
     from ..formats.load import load
     from ..formats.preprocessing import changed, from_net
-    from ..passes.deploy import deploy
 
-    net = load(
+    loaded, net = prepare(
         prototxt,
         weights,
         phase=phase,
         stages=stage or (),
         settings=parse_settings(settings),
         ignore_unknown=ignore_unknown,
+        input_shapes=parse_shapes(input_shape),
     )
     given = dict(pixels or {})
     transform, bgr, resize = given.pop("transform", None), given.pop("bgr", None), given.pop("resize", None)
-    source = load(transform, ignore_unknown=True) if transform is not None else net
+    source = load(transform, ignore_unknown=True) if transform is not None else loaded
     known = from_net(source, without_mean=given.get("mean") is not None)
     if transform is not None and known is None:
         from ..errors import NetsurgeryError, Source
@@ -135,7 +137,6 @@ def open_net(
             "no layer has a transform_param", source=Source(str(transform)), expected="a train_val.prototxt"
         )
     done = changed(known, channel_order=None if bgr is None else "bgr" if bgr else "rgb", resize=two(resize), **given)
-    net = deploy(net)
     print_notes(net, quiet)
     if pixels is not None and len(net.inputs) == 1:
         (shape,) = net.inputs.values()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._common import IgnoreUnknown, Phase, Prototxt, Quiet, Settings, Stage, note
+from ._common import IgnoreUnknown, InputShapes, Phase, Prototxt, Quiet, Settings, Stage, note
 from ._vision import (
     Bgr,
     Image,
@@ -47,6 +47,7 @@ def activations(
     bgr: Bgr = None,
     transform: Transform = None,
     no_cache: NoCache = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -67,6 +68,7 @@ def activations(
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
         quiet=quiet,
     )
     picture = draw(

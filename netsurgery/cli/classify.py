@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ._common import IgnoreUnknown, Json, Phase, Prototxt, Quiet, Settings, Stage, console
+from ._common import IgnoreUnknown, InputShapes, Json, Phase, Prototxt, Quiet, Settings, Stage, console
 from ._vision import (
     Bgr,
     Images,
@@ -48,6 +48,7 @@ def classify(
     scheduler: Scheduler = None,
     threads: Threads = None,
     no_cache: NoCache = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -70,6 +71,7 @@ def classify(
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
         quiet=quiet or as_json,
     )
     found = find_images(images)

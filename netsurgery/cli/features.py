@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ._common import IgnoreUnknown, Phase, Prototxt, Quiet, Settings, Stage, note
+from ._common import IgnoreUnknown, InputShapes, Phase, Prototxt, Quiet, Settings, Stage, note
 from ._vision import (
     Bgr,
     Force,
@@ -54,6 +54,7 @@ def features(
     threads: Threads = None,
     force: Force = False,
     no_cache: NoCache = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -75,6 +76,7 @@ def features(
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
         quiet=quiet,
     )
     found = find_images(images)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._common import IgnoreUnknown, Phase, Prototxt, Quiet, Settings, Stage, note
+from ._common import IgnoreUnknown, InputShapes, Phase, Prototxt, Quiet, Settings, Stage, note
 from ._vision import Weights, open_net, write_picture
 
 
@@ -32,6 +32,7 @@ def filters(
     ] = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Tiles in a row.", show_default=False)] = None,
     no_caption: Annotated[bool, typer.Option("--no-caption", help="Leave out layer, shape and range.")] = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -45,7 +46,14 @@ def filters(
     from ..vision.filters import filters as draw
 
     net, _ = open_net(
-        prototxt, weights, phase=phase, stage=stage, settings=settings, ignore_unknown=ignore_unknown, quiet=True
+        prototxt,
+        weights,
+        phase=phase,
+        stage=stage,
+        settings=settings,
+        ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
+        quiet=True,
     )
     picture = draw(
         net,

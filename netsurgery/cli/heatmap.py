@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._common import IgnoreUnknown, Json, Phase, Prototxt, Quiet, Settings, Stage, note
+from ._common import IgnoreUnknown, InputShapes, Json, Phase, Prototxt, Quiet, Settings, Stage, note
 from ._vision import (
     Bgr,
     Force,
@@ -78,6 +78,7 @@ def heatmap(
     threads: Threads = None,
     force: Force = False,
     no_cache: NoCache = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -103,6 +104,7 @@ def heatmap(
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
         quiet=quiet or as_json,
     )
     sides = numbers(scales, "--scales")

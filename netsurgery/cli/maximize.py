@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from ._common import IgnoreUnknown, Json, Phase, Prototxt, Quiet, Settings, Stage, note, print_json, progress
+from ._common import (
+    IgnoreUnknown,
+    InputShapes,
+    Json,
+    Phase,
+    Prototxt,
+    Quiet,
+    Settings,
+    Stage,
+    note,
+    print_json,
+    progress,
+)
 from ._vision import (
     Bgr,
     Labels,
@@ -50,6 +62,7 @@ def maximize(
     raw_scale: RawScale = None,
     bgr: Bgr = None,
     transform: Transform = None,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -71,6 +84,7 @@ def maximize(
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
         quiet=quiet or as_json,
     )
     with progress(quiet or as_json) as bar:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ._common import IgnoreUnknown, Json, Phase, Prototxt, Quiet, Settings, Stage, note, print_json
+from ._common import IgnoreUnknown, InputShapes, Json, Phase, Prototxt, Quiet, Settings, Stage, note, print_json
 from ._vision import (
     Bgr,
     Images,
@@ -56,6 +56,7 @@ def patches(
     scheduler: Scheduler = None,
     threads: Threads = None,
     no_cache: NoCache = False,
+    input_shape: InputShapes = None,
     phase: Phase = "TEST",
     stage: Stage = None,
     settings: Settings = None,
@@ -79,6 +80,7 @@ def patches(
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
+        input_shape=input_shape,
         quiet=quiet or as_json,
     )
     found = find_images(images)
