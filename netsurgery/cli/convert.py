@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..verify.report import Report
 
 
+BITS = "Fewer bits"
+
+
 def convert(
     prototxt: Annotated[
         Path | None,
@@ -146,6 +149,23 @@ def convert(
             rich_help_panel=PIXELS,
         ),
     ] = False,
+    fp16: Annotated[
+        bool,
+        typer.Option(
+            "--fp16",
+            help="Compute in float16 where that is safe, and say what is lost; inputs and outputs stay float32.",
+            rich_help_panel=BITS,
+        ),
+    ] = False,
+    int8: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IMAGES",
+            help="Compute on int8, calibrated with images (files, folders, lists), and say what is lost. Repeatable.",
+            show_default=False,
+            rich_help_panel=BITS,
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -190,10 +210,15 @@ def convert(
         "raw_scale": raw_scale,
         "channel_order": None if bgr is None else "bgr" if bgr else "rgb",
         "bake_preprocessing": bake_preprocessing,
+        "fp16": fp16,
     }
-    if check and bake_preprocessing:
+    if int8:
+        from ..vision.calibration import ImageCalibration
+
+        options["calibration"] = ImageCalibration(int8)
+    if (check or fp16) and bake_preprocessing:
         raise NetsurgeryError(
-            "--verify cannot feed images to a model with its preprocessing baked in",
+            f"--{'verify' if check else 'fp16'} cannot feed images to a model with its preprocessing baked in",
             fix="verify it without --bake-preprocessing, then bake",
         )
     if detections not in ("boxes", "raw"):
@@ -201,7 +226,9 @@ def convert(
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
         if to is not None:
             raise NetsurgeryError(f"--to {to} for many models", expected="one net at a time")
-        _convert_many(prototxt, manifest, output, options, force, check, as_json, quiet)
+        if int8:
+            raise NetsurgeryError("--int8 for many models", expected="one net at a time")
+        _convert_many(prototxt, manifest, output, options, force, check or fp16, as_json, quiet)
         return
     if prototxt is None:
         raise NetsurgeryError(
@@ -209,11 +236,13 @@ def convert(
         )
     usual = Path(f"{prototxt.stem}_caffe2") if to == "caffe2" else Path(prototxt.name).with_suffix(".onnx")
     done = run(prototxt, weights, output or usual, **options)
-    reports = [_verify(prototxt, weights, done.path, options)] if check else []
+    reports = [_verify(prototxt, weights, done.path, options)] if check or fp16 or int8 else []
     if as_json:
         print_json({**done.to_json(), **({"verify": reports[0].to_json()} if reports else {})})
     else:
         _print(done, quiet)
+        for text in options["calibration"].notes if int8 else ():
+            note(f"note: {text}", quiet)
     _finish(reports, quiet or as_json)
 
 

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, RewriteError, Source
 from ..formats.load import load
@@ -99,6 +101,8 @@ def convert(
     raw_scale: float | None = None,
     channel_order: str | None = None,
     bake_preprocessing: bool = False,
+    fp16: bool = False,
+    calibration: Calibration | None = None,
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`, or
     with `to` "caffe2" the two nets of Caffe2 into a folder. `prototxt` may be a caffemodel that holds the net as well, without `weights`.
@@ -121,6 +125,7 @@ def convert(
             source=Source(str(path)),
             fix="write .onnx, or fold it into the first layer: netsurgery operate --fold-preprocessing",
         )
+    _refuse_precision(path, fp16, calibration, bake_preprocessing, weights_mode)
     loaded, net = prepare(
         prototxt,
         weights,
@@ -158,25 +163,56 @@ def convert(
     else:
         preprocessing, missing = _preprocessing(loaded, net, bake_preprocessing, said)
         notes += missing
-        written = save_onnx(
-            net,
-            path,
-            weights=weights_mode,
-            full_hash=full_hash,
-            opset=opset,
-            fold=fold,
-            outputs=outputs,
-            input_shapes=input_shapes,
-            static=static,
-            preprocessing=preprocessing,
-            bake=bake_preprocessing,
-        )
+        options: dict[str, Any] = {
+            "full_hash": full_hash,
+            "opset": opset,
+            "fold": fold,
+            "outputs": outputs,
+            "input_shapes": input_shapes,
+            "static": static,
+            "preprocessing": preprocessing,
+        }
+        if calibration is not None:
+            from .int8 import save_int8
+
+            written = save_int8(net, path, calibration(net, preprocessing or Preprocessing()), **options)
+        else:
+            written = save_onnx(net, path, weights=weights_mode, bake=bake_preprocessing, fp16=fp16, **options)
         notes += written.notes
     axes = input_axes(net, input_shapes, static)
     if bake_preprocessing:
         name = image_name(net.blobs)
         axes = tuple(InputAxis(name, i, n) for i, n in enumerate((axes[0].size, f"{name}_h", f"{name}_w", 3)))
     return Conversion(net, path, axes, tuple(outputs or net.outputs), notes)
+
+
+class Calibration(Protocol):
+    """Gives inputs such as the net will see, to calibrate int8 with."""
+
+    def __call__(self, net: Net, preprocessing: Preprocessing, /) -> Sequence[Mapping[str, NDArray[Any]]]: ...
+
+
+def _refuse_precision(
+    path: Path, fp16: bool, calibration: Calibration | None, bake_preprocessing: bool, weights_mode: str
+) -> None:
+    """Raises: NetsurgeryError for what does not go with fewer bits."""
+    if not fp16 and calibration is None:
+        return
+    what = "--int8" if calibration is not None else "--fp16"
+    if path.suffix != ".onnx":
+        raise NetsurgeryError(f"{what} of what is no ONNX model", source=Source(str(path)), expected="a name in .onnx")
+    if calibration is None:
+        return
+    if not callable(calibration):
+        raise NetsurgeryError(
+            "int8 cannot be asked for in a manifest", fix="netsurgery convert --int8, one model at a time"
+        )
+    if fp16:
+        raise NetsurgeryError("--fp16 and --int8", expected="one of the two")
+    if bake_preprocessing:
+        raise NetsurgeryError("--int8 with --bake-preprocessing", expected="one of the two")
+    if weights_mode not in ("auto", "embed"):
+        raise NetsurgeryError(f"--int8 with --weights {weights_mode}", expected="--weights embed: every weight changes")
 
 
 def _preprocessing(

@@ -39,13 +39,15 @@ def to_onnx(
     static: bool = False,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
+    fp16: bool = False,
 ) -> onnx.ModelProto:
     """The net as an ONNX model in memory, weights included.
 
     Every axis of every input is dynamic unless a layer ties it down; `input_shapes` fixes axes (numbers) or names dynamic ones
     (strings), `static` fixes all at the declared sizes. `outputs` names the blobs to give (None: the net's outputs). `fold` merges
     BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them. `preprocessing` is what the input is
-    expected to be: it is recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3) then.
+    expected to be: it is recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3) then. `fp16`
+    lets it compute in float16 where that is safe, inputs and outputs staying float32.
 
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
@@ -59,6 +61,10 @@ def to_onnx(
         preprocessing=preprocessing,
         bake=bake,
     )
+    if fp16:
+        from .fp16 import to_float16
+
+        to_float16(model, tensors, {layer.name: layer.type for layer in net.layers})
     for proto, array in zip(model.graph.initializer, tensors.values(), strict=True):
         proto.raw_data = np.ascontiguousarray(array).tobytes()
     return model

@@ -61,6 +61,7 @@ def save_onnx(
     full_hash: bool = False,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
+    fp16: bool = False,
 ) -> Written:
     """Writes the net as an ONNX file, whole or not at all. Options as for `to_onnx`, and:
 
@@ -87,12 +88,16 @@ def save_onnx(
             preprocessing=preprocessing,
             bake=bake,
         )
-        total = sum(array.nbytes for array in arrays.values())
         notes: tuple[str, ...] = ()
+        if fp16:
+            from .fp16 import to_float16
+
+            notes = to_float16(model, arrays, {layer.name: layer.type for layer in net.layers})
+        total = sum(array.nbytes for array in arrays.values())
         if weights == "auto":
             weights = "embed" if total <= EMBED_LIMIT else "external"
             if weights == "external":
-                notes = (f"{total / 1e9:.1f} GB of weights stand in {target.name}.data: one file could not hold them",)
+                notes += (f"{total / 1e9:.1f} GB of weights stand in {target.name}.data: one file could not hold them",)
         if weights == "embed":
             if total > 2**31 - 2**20:
                 raise UnsupportedError(

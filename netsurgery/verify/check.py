@@ -106,7 +106,7 @@ def verify(
     work = _Work(net, opened, pairing, Tolerance(rtol, atol), np.dtype(dtype))
     cases: list[Case] = []
     notes: list[str] = list(pairing.notes)
-    if not own:
+    if not own and inner is None:
         notes.append(
             "only outputs are compared: netsurgery did not write this model, and its blobs may mean something else"
         )

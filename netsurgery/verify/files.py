@@ -25,6 +25,11 @@ READING = frozenset({"phase", "stages", "settings", "ignore_unknown", "custom_op
 """Options that say how files are read, not what is done to the net: they count for a second net as well."""
 
 
+FP16_RTOL, INT8_RTOL = 1e-2, 0.25
+"""What a model of fewer bits may be off, as a share of a blob's largest value, before it counts as wrong: 11 bits lose some 1e-3 on the
+way through a deep net, 7 bits some 5e-2."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Files to compare, the net's and the model's; or those of a second net in place of the model."""
@@ -105,10 +110,15 @@ def shapes_of(given: Mapping[str, Sequence[int | str | None]]) -> list[dict[str,
 def verify_conversion(
     prototxt: Path, weights: Path | None, output: Path, options: Mapping[str, Any], name: str = ""
 ) -> Report:
-    """Whether what `exporters.convert.convert` wrote with these options computes what the net does: the file, not what was in memory."""
+    """Whether what `exporters.convert.convert` wrote with these options computes what the net does: the file, not what was in memory.
+    A model of fewer bits may lose more, and int8 is held against the net on the images that it was calibrated with."""
     caffe = output.with_suffix(".caffemodel") if output.suffix == ".prototxt" else None
     prepared = {key: value for key, value in options.items() if key in PREPARE}
     check = without_defaults(outputs=options.get("outputs"))
+    if options.get("fp16"):
+        check["rtol"] = FP16_RTOL
+    if (calibration := options.get("calibration")) is not None:
+        check |= {"rtol": INT8_RTOL, "inner": False, "inputs": calibration.sample}
     return run_task(Task(name or output.name, Pair(prototxt, weights, output, caffe), prepared, check))
 
 

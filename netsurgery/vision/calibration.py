@@ -54,5 +54,6 @@ class ImageCalibration:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        few = f"{len(self.feeds)} images show too little of what the net may see: some hundred are usual"
+        count = f"{len(self.feeds)} image{'s' if len(self.feeds) != 1 else ''}"
+        few = f"calibrated with {count}, which show too little of what the net may see: some hundred are usual"
         return (few,) if len(self.feeds) < FEW else ()
