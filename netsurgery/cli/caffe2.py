@@ -11,7 +11,10 @@ from ._common import EXIT_DIFFER, Caffe2Python, InputShapes, Json, Quiet, note, 
 
 
 def caffe2() -> None:
-    """Get real Caffe2, and hold its own way to ONNX against ours."""
+    """Get real Caffe2, and hold its own way to ONNX against ours.
+
+    Example: netsurgery caffe2 install
+    """
 
 
 APP = typer.Typer(help=caffe2.__doc__, no_args_is_help=True, rich_markup_mode="rich")
