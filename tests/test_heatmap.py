@@ -169,6 +169,19 @@ def test_squares_and_the_shape_of_images() -> None:
     assert vision.heatmap(color_net(), image).sides == (16, 18, 22, 30)
 
 
+def test_nets_that_are_not_square_get_images_that_cover_theirs() -> None:
+    net = netsurgery.initialize(from_text(seeing.COLOR_NET.replace("dim: 16 dim: 16", "dim: 16 dim: 32")), 0, "random")
+    assert vision.heatmap(net, photo(np.random.default_rng(0), 40, 60)).inputs[:2] == ((21, 32), (23, 34))
+    assert vision.heatmap(net, photo(np.random.default_rng(0), 40, 100)).inputs[:2] == ((16, 40), (18, 45))
+    assert vision.heatmap(net, photo(np.random.default_rng(0), 40, 60), square=True).inputs[:2] == ((16, 32), (18, 34))
+    with pytest.raises(netsurgery.ShapeError) as small:
+        vision.heatmap(net, photo(np.random.default_rng(0), 40, 50), scales=[20])
+    assert str(small.value) == (
+        "scale 20 is too small: 'prob' has no position there\n  expected: at least 25 pixels\n  fix: --scales 25,..."
+    )
+    assert vision.heatmap(net, photo(np.random.default_rng(0), 40, 50), scales=[25]).values.shape == (6, 1)
+
+
 def test_labels_name_channels() -> None:
     labels = ["n01440764 tench, Tinca tinca", "cat", "dog"]
     image = photo(np.random.default_rng(0))

@@ -180,26 +180,39 @@ class HeatmapJob(Job[Heatmap]):
 
     def input_sizes(self, height: int, width: int) -> list[tuple[int, tuple[int, int]]]:
         """(side, input size) for each scale on an image of this size. Raises: ShapeError if one is too small, or too large to run."""
-        short = 0 if height <= width else 1
-        sides = self.options.scales or self.axes[short].sides
-        found = []
-        for side in sides:
-            if self.options.square:
-                size = side, side
-            else:
-                long = max(side, int(side * max(height, width) / min(height, width) + 0.5))
-                size = (side, long) if short == 0 else (long, side)
-            for n, axis in zip(size, self.axes, strict=True):
-                if n < axis.smallest:
-                    raise too_small(self.blob, side, axis.smallest)
+        short, asked = int(height > width), self.options.scales
+        sizes = (
+            self._default_sizes(height, width) if asked is None else [self._sized_to(s, height, width) for s in asked]
+        )
+        for size in sizes:
+            if any(n < axis.smallest for n, axis in zip(size, self.axes, strict=True)):
+                raise too_small(self.blob, size[short], self._smallest(height, width))
             if size[0] * size[1] > MOST_PIXELS:
                 raise ShapeError(
-                    f"scale {side} makes an image of {height}x{width} an input of {size[0]}x{size[1]}",
+                    f"scale {size[short]} makes an image of {height}x{width} an input of {size[0]}x{size[1]}",
                     expected=f"at most {MOST_PIXELS >> 20} million pixels",
                     fix="--square, or smaller scales",
                 )
-            found.append((side, size))
-        return found
+        return [(size[short], size) for size in sizes]
+
+    def _sized_to(self, side: int, height: int, width: int) -> tuple[int, int]:
+        """The image's size with a short side of `side` pixels."""
+        if self.options.square:
+            return side, side
+        return _filled(height, width, side, side)
+
+    def _default_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """The image's sizes around those for 1, 2, 4 and 8 positions."""
+        pairs = [(a, b) for a, b in zip(self.axes[0].sides, self.axes[1].sides, strict=True) if a and b]
+        pairs = pairs or [(self.axes[0].declared, self.axes[1].declared)]
+        return pairs if self.options.square else [_filled(height, width, a, b) for a, b in pairs]
+
+    def _smallest(self, height: int, width: int) -> int:
+        """The least scale for such an image."""
+        least = [axis.smallest for axis in self.axes]
+        if self.options.square:
+            return max(least)
+        return max(-(-n * min(height, width) // whole) for n, whole in zip(least, (height, width), strict=True))
 
     def chosen(self, count: int, best: int) -> tuple[int | str, str]:
         """The channel that is shown, and what it is called."""
@@ -351,8 +364,17 @@ def plan(
     if options.scales is not None:
         if not options.scales:
             raise NetsurgeryError("no scale is given", expected="--scales 227,451, or none for the net's own")
-        job.input_sizes(1, 1)  # raises for one that is too small whatever the image
+        least = min(axis.smallest for axis in axes)
+        if min(options.scales) < least:  # whatever the image
+            raise too_small(blob, min(options.scales), least)
     return made, job
+
+
+def _filled(height: int, width: int, least_height: int, least_width: int) -> tuple[int, int]:
+    """The least size of an image's shape that is not less than the other one."""
+    if least_height * width >= least_width * height:
+        return least_height, max(least_width, int(least_height * width / height + 0.5))
+    return max(least_height, int(least_width * height / width + 0.5)), least_width
 
 
 def too_small(blob: str, side: int, smallest: int) -> ShapeError:

@@ -26,7 +26,7 @@ class Axis:
     first: float | None
     declared: int
     smallest: int
-    sides: tuple[int, ...]
+    sides: tuple[int | None, ...]
 
     def places(self, count: int, size: int) -> NDArray[np.float64]:
         """The middles of `count` positions as shares of the image, 0 at its one edge and 1 at the other."""
@@ -58,7 +58,7 @@ def axis_of(net: Net, found: Geometry, axis: int) -> Axis:
         first,
         found.declared[axis],
         smallest[0] if smallest else 1,
-        tuple(side for side in sides if side is not None) or (found.declared[axis],),
+        tuple(sides),
     )
 
 
