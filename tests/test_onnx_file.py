@@ -323,3 +323,42 @@ def test_a_data_file_that_was_cut_off_is_noticed(net: netsurgery.Net, tmp_path: 
         f"{path}: its weights are in model.onnx.data, which has {size - 1} bytes\n"
         f"  expected: at least {size} bytes\n  fix: {FIX}"
     )
+
+
+def test_verify_finds_a_caffemodel_that_was_moved_cut_off_or_altered(net: netsurgery.Net, tmp_path: Path) -> None:
+    path, weights = tmp_path / "model.onnx", tmp_path / "digits.caffemodel"
+    netsurgery.save_onnx(net, path, weights="link")
+    original = netsurgery.load(DIGITS / "deploy.prototxt", DIGITS / "digits.caffemodel")
+    report = netsurgery.verify(original, path)
+    assert report.passed
+    assert report.sources["weights"] == (
+        "digits.caffemodel: same size and structure; its values are not checked by hash: convert with --hash records one"
+    )
+    good = weights.read_bytes()
+    begin = int(places(path)["ip2.weight"]["offset"])
+    weights.write_bytes(good[:begin] + np.full(40, 3, "<f4").tobytes() + good[begin + 160 :])
+    altered = netsurgery.verify(original, path)
+    assert not altered.passed
+    assert altered.first_difference is not None
+    assert altered.first_difference.blob == "ip2"
+    os.truncate(weights, len(good) - 1)
+    with pytest.raises(WeightsError, match=r"its weights are in digits\.caffemodel, which has \d+ bytes"):
+        netsurgery.verify(original, path)
+    weights.rename(tmp_path / "elsewhere")
+    with pytest.raises(WeightsError, match="which is not there"):
+        netsurgery.verify(original, path)
+
+
+def test_weights_may_stand_at_any_byte(tmp_path: Path) -> None:
+    """A caffemodel knows no alignment, and runtimes use the numbers where they lie."""
+    met = set()
+    for length in range(4):
+        text = (DIGITS / "deploy.prototxt").read_text()
+        (tmp_path / "net.prototxt").write_text(text.replace('name: "digits"', f'name: "{"n" * length}"'))
+        plain = netsurgery.load(tmp_path / "net.prototxt", DIGITS / "digits.caffemodel")
+        netsurgery.save_caffe(plain, tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+        net = netsurgery.load(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+        linked = saved(net, tmp_path / "linked.onnx", "link")
+        met |= {(name, int(place["offset"]) % 4) for name, place in places(linked).items()}
+        assert np.array_equal(answers(linked), answers(saved(net, tmp_path / "embed.onnx", "embed")))
+    assert {at for name, at in met if name == "ip1.weight"} == {0, 1, 2, 3}
