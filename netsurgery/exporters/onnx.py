@@ -94,8 +94,7 @@ def build(
     for layer in net.layers:
         check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
     if fold:
-        net = fold_scale(net, keep=wanted)
-        inferred = infer(net, fixed)
+        net = fold_scale(net, keep=wanted)  # whose blobs are some of those before, of the same shapes
     graph, arrays = _graph(net, wanted, inferred, _names(input_shapes), opset)
     domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
