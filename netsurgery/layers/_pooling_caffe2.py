@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import LOWEST, Operators, cast, columns_of, pad_image, pool
+from ._caffe2 import LOWEST, Operators, cast, columns_of, pad_image, pool, refuse
 from ._dims import Size
-from ._type import Tensor
+from ._type import LayerType, Tensor
 from ._windows import Windows
 
 
@@ -40,17 +40,18 @@ def emit_max(
 
 
 def emit_average(
-    op: Operators, x: Tensor, at: Windows, out: Sequence[Size], *, round_up: bool, drops: bool
-) -> Tensor | None:
-    """AveragePool: its own padding, behind the image, does not count, that of Caffe, filled up before, does. None if a window lies
-    behind it: Caffe divides by 0 there."""
+    op: Operators, x: Tensor, at: Windows, out: Sequence[Size], *, layer: LayerType, round_up: bool, drops: bool
+) -> Tensor:
+    """AveragePool: its own padding, behind the image, does not count, that of Caffe, filled up before, does.
+
+    Raises: UnsupportedError if a window lies behind the image."""
     sizes = list(x.shape[2:])
     if round_up and not drops:
         sizes = [op.number(n) if s > k else n for n, k, s in zip(sizes, at.kernel, at.stride, strict=True)]
     axes = zip(sizes, out, at.kernel, at.stride, at.pad, strict=True)
     behind = [tail(op, n, o, k, s, p, padded=True, round_up=round_up, drops=drops) for n, o, k, s, p in axes]
     if any(b >= k for b, k in zip(behind, at.kernel, strict=True)):
-        return None
+        raise refuse(layer, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel")
     if any(at.pad):
         x = fill(op, x, at.pad, at.pad, 0.0)
     return pool(op, "AveragePool", x, at.kernel, at.stride, (*[0] * len(behind), *behind))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError, UnsupportedError
-from ._caffe2 import Operators, refuse
+from . import _pooling_caffe2, _pooling_onnx
+from ._caffe2 import Operators
 from ._dims import Shape, Size, ceil_div, minimum, show
 from ._params import Params
-from ._pooling_caffe2 import emit_average, emit_mask, emit_max
-from ._pools import LOWEST, greatest, greatest_places, sums
+from ._pools import greatest, greatest_places, sums
 from ._reach import NOWHERE, Reach, window
 from ._type import Array, Graph, LayerType, Tensor
 from ._windows import Windows
@@ -39,14 +38,9 @@ class Pooling(LayerType):
         if q.has("ceil_mode"):  # NVIDIA's and other forks' way to say it
             self.round_up = q.get_bool("ceil_mode")
         self.global_pooling = q.get_bool("global_pooling")
-        sides = [q.get_int("kernel_h", 0), q.get_int("kernel_w", 0)]
-        size = q.get_int("kernel_size", 0)
-        self.windows = Windows(
-            (size, size) if size else (sides[0], sides[1]),
-            self._sides(q, "stride", 1),
-            self._sides(q, "pad", 0),
-            (1, 1),
-        )
+        sides, size = (q.get_int("kernel_h", 0), q.get_int("kernel_w", 0)), q.get_int("kernel_size", 0)
+        kernel, stride, pad = (size, size) if size else sides, self._sides(q, "stride", 1), self._sides(q, "pad", 0)
+        self.windows = Windows(kernel, stride, pad, (1, 1))
         if self.method not in ("MAX", "AVE"):
             raise q.refuse(
                 "pool",
@@ -57,19 +51,12 @@ class Pooling(LayerType):
         if self.global_pooling:
             if size or any(sides):
                 raise q.refuse("kernel_size", "global_pooling with a kernel size", expected="one of the two")
-            if self.windows.pad != (0, 0) or self.windows.stride != (1, 1):
+            if pad != (0, 0) or stride != (1, 1):
                 raise q.refuse("pad", "global_pooling with pad or stride", expected="pad 0 and stride 1")
-        else:
-            if min(self.windows.kernel) < 1 or min(self.windows.stride) < 1:
-                raise q.refuse(
-                    "kernel_size",
-                    f"kernel {self.windows.kernel}, stride {self.windows.stride}",
-                    expected="positive numbers",
-                )
-            if any(b >= k for b, k in zip(self.windows.pad, self.windows.kernel, strict=True)):
-                raise q.refuse(
-                    "pad", f"pad {self.windows.pad}, kernel {self.windows.kernel}", expected="pad less than kernel"
-                )
+        elif min(*kernel, *stride) < 1:
+            raise q.refuse("kernel_size", f"kernel {kernel}, stride {stride}", expected="positive numbers")
+        elif any(p >= k for p, k in zip(pad, kernel, strict=True)):
+            raise q.refuse("pad", f"pad {pad}, kernel {kernel}", expected="pad less than kernel")
 
     @staticmethod
     def _sides(q: Params, name: str, default: int) -> tuple[int, int]:
@@ -131,30 +118,20 @@ class Pooling(LayerType):
         if self.global_pooling:
             index = op("ArgMax", op.reshape(x, 0, 0, -1, 1), axis=2, keepdims=1)
             return [op("GlobalMaxPool", x), op("Cast", index, to=1)]
-        if self._may_miss(x.shape):
-            return [self._with_windows_behind(op, x)]
-        at = self.windows
-        ends = [self._pad_behind(n, axis) for axis, n in enumerate(x.shape[2:])]
-        may_round = self.round_up and any(
-            s > 1 and not (isinstance(n, int) and (n + p + end - k) % s == 0)
-            for n, k, s, p, end in zip(x.shape[2:], at.kernel, at.stride, at.pad, ends, strict=True)
-        )
-        attributes: dict[str, Any] = {
-            "kernel_shape": at.kernel,
-            "strides": at.stride,
-            "pads": (*at.pad, *ends),
-            "ceil_mode": int(may_round),
-        }
+        at, out = self.windows, self.shapes([x.shape])[0][2:]
         if self.method == "AVE":
-            if may_round and op.opset < 19:
-                return [self._average_without_ceil_mode(op, x)]
-            return [op("AveragePool", x, count_include_pad=1, **attributes)]
-        if self.top_count < 2:  # an output for the mask, even if nobody reads it, keeps runtimes from their fast ways
-            return [op("MaxPool", x, **attributes)]
-        y, index = op.many(2, "MaxPool", x, **attributes)
-        # Caffe counts within one channel, ONNX over the whole tensor
-        plane = op("Mul", op.size(x, 2), op.size(x, 3))
-        return [y, op("Cast", op("Mod", index, plane), to=1)]
+            return [_pooling_onnx.emit_average(op, x, at, out, round_up=self.round_up)]
+        if self.top_count < 2:
+            return [_pooling_onnx.emit_max(op, x, at, out, round_up=self.round_up)]
+        if _pooling_onnx.may_start_behind(x.shape[2:], at, round_up=self.round_up):
+            raise UnsupportedError(
+                f"a mask with stride {at.stride} greater than kernel {at.kernel}: a window may start behind the image",
+                layer=self.title,
+                source=self.source,
+                expected="windows that start inside the image",
+                fix="fix the input sizes (--static) where all do",
+            )
+        return _pooling_onnx.emit_max_and_mask(op, x, at, out, round_up=self.round_up)
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
@@ -166,92 +143,6 @@ class Pooling(LayerType):
             at = Windows((h, w), (1, 1), (0, 0), (1, 1))
         rounding = {"round_up": self.round_up, "drops": any(at.pad)}
         if self.method == "MAX":
-            y, behind = emit_max(op, x, at, out, **rounding)
-            return [y, emit_mask(op, x, at, behind, out)] if self.top_count > 1 else [y]
-        average = emit_average(op, x, at, out, **rounding)
-        if average is None:
-            raise refuse(
-                self, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel"
-            )
-        return [average]
-
-    def _pad_behind(self, n: Size, axis: int) -> int:
-        """The padding behind the image; where a last window is dropped, only as much as the others see: before opset 22 runtimes drop it
-        as well, but expect its size, and refuse the layer that follows."""
-        k, s, p = self.windows.kernel[axis], self.windows.stride[axis], self.windows.pad[axis]
-        if not isinstance(n, int) or not self.round_up:
-            return p
-        out, all_in = self._out(n, axis), ceil_div(n + 2 * p - k, s) + 1
-        return max(0, (out - 1) * s + k - n - p) if isinstance(out, int) and out != all_in else p
-
-    def _may_miss(self, x: Shape) -> bool:
-        """Whether a window may start behind the image: without padding Caffe keeps it, where ONNX drops it."""
-        at = self.windows
-        return (
-            self.round_up
-            and not any(at.pad)
-            and any(
-                s > k and not (isinstance(n, int) and -(-(n - k) // s) * s < n)
-                for n, k, s in zip(x[2:], at.kernel, at.stride, strict=True)
-            )
-        )
-
-    def _with_windows_behind(self, op: Graph, x: Tensor) -> Tensor:
-        """Windows behind the image hold the lowest number there is, or 0 / (end - start), the end being that of the image."""
-        at = self.windows
-        if self.top_count > 1:
-            raise UnsupportedError(
-                f"a mask with stride {at.stride} greater than kernel {at.kernel}: a window may start behind the image",
-                layer=self.title,
-                source=self.source,
-                expected="windows that start inside the image",
-                fix="fix the input sizes (--static) where all do",
-            )
-        tails, spans = [], []
-        for axis, k, s in zip((2, 3), at.kernel, at.stride, strict=True):
-            n = op.size(x, axis)
-            last = op("Mul", self._up(op, op("Sub", n, op.ints(k)), s), op.ints(s))
-            tails.append(op("Sub", op("Add", last, op.ints(k)), n))
-            end = op("Squeeze", op("Add", last, op.ints(1)))
-            starts = op("Range", op.const(0, "int64"), end, op.const(s, "int64"))
-            spans.append(op("Cast", op("Sub", op("Min", op("Add", starts, op.ints(k)), n), starts), to=1))
-        behind = op.ints([0] * 6, *tails)
-        if self.method == "MAX":
-            return op("MaxPool", op("Pad", x, behind, op.const(LOWEST)), kernel_shape=at.kernel, strides=at.stride)
-        averages = op("AveragePool", op("Pad", x, behind, op.const(0.0)), kernel_shape=at.kernel, strides=at.stride)
-        counts = op("Mul", op("Unsqueeze", spans[0], op.ints(1)), spans[1])
-        return op("Div", op("Mul", averages, op.const(float(at.kernel[0] * at.kernel[1]))), counts)
-
-    def _average_without_ceil_mode(self, op: Graph, x: Tensor) -> Tensor:
-        """Average of the image padded to whole windows / average of ones on the padded image and zeros behind it: before opset 19 runtimes
-        differ on what `ceil_mode` divides by."""
-        at = self.windows
-        tails = []
-        for axis, k, s, p in zip((2, 3), at.kernel, at.stride, at.pad, strict=True):
-            n = op.size(x, axis)
-            windows = op("Add", self._up(op, op("Add", n, op.ints(2 * p - k)), s), op.ints(1))
-            if any(at.pad):
-                windows = op("Min", windows, self._up(op, op("Add", n, op.ints(p)), s))
-            tails.append(op("Sub", op("Add", op("Mul", op("Sub", windows, op.ints(1)), op.ints(s)), op.ints(k)), n))
-        (top, left), zero = at.pad, op.const(0.0)
-        over = [op.ints(2 * p) for p in at.pad]
-        behind = [op("Sub", t, o) for t, o in zip(tails, over, strict=True)]
-        if any(at.pad):  # the windows may end inside the padding behind
-            over = [op("Min", t, o) for t, o in zip(tails, over, strict=True)]
-            behind = [op("Max", b, op.ints(0)) for b in behind]
-        image = op(
-            "Pad",
-            x,
-            op.ints(0, 0, top, left, 0, 0, *(op("Sub", t, op.ints(p)) for t, p in zip(tails, at.pad, strict=True))),
-            zero,
-        )
-        sizes = [op("Add", op.size(x, axis), o) for axis, o in zip((2, 3), over, strict=True)]
-        ones = op("Expand", op.const(1.0), op.ints(1, 1, *sizes))
-        ones = op("Pad", ones, op.ints([0] * 6, *behind), zero)
-        sums, counts = (op("AveragePool", t, kernel_shape=at.kernel, strides=at.stride) for t in (image, ones))
-        return op("Div", sums, counts)
-
-    @staticmethod
-    def _up(op: Graph, a: Tensor, by: int) -> Tensor:
-        """ceil(a / by) for a > -by."""
-        return op("Div", op("Add", a, op.ints(by - 1)), op.ints(by))
+            y, behind = _pooling_caffe2.emit_max(op, x, at, out, **rounding)
+            return [y, _pooling_caffe2.emit_mask(op, x, at, behind, out)] if self.top_count > 1 else [y]
+        return [_pooling_caffe2.emit_average(op, x, at, out, layer=self, **rounding)]

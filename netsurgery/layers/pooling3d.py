@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, refuse
+from ._caffe2 import Operators
 from ._dims import Shape, ceil_div
 from ._params import Params
 from ._pooling_caffe2 import emit_average, emit_max
@@ -112,12 +112,7 @@ class Pooling3D(LayerType):
         out = self.shapes([x.shape])[0][2:]
         if self.method == "MAX":
             return [emit_max(op, x, self.windows, out, round_up=True, drops=False)[0]]
-        average = emit_average(op, x, self.windows, out, round_up=True, drops=False)
-        if average is None:
-            raise refuse(
-                self, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel"
-            )
-        return [average]
+        return [emit_average(op, x, self.windows, out, layer=self, round_up=True, drops=False)]
 
 
 def _grown(shape: Shape, by: Sequence[int], sides: int) -> Shape:
