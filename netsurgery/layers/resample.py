@@ -13,6 +13,7 @@ from ._caffe2 import Operators
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
+from ._resample_onnx import emit_positions, emit_shares
 from ._type import Array, Graph, LayerType, Tensor
 
 
@@ -105,7 +106,7 @@ class Resample(LayerType):
         old = [op.size(x, i) for i in (2, 3)]
         new = [op.size(bottoms[1], i) if len(bottoms) == 2 else op.ints(self.size[i - 2]) for i in (2, 3)]
         fy, fx = (op("Div", op("Cast", n, to=1), op("Cast", m, to=1)) for n, m in zip(old, new, strict=True))
-        v, u = self._positions(op, new[0], fy, fx), self._positions(op, new[1], fx, fy)
+        v, u = emit_positions(op, new[0], fy, fx), emit_positions(op, new[1], fx, fy)
         if self.method == "NEAREST":
             rows, columns = (op("Cast", op("Floor", op("Add", at, op.const(0.5))), to=7) for at in (v, u))
             return [op("Gather", op("Gather", x, rows, axis=2), columns, axis=3)]
@@ -114,8 +115,8 @@ class Resample(LayerType):
             one = op.const([1.0])
             shrinks = op("Greater", op("Max", fy, fx), one)
             narrow = [op("Div", one, op("Where", shrinks, f, one)) for f in (fy, fx)]
-        down = self._weights(op, v, old[0], narrow[0], axis=1)
-        across = self._weights(op, u, old[1], narrow[1], axis=0)
+        down = emit_shares(op, self.method, v, old[0], narrow[0], axis=1)
+        across = emit_shares(op, self.method, u, old[1], narrow[1], axis=0)
         return [op("MatMul", op("MatMul", down, x), across)]
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
@@ -131,11 +132,7 @@ class Resample(LayerType):
                 x = op("Gather", x, op.const(np.floor(at + np.float32(0.5)), "int64"), axis=2 + axis)
                 continue
             d = np.abs(at[:, None] - np.arange(old[axis])) / (f if smooth else 1)
-            k = (
-                np.maximum(1 - d, 0)
-                if self.method == "LINEAR"
-                else np.where(d < 1, _near(d), np.where(d < 2, _far(d), 0))
-            )
+            k = np.maximum(1 - d, 0) if self.method == "LINEAR" else _cubic(d)
             total = k.sum(axis=1, keepdims=True)
             shares = op.const(np.where(total == 0, 0, k / np.where(total == 0, 1, total)))
             if axis == 0:
@@ -144,44 +141,8 @@ class Resample(LayerType):
                 x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
         return [x]
 
-    @staticmethod
-    def _range(op: Graph, size: Tensor) -> Tensor:
-        return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)
 
-    def _positions(self, op: Graph, new: Tensor, factor: Tensor, other: Tensor) -> Tensor:
-        scaled = op("Mul", self._range(op, new), factor)
-        return op("Sub", op("Add", scaled, op("Mul", other, op.const(0.5))), op.const(0.5))
-
-    def _weights(self, op: Graph, at: Tensor, size: Tensor, narrow: Tensor | None, axis: int) -> Tensor:
-        """The share of each old position, along `axis`, in each new one."""
-        old = self._range(op, size)
-        at, old = (op.reshape(at, -1, 1), old) if axis == 1 else (at, op.reshape(old, -1, 1))
-        d = op("Sub", at, old)
-        d = op("Abs", op("Mul", d, narrow) if narrow is not None else d)
-        k = op("Relu", op("Sub", op.const(1.0), d)) if self.method == "LINEAR" else self._cubic(op, d)
-        total = op("ReduceSum", k, op.const([axis], "int64"), keepdims=1)
-        # where the weights sum to 0 all of them are 0 or cancel: the top is 0
-        return op("Where", op("Equal", total, op.const(0.0)), op.const(0.0), op("Div", k, total))
-
-    @staticmethod
-    def _cubic(op: Graph, d: Tensor) -> Tensor:
-        def polynomial(*coefficients: float) -> Tensor:
-            value = op.const(coefficients[0])
-            for c in coefficients[1:]:
-                value = op("Mul", value, d)
-                value = op("Add", value, op.const(c)) if c else value
-            return value
-
-        near, far = polynomial(1.5, -2.5, 0.0, 1.0), polynomial(-0.5, 2.5, -4.0, 2.0)
-        far = op("Where", op("Less", d, op.const(2.0)), far, op.const(0.0))
-        return op("Where", op("LessOrEqual", d, op.const(1.0)), near, far)
-
-
-def _near(d: Array) -> Array:
-    """Catmull-Rom's kernel up to a distance of 1."""
-    return np.asarray(1.5 * d**3 - 2.5 * d**2 + 1)
-
-
-def _far(d: Array) -> Array:
-    """The same between 1 and 2."""
-    return np.asarray(-0.5 * d**3 + 2.5 * d**2 - 4 * d + 2)
+def _cubic(d: Array) -> Array:
+    """Catmull-Rom's kernel at the distance d."""
+    near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+    return np.where(d < 1, near, np.where(d < 2, far, 0))
