@@ -32,11 +32,10 @@ class Interp(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("interp_param")
-        self.crop = -q.get_int("pad_beg"), -q.get_int("pad_end")
-        if min(self.crop) < 0:
-            raise q.refuse(
-                "pad_beg", f"pad_beg {q.get_int('pad_beg')}, pad_end {q.get_int('pad_end')}", expected="0 or less"
-            )
+        begin, end = q.get_int("pad_beg"), q.get_int("pad_end")
+        if max(begin, end) > 0:
+            raise q.refuse("pad_beg", f"pad_beg {begin}, pad_end {end}", expected="0 or less")
+        self.crop = -begin, -end
         if q.get_str("mode") != "LINEAR":
             raise q.refuse("mode", f"mode is {q.get_str('mode')}", expected="LINEAR")
         shrink, zoom = q.has("shrink_factor"), q.has("zoom_factor")
@@ -82,15 +81,13 @@ class Interp(LayerType):
         return Reach(step, begin - rest, begin + rest)
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
-        begin, end = self.crop
-        (x,) = bottoms
+        (x,), (begin, end) = bottoms, self.crop
         y = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
         old = y.shape[2:]
         for axis in (0, 1):
             new = self._new(old[axis], axis)
-            y = np.moveaxis(
-                self._line(np.moveaxis(y, axis + 2, -1), int(new) if isinstance(new, int) else 0), -1, axis + 2
-            )
+            line = self._line(np.moveaxis(y, axis + 2, -1), int(new) if isinstance(new, int) else 0)
+            y = np.moveaxis(line, -1, axis + 2)
         return [np.ascontiguousarray(y)]
 
     @staticmethod
@@ -110,45 +107,39 @@ class Interp(LayerType):
         left = [n - sum(self.crop) for n in x.shape[2:]]
         new = [self._new(n, axis) for axis, n in enumerate(left)]
         if any(self.crop):
-            begin, end = self.crop
-            x = op("Slice", x, op.ints([begin] * 2), op.ints([-end or _TO_THE_END] * 2), op.ints([2, 3]))
+            ends = -self.crop[1] or _TO_THE_END
+            x = op("Slice", x, op.ints([self.crop[0]] * 2), op.ints([ends] * 2), op.ints([2, 3]))
         one = [axis for axis in (0, 1) if new[axis] == 1 and left[axis] != 1]
         if one:  # aligned corners say nothing of a single value: it is the first
             x = op("Slice", x, op.ints([0] * len(one)), op.ints([1] * len(one)), op.ints([axis + 2 for axis in one]))
         if all(n in (m, 1) for n, m in zip(new, left, strict=True)):
             return [x]
-        sizes = op.ints(op.size(bottoms[0], 0), op.size(bottoms[0], 1), self._new_in_graph(op, size))
+        sizes = op.ints(op.size(bottoms[0], 0), op.size(bottoms[0], 1), self._new_in_graph(op, size, sum(self.crop)))
         return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         begin, end = self.crop
-        y = x
-        for axis in (2, 3) if any(self.crop) else ():
-            y = part(op, y, 4, axis, begin, -1 - end)
         old = [n - sum(self.crop) for n in x.shape[2:]]
         new = [self._new(n, axis) for axis, n in enumerate(old)]
+        for axis in (2, 3) if any(self.crop) else ():
+            x = part(op, x, 4, axis, begin, -1 - end)
         if old == new:
-            return [y]
+            return [x]
         # the new size is old * scale, cut to a whole number: a half more makes sure that it is the right one
         if all(isinstance(n, int) for n in (*old, *new)):
             scales = [(int(n) + 0.5) / int(m) for n, m in zip(new, old, strict=True)]  # type: ignore[arg-type]
-            return [op("UpsampleBilinear", y, height_scale=scales[0], width_scale=scales[1])]
+            return [op("UpsampleBilinear", x, height_scale=scales[0], width_scale=scales[1])]
         size = op("Shape", x, axes=(2, 3))
-        size = op("Sub", size, op.ints(sum(self.crop))) if any(self.crop) else size
-        wanted = op.ints(self.size) if self.size else self._new_caffe2(op, size)
-        scale = op("Div", shifted(op, cast(op, wanted, "float"), 0.5), cast(op, size, "float"))
-        return [op("UpsampleBilinear", y, scale)]
+        new_size = cast(op, self._new_in_graph(op, size), "float")
+        scale = op("Div", shifted(op, new_size, 0.5), cast(op, size, "float"))
+        return [op("UpsampleBilinear", x, scale)]
 
-    def _new_caffe2(self, op: Operators, size: Tensor) -> Tensor:
-        one = op.ints(1)
-        size = op("Mul", op("Div", op("Sub", size, one), op.ints(self.shrink)), op.ints(self.zoom))
-        return op("Mul", op("Add", size, one), op.ints(self.full))
-
-    def _new_in_graph(self, op: Graph, size: Tensor) -> Tensor:
+    def _new_in_graph(self, op: Graph | Operators, size: Tensor, crop: int = 0) -> Tensor:
+        """`_new` of both axes, from a size of which `crop` is still to go."""
         if self.size:
             return op.ints(self.size)
-        more = self.shrink - 1 - sum(self.crop)
+        more = self.shrink - 1 - crop
         if more:
             size = op("Add", size, op.ints(more))
         if self.shrink > 1:
