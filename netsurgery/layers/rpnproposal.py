@@ -13,8 +13,8 @@ from ._dims import Shape
 from ._param_str import ParamStr
 from ._params import Params
 from ._proposals import anchors
+from ._proposals_single import SingleImage
 from ._type import Array, Graph, Tensor
-from .proposal import SingleImage
 
 
 class ProposalLayer(SingleImage):
