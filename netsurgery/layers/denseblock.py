@@ -40,7 +40,8 @@ class DenseBlock(LayerType):
         self.steps, self.growth, self.use_bc = q.get_int("numTransition"), q.get_int("growthRate"), q.get_bool("use_BC")
         q.ignore("initChannel", why="the bottom has it")
         q.ignore(*_FIXED, why="the layer computes 3x3 kernels, pad 1, stride 1 whatever they say")
-        q.ignore(*_TRAINING, why="initialises or steers training, or chooses an implementation")
+        q.ignore("gpuIdx", "workspace_MB", "BC_ultra_space_efficient", why="chooses an implementation")
+        q.ignore("use_dropout", "dropout_amount", "moving_average_fraction", why="steers training")
         for name, size in (("numTransition", self.steps), ("growthRate", self.growth)):
             if not 1 <= size <= MAX_SIZE:
                 raise q.refuse(name, f"{name} is {size}", expected=f"1 to {MAX_SIZE}")
@@ -145,7 +146,3 @@ class DenseBlock(LayerType):
 
 
 _FIXED = ("pad_h", "pad_w", "conv_verticalStride", "conv_horizentalStride", "filter_H", "filter_W")
-_TRAINING = (
-    *("gpuIdx", "use_dropout", "dropout_amount", "BC_ultra_space_efficient", "workspace_MB"),
-    "moving_average_fraction",
-)
