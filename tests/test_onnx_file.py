@@ -247,6 +247,11 @@ def test_the_weights_file_is_not_overwritten(net: netsurgery.Net, tmp_path: Path
             f"{tmp_path / 'digits.caffemodel'}: is the net's weights file\n  expected: another name"
         )
     assert (tmp_path / "digits.caffemodel").read_bytes() == before
+    (tmp_path / "digits.caffemodel").rename(tmp_path / "m.onnx.data")
+    net = netsurgery.load(tmp_path / "deploy.prototxt", tmp_path / "m.onnx.data")
+    with pytest.raises(NetsurgeryError, match=r"m\.onnx\.data: is the net's weights file"):
+        netsurgery.save_onnx(net, tmp_path / "m.onnx", weights="external")
+    assert (tmp_path / "m.onnx.data").read_bytes() == before
 
 
 def test_model_and_data_are_both_new_or_both_old(net: netsurgery.Net, tmp_path: Path) -> None:

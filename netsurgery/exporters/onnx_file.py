@@ -3,6 +3,11 @@
 embed      model.onnx                      the numbers stand in the file, copied straight from the mapped caffemodel
 external   model.onnx, model.onnx.data     the numbers stand in one file beside it, every tensor at the start of a page
 link       model.onnx, the caffemodel      the model points into the caffemodel; what changed stands in model.onnx.data
+
+What onnxruntime (1.32, CPU) does with them: embedded numbers are parsed and copied, those in other files are mapped and used where they
+lie. They may lie at any byte, as they do in a caffemodel: loads of unaligned floats are allowed on x86-64 and on aarch64, and tensors
+at the start of a page were measured to be no faster to start with or to run. By default it then packs the matrices of InnerProducts
+into memory of its own (session.disable_prepacking=1: it does not, and starts at once) and brings kernels into its blocked layout.
 """
 
 from __future__ import annotations
@@ -122,9 +127,14 @@ def _weights_file(net: Net) -> MappedFile | None:
 
 
 def _refuse_source(target: Path, source: MappedFile | None) -> None:
-    """Raises: NetsurgeryError if the model would take the place of the weights."""
-    if source is not None and os.path.realpath(target) == os.path.realpath(source.path):
-        raise NetsurgeryError("is the net's weights file", source=Source(str(target)), expected="another name")
+    """Raises: NetsurgeryError if the model, or what is written beside it, would take the place of the weights."""
+    for path in (target, _beside(target)) if source is not None else ():
+        if os.path.realpath(path) == os.path.realpath(source.path):
+            raise NetsurgeryError("is the net's weights file", source=Source(str(path)), expected="another name")
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(target.name + ".data")
 
 
 def _hashes(net: Net, source: MappedFile | None, linked: bool, full: bool) -> dict[str, str]:
@@ -171,7 +181,7 @@ def _save_beside(
             places[name] = (_location(target, linked), place[1], array.nbytes)
         else:
             moved[name] = array
-    data = target.with_name(target.name + ".data")
+    data = _beside(target)
     end = 0
     for name, array in moved.items():
         start = -(-end // PAGE) * PAGE
