@@ -264,8 +264,17 @@ def _live(operators: Sequence[Operator], wanted: Sequence[Blob]) -> list[Operato
     return kept[::-1]
 
 
+def _name(operator: Operator) -> str:
+    """The layer's name; none where Caffe2 would take it for a reason to ask for a kernel: that of an operator whose name begins with
+    Conv, or holds Pool, must not be 0, as it is for padding and for pooling of the whole map."""
+    whole = operator.type == "PadImage" or "global_pooling" in operator.arguments
+    return "" if whole and (operator.layer.startswith("Conv") or "Pool" in operator.layer) else operator.layer
+
+
 def _add_operator(net: Any, operator: Operator) -> None:
-    proto = net.op.add(type=operator.type, name=operator.layer)
+    proto = net.op.add(type=operator.type)
+    if name := _name(operator):
+        proto.name = name
     proto.input.extend(x.name for x in operator.inputs)
     proto.output.extend(x.name for x in operator.outputs)
     for name, value in sorted(operator.arguments.items()):

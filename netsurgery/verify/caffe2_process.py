@@ -7,7 +7,9 @@ import os
 import queue
 import subprocess
 import threading
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Self
@@ -31,13 +33,14 @@ class SideError(NetsurgeryError):
 
 
 class Side:
-    """A process that has Caffe2. It is started when it is first asked, and anew after a failure."""
+    """A process that has Caffe2. It is started when it is first asked, and anew after a failure; it ends with this object."""
 
     def __init__(self, python: str, seconds: float = SECONDS) -> None:
         self.python, self.seconds = python, seconds
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._log: IO[bytes] | None = None
+        self._end: weakref.finalize[..., Side] | None = None
 
     def ask(self, request: Mapping[str, Any], source: Source = Source()) -> dict[str, Any]:
         """The answer. Raises: SideError."""
@@ -52,34 +55,30 @@ class Side:
             line = None
         except queue.Empty:
             raise self._failure(f"Caffe2 gave no answer within {self.seconds:g} s", source) from None
-        try:
-            answer = json.loads(line or "")
-        except ValueError:
-            process.wait()
-            code = process.returncode
+        if line is None:
+            code = process.wait()
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            raise self._failure(f"Caffe2's process ended with {how} and gave no answer", source) from None
+            raise self._failure(f"Caffe2's process ended with {how} and gave no answer", source)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self._failure(f"Caffe2's process answered '{line.strip()[:200]}'", source)
         if not answer.pop("ok", False):
-            raise SideError(f"Caffe2: {answer['stage']}: {answer['error']}", source=source)
+            raise SideError(f"Caffe2: {answer.get('stage')}: {answer.get('error')}", source=source)
         return dict(answer)
 
     def close(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout, self._log):
-                if pipe is not None:
-                    pipe.close()
-            self._log = None
+        """Ends the process."""
+        self._process = None
+        if self._end is not None:
+            self._end()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
         self.close()
 
     def _started(self) -> subprocess.Popen[str]:
@@ -106,7 +105,9 @@ class Side:
                 fix=FIX,
             ) from None
         self._answers = queue.Queue()
-        threading.Thread(target=_listen, args=(self._process.stdout, self._answers), daemon=True).start()
+        listener = threading.Thread(target=_listen, args=(self._process.stdout, self._answers), daemon=True)
+        listener.start()
+        self._end = weakref.finalize(self, _end, self._process, listener, self._log)
         return self._process
 
     def _failure(self, problem: str, source: Source) -> SideError:
@@ -121,12 +122,20 @@ class Side:
 
 def _listen(out: IO[str] | None, answers: queue.Queue[str | None]) -> None:
     """Hands on every line, None at the end."""
-    try:
-        for line in out or ():
-            answers.put(line)
-    except ValueError:  # the pipe was closed: nobody waits
-        pass
+    for line in out or ():
+        answers.put(line)
     answers.put(None)
+
+
+def _end(process: subprocess.Popen[str], listener: threading.Thread, log: IO[bytes]) -> None:
+    """Ends a process, then the thread that reads from it, then closes what led to it."""
+    process.kill()
+    process.wait()
+    listener.join()
+    for pipe in (process.stdin, process.stdout, log):
+        if pipe is not None:
+            with suppress(OSError):  # what could not be written to it is lost with it
+                pipe.close()
 
 
 FIX = f"netsurgery caffe2 install makes it; or {PYTHON}=/path/to/python, or --caffe2-python, names one that has it"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -158,8 +159,16 @@ def to_onnx(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def first_line(error: BaseException) -> str:
-    """What Caffe2 says, without the stack that follows."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:2000]
+    """What Caffe2 says, without the stack that follows, and of which operator: it prints that one whole."""
+    said = str(error).strip()
+    first = (said.splitlines() or [type(error).__name__])[0].split(" (Error from operator")[0][:2000]
+    shown = ", ".join(
+        f"{key} '{m.group(1)}'"
+        for key in ("name", "type", "output")
+        for m in [re.search(f'^ *{key}: "(.+)"$', said, re.MULTILINE)]
+        if m
+    )
+    return f"{first} (operator: {shown})" if shown else first
 
 
 def answer(line: str) -> dict[str, Any]:
