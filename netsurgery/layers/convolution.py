@@ -8,11 +8,13 @@ import numpy as np
 
 from ..net import Field, Message
 from ._caffe2 import Operators, conv
+from ._convolve import convolve
 from ._dims import Shape, Size, product
+from ._grouped import spread_groups, take_in
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, convolve, read_windows, require_room, require_second, spread_groups, take_in
+from ._windows import Windows, least_axes, read_windows, require_room, require_second
 
 
 class Convolution(LayerType):
@@ -41,16 +43,8 @@ class Convolution(LayerType):
                 f"num_output is {self.num_output}, group {self.group}",
                 expected="positive numbers, num_output a multiple of group",
             )
-        read_windows(q, 2 if self._says_h_and_w(q) else max(1, self._count(q)))  # marks the fields as read, checks them
+        read_windows(q, least_axes(q))  # marks the fields as read, checks them
         require_second(q)
-
-    @staticmethod
-    def _says_h_and_w(q: Params) -> bool:
-        return any(q.has(f"{stem}_{side}") for stem in ("kernel", "stride", "pad", "dilation") for side in "hw")
-
-    @staticmethod
-    def _count(q: Params) -> int:
-        return max(len(q.get_ints(name)) for name in ("kernel_size", "stride", "pad", "dilation"))
 
     def windows(self, rank: int) -> Windows:
         """Kernel, stride, padding and dilation for bottoms of `rank` axes."""
@@ -88,20 +82,7 @@ class Convolution(LayerType):
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         at = self.windows(weights[0].ndim)
-        return [
-            op(
-                "Conv",
-                x,
-                w,
-                bias,
-                kernel_shape=at.kernel,
-                strides=at.stride,
-                pads=(*at.pad, *at.pad),
-                dilations=at.dilation,
-                group=self.group,
-            )
-            for x in bottoms
-        ]
+        return [op("Conv", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         w = op.weight(weights[0], "w")

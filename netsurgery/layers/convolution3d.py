@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ._caffe2 import Operators, conv
+from ._convolve import convolve
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, convolve, require_room
+from ._windows import Windows, require_room
 
 
 class Convolution3D(LayerType):

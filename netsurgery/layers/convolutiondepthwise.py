@@ -8,11 +8,12 @@ import numpy as np
 
 from ..net import Field, Message
 from ._caffe2 import Operators, conv
+from ._convolve import convolve
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, convolve, read_windows, require_room
+from ._windows import Windows, read_windows, require_room
 
 
 class ConvolutionDepthwise(LayerType):
@@ -58,20 +59,9 @@ class ConvolutionDepthwise(LayerType):
         return [y + weights[1].reshape(-1, 1, 1) if self.bias_term else y]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
-        at = self.windows
-        return [
-            op(
-                "Conv",
-                bottoms[0],
-                op.weight(weights[0], "weight"),
-                op.weight(weights[1], "bias") if self.bias_term else None,
-                kernel_shape=at.kernel,
-                strides=at.stride,
-                pads=(*at.pad, *at.pad),
-                dilations=at.dilation,
-                group=weights[0].shape[0],
-            )
-        ]
+        w = op.weight(weights[0], "weight")
+        bias = op.weight(weights[1], "bias") if self.bias_term else None
+        return [op("Conv", bottoms[0], w, bias, **self.windows.attributes, group=weights[0].shape[0])]
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         bias = op.weight(weights[1], "b") if self.bias_term else None

@@ -8,12 +8,13 @@ import numpy as np
 
 from ..errors import ShapeError
 from ._caffe2 import Operators, pad_image, part, pool
+from ._convolve import views
 from ._dims import Shape
 from ._params import Params
 from ._reach import Reach
 from ._reduce import reduce
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, views
+from ._windows import Windows
 
 
 class Correlation(LayerType):

@@ -80,20 +80,7 @@ class Deconvolution(Convolution):
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         at = self.windows(weights[0].ndim)
-        return [
-            op(
-                "ConvTranspose",
-                x,
-                w,
-                bias,
-                kernel_shape=at.kernel,
-                strides=at.stride,
-                pads=(*at.pad, *at.pad),
-                dilations=at.dilation,
-                group=self.group,
-            )
-            for x in bottoms
-        ]
+        return [op("ConvTranspose", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         w = weights[0]

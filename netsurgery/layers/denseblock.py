@@ -8,12 +8,13 @@ from math import prod
 import numpy as np
 
 from ._caffe2 import Operators, conv
+from ._convolve import convolve
 from ._dims import Shape, Size, product
 from ._fillers import Filler, he_normal, near
 from ._params import Params
 from ._reach import Reach
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, convolve
+from ._windows import Windows
 
 EPS = 1e-5
 MAX_SIZE = 1000

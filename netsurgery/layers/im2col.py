@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._caffe2 import Operators, columns_of, conv
+from ._convolve import padded, views
 from ._dims import Shape, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, padded, read_windows, require_room, require_second, views
+from ._windows import Windows, read_windows, require_room, require_second
 
 
 class Im2col(LayerType):
@@ -62,15 +63,7 @@ class Im2col(LayerType):
         # each kernel has a single 1: a convolution of every channel by itself, whatever the number of channels
         picks = np.eye(count, dtype=np.float32).reshape(count, 1, *at.kernel)
         sizes = [op.size(x, i) for i in range(2, rank)]
-        y = op(
-            "Conv",
-            op.reshape(x, -1, 1, *sizes),
-            picks,
-            kernel_shape=at.kernel,
-            strides=at.stride,
-            pads=(*at.pad, *at.pad),
-            dilations=at.dilation,
-        )
+        y = op("Conv", op.reshape(x, -1, 1, *sizes), picks, **at.attributes)
         channels = x.shape[1] * count
         batch, depth = op.size(x, 0), channels if isinstance(channels, int) else -1
         return [op.reshape(y, -1 if isinstance(channels, int) else batch, depth, *[0] * (rank - 2))]

@@ -10,9 +10,9 @@ from ..net import Field, Message
 from ._caffe2 import Operators
 from ._dims import Shape, Size, product
 from ._fillers import he_normal, near
+from ._grouped import take_in
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import take_in
 
 
 class InnerProduct(LayerType):

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._caffe2 import Operators, columns_of
+from ._convolve import padded, views
 from ._dims import Shape, Size, product
 from ._params import Params
 from ._reach import Reach, window
 from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, padded, require_room, views
+from ._windows import Windows, require_room
 
 
 class Local(LayerType):
