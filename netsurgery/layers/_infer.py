@@ -126,8 +126,11 @@ def _apply(
             size = there if here.axis else at[free]
             if not isinstance(size, int):
                 raise AssertionError(f"{free} has no declared size")
-            sizes[free] = size
-            pins[free] = Pin(size, layer.title, constraint.what)
+            for alike in [
+                a for a, n in sizes.items() if n == axis(*free)
+            ]:  # itself, and those that were found to be equal
+                sizes[alike] = size
+                pins[alike] = Pin(size, layer.title, constraint.what)
         return True
     if here.axis and there.axis:
         keep, drop = sorted([here.axis, there.axis], key=list(sizes).index)

@@ -20,7 +20,7 @@ from ._windows import Windows, least_axes, read_windows, require_room, require_s
 class Convolution(LayerType):
     """y[m, i] = b[m] + sum over c, k of W[m, c, k] * x[c, stride * i + dilation * k - pad], x being 0 outside.
 
-    Any number of spatial axes; several bottoms share the weights, one top each.
+    Any number of spatial axes; several bottoms, of one shape, share the weights, one top each.
 
     Shapes: (N, C, size...) -> (N, num_output, floor((size + 2 pad - dilation (kernel - 1) - 1) / stride) + 1 ...);
         W (num_output, C / group, kernel...), b (num_output).
@@ -58,16 +58,27 @@ class Convolution(LayerType):
         ]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
-        tops: list[Shape] = []
+        self.one_shape(bottoms)
+        windows = self.windows(len(bottoms[0]))
         for x in bottoms:
-            if len(x) < 3:
-                self.rank(x, 4)
-            windows = self.windows(len(x))
-            self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
-            self.require(x[1], bottoms[0][1], "channels")
             require_room(self.title, windows, x[2:])
-            tops.append((x[0], self.num_output, *windows.out(x[2:])))
-        return tops
+        return [(x[0], self.num_output, *windows.out(x[2:])) for x in bottoms]
+
+    def one_shape(self, bottoms: Sequence[Shape]) -> None:
+        """Raises: ShapeError unless all bottoms have one shape, with channels for every group and an axis to slide along."""
+        first = bottoms[0]
+        if len(first) < 3:
+            self.rank(first, 4)
+        self.require(first[1] - first[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
+        for i, x in enumerate(bottoms[1:], 1):
+            self.rank(x, len(first), f"bottom {i}")
+            for axis, (n, m) in enumerate(zip(x, first, strict=True)):
+                self.require(
+                    n,
+                    m,
+                    f"axis {axis} of bottom {i}, that of bottom 0 being expected",
+                    fix='give each shape a layer of its own: those with the same names (param { name: "w" }) share weights',
+                )
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         tops = []

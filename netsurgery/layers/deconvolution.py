@@ -38,13 +38,10 @@ class Deconvolution(Convolution):
         return [he_normal(shapes[0], fan_in, rng), *(near(0, shape, rng) for shape in shapes[1:])]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        self.one_shape(bottoms)
+        at = self.windows(len(bottoms[0]))
         tops: list[Shape] = []
         for x in bottoms:
-            if len(x) < 3:
-                self.rank(x, 4)
-            at = self.windows(len(x))
-            self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
-            self.require(x[1], bottoms[0][1], "channels")
             sizes = [s * (n - 1) + e - 2 * p for n, s, e, p in zip(x[2:], at.stride, at.extent, at.pad, strict=True)]
             if any(isinstance(n, int) and n < 1 for n in sizes):
                 raise ShapeError(
