@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
 
@@ -34,9 +34,6 @@ class Token:
 
     text: str
     kind: str
-
-
-Value = "bool | int | float | str | bytes | Token | Message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +109,6 @@ class Message:
         return replace(self, fields=tuple(f for f in self.fields if f.name not in names), text="")
 
 
-class Kind(Protocol):
-    """What Net needs of a layer's type: see layers/_type.py, where its base class stands."""
-
-    in_place: bool
-
-    def shapes(self, bottoms: Sequence[Any]) -> Sequence[Any]: ...
-
-
 @dataclass(frozen=True)
 class Refused:
     """The kind of a layer that cannot be used, with the error that says why. It is raised when the layer is needed, not on loading."""
@@ -136,7 +125,7 @@ class Layer:
     """One layer: `bottoms` and `tops` are blob names of which each has one writer (see Net).
 
     `params` is its LayerParameter message (V2, whatever the vintage) without name, type, bottom, top and blobs; `weights` are its blobs
-    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file made of `params`.
+    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file made of `params` (a LayerType of layers/, or Refused).
     """
 
     name: str

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedError
 from ..layers._dims import Shape
 
 Array = NDArray[Any]
@@ -239,8 +238,3 @@ def _fold(
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     results = ReferenceEvaluator(model).run(None, dict(zip(names, inputs, strict=True)))
     return [np.asarray(r) for r in results]
-
-
-def refuse_opset(needed: int, opset: int, what: str) -> UnsupportedError:
-    """The error for a construction that an older opset cannot express."""
-    return UnsupportedError(f"{what} needs opset {needed}", expected=f"--opset {needed} or newer (it is {opset})")

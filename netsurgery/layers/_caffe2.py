@@ -84,11 +84,6 @@ def part(op: Operators, x: Tensor, rank: int, axis: int, start: Any, end: Any) -
     return op("Slice", x, op.ints([0] * before, start, [0] * behind), op.ints([-1] * before, end, [-1] * behind))
 
 
-def count_up(op: Operators, size: Tensor) -> Tensor:
-    """0, 1, .. size - 1, as int64."""
-    return op("Range", size)
-
-
 def turned(op: Operators, x: Tensor, axis: int) -> Tensor:
     """x with an axis turned around."""
     index = op("Range", op("Sub", op.size(x, axis), op.ints(1)), op.ints(-1), op.ints(-1))

@@ -151,11 +151,6 @@ def product(sizes: Sequence[Size]) -> Size:
     return total
 
 
-def define(name: str, function: Callable[[int, int], int]) -> None:
-    """Adds a function of two numbers for `apply`."""
-    _FUNCTIONS[name] = function
-
-
 def apply(name: str, a: Size, b: Size) -> Size:
     """`name` of a and b: a number if both are, else a Dim that says so."""
     if isinstance(a, int) and isinstance(b, int):

@@ -110,9 +110,6 @@ class LayerType:
     columns: int | None = None
     """The axis of its tops along which numbers change their meaning (label, score, corner), if any: comparisons hold each by itself."""
 
-    needs_weights: ClassVar[bool] = True
-    """Whether the blobs of `weight_shapes` must come from a caffemodel or a filler."""
-
     scope: ClassVar[Literal["number", "channels", "map"]] = "map"
     """How far a number of the tops looks into the bottoms: at the one at its place alone, all alike ("number": ReLU), at all channels
     of its position ("channels": PReLU, Softmax), or further ("map")."""
