@@ -53,7 +53,9 @@ def main() -> int:
                     free = "one export for all sizes" if exports == 1 else f"{exports} exports"
                     print(f"{name}: ran, {free}{'; ' if made.notes else ''}{'; '.join(made.notes)}")
         total = ran + refused + wrong
-        print(f"== {folder}: {ran} of {total} ran ({100 * ran / max(total, 1):.1f} %), {refused} refused, {wrong} wrong")
+        print(
+            f"== {folder}: {ran} of {total} ran ({100 * ran / max(total, 1):.1f} %), {refused} refused, {wrong} wrong"
+        )
         bad = bad or wrong > 0 or not total or 100 * ran < options.least * total
     return int(bad)
 

@@ -311,7 +311,10 @@ def test_images_are_found_in_folders_globs_and_lists(tmp_path: Path) -> None:
     for name in ("a/x.png", "a/b/y.jpg", "a/b/x.png", "z.png", "z.jpg"):
         save(tmp_path / name, image)
     (tmp_path / "a" / "notes.md").write_text("no image")
-    find = lambda *given: [(Path(f.path).relative_to(tmp_path).as_posix(), f.name) for f in vision.find_images(given)]  # noqa: E731
+
+    def find(*given: str) -> list[tuple[str, str]]:
+        return [(Path(f.path).relative_to(tmp_path).as_posix(), f.name) for f in vision.find_images(given)]
+
     assert find(str(tmp_path / "a")) == [("a/b/x.png", "b/x"), ("a/b/y.jpg", "b/y"), ("a/x.png", "x")]
     assert find(f"{tmp_path}/z.*") == [("z.jpg", "z"), ("z.png", "z.png")]
     (tmp_path / "list.txt").write_text("a/x.png 3\n\nz.png\n")

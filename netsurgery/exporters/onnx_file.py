@@ -128,8 +128,8 @@ def _weights_file(net: Net) -> MappedFile | None:
 
 def _refuse_source(target: Path, source: MappedFile | None) -> None:
     """Raises: NetsurgeryError if the model, or what is written beside it, would take the place of the weights."""
-    for path in (target, _beside(target)) if source is not None else ():
-        if os.path.realpath(path) == os.path.realpath(source.path):
+    for path in (target, _beside(target)):
+        if source is not None and os.path.realpath(path) == os.path.realpath(source.path):
             raise NetsurgeryError("is the net's weights file", source=Source(str(path)), expected="another name")
 
 
