@@ -2,7 +2,7 @@
 
     python tests/benchmarks/table.py [--rounds 7] [SECTION ...]
 
-Sections: start, convert, growth, save, graph, first, dense, reference, huge. The nets are made at the first call (1 GB, see nets.py).
+Sections: start, convert, growth, save, graph, first, dense, reference, bits, huge. The nets are made at the first call (1 GB, see nets.py).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import onnxruntime
 from measure import Taken, here, in_turn, process
 
 import netsurgery
+from netsurgery.exporters.int8 import save_int8
 
 PYTHON = sys.executable
 NETSURGERY = [PYTHON, "-m", "netsurgery"]
@@ -276,6 +277,29 @@ def reference(rounds: int) -> None:
         )
 
 
+def bits(rounds: int) -> None:
+    """What --fp16 and --int8 gain; what they lose, verify says of trained nets."""
+    header("Fewer bits: MB of the file, ms of onnxruntime (processor)", "", "float32", "--fp16", "--int8")
+    for name in ("alexnet", "googlenet", "resnet50", "mobilenet", "squeezenet"):
+        net = netsurgery.load(*nets.files(name))
+        x = _image(net)
+        with tempfile.TemporaryDirectory(dir=nets.cache()) as folder:
+            paths = [Path(folder) / f"{which}.onnx" for which in ("float32", "fp16", "int8")]
+            netsurgery.save_onnx(net, paths[0])
+            netsurgery.save_onnx(net, paths[1], fp16=True)
+            save_int8(net, paths[2], [{"data": np.roll(x, 7 * i, axis=3)} for i in range(4)])
+            sessions = {path: _session(path) for path in paths}
+            work = {str(p): lambda s=s, x=x: here(lambda: s.run(None, {"data": x})) for p, s in sessions.items()}
+            for run in work.values():
+                run()
+            found = in_turn(work, 4 * rounds)
+            cells = [
+                f"{path.stat().st_size / MB:.1f} MB, {t.wall * 1e3:.1f} ms ({t.cpu * 1e3:.1f})"
+                for path, t in zip(paths, found.values(), strict=True)
+            ]
+        row(name, *cells)
+
+
 HUGE = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 16384 } } }\n' + "".join(
     f'layer {{ name: "fc{i}" type: "InnerProduct" bottom: "{f"fc{i - 1}" if i else "data"}" top: "fc{i}" '
     f"inner_product_param {{ num_output: 16384 bias_term: false }} }}\n"
@@ -329,7 +353,7 @@ def huge(rounds: int) -> None:
         shutil.rmtree(folder)
 
 
-SECTIONS = {f.__name__: f for f in (start, convert, growth, save, graph, first, dense, reference, huge)}
+SECTIONS = {f.__name__: f for f in (start, convert, growth, save, graph, first, dense, reference, bits, huge)}
 
 
 def main() -> None:
