@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,33 @@ def test_a_near_tie_may_go_either_way() -> None:
         if not passes:
             assert report.first_difference is not None
             assert report.first_difference.blob == "p"
+
+
+def test_what_float32_cannot_compute_better_is_no_error() -> None:
+    """A sum that cancels magnifies rounding: what is off by no more than float32 itself is off is excused; what is off by more is not."""
+    net = from_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 400 } } }\n'
+        'layer { name: "y" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 1 } }\n'
+        'layer { name: "s" type: "Sigmoid" bottom: "y" top: "s" }\n'
+    )
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(0, 100, (1, 400)).astype(np.float32), rng.normal(0, 100, (1, 400)).astype(np.float32)
+    bias = np.float32(20 - (np.float64(x) @ np.float64(w).T).item())
+    net = net.with_layers(replace(n, weights=(w, np.array([bias]))) if n.name == "y" else n for n in net.layers)
+    report = netsurgery.verify(net, netsurgery.to_onnx(net), inputs={"x": x})
+    y, s = report.cases[0].comparisons
+    assert report.passed
+    assert 1e-4 < y.measure.max_rel < 1e-2
+    assert (y.rule, s.passed) == ("rounding", True)
+    assert re.fullmatch(r"float32 itself is off by .* here: numbers cancel", y.remark)
+    wrong = w.copy()
+    wrong[0, np.abs(x).argmin()] *= 1.01
+    worse = net.with_weights("y", wrong, np.array([bias]))
+    report = netsurgery.verify(net, netsurgery.to_onnx(worse), inputs={"x": x})
+    assert report.first_difference is not None
+    assert report.first_difference.blob == "y"
+    exact = netsurgery.verify(net, net.with_weights("y", w, np.array([bias + np.float32(16)])), inputs={"x": x})
+    assert not exact.passed  # a net in float64 has no such excuse
 
 
 def test_columns_are_held_each_by_itself() -> None:

@@ -2,11 +2,13 @@
 
 The reference is computed layer by layer. Where a blob is made of choices, the layer's reference is run on the model's own bottoms;
 if the model chose as that does, what follows is computed from the model's choice, so that a near-tie that went the other way is no error.
+Where a blob is off by a little, it is asked how far off float32 itself is there: a sum that cancels magnifies rounding, in Caffe as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,16 @@ if TYPE_CHECKING:
     from .runtime import Array
 
 
+NEAR = 1e-2
+"""An error greater than this is never put down to rounding."""
+
+ROUNDINGS = 30
+"""How many times further off than the reference in float32 a runtime may be: it adds up long sums one product after another, where NumPy
+adds up parts of them (onnxruntime's fastest kernels: up to 12 times as far off, in an upscaler fed with what it was not trained on)."""
+
+Settle = Callable[[Layer, int, "Array", Mapping[str, "Array"]], "Array"]
+
+
 class Judge:
     """Holds the blobs that a model gave (`given`, under the net's names, the inputs included) against the reference."""
 
@@ -32,9 +44,28 @@ class Judge:
         """The reference's values of the outputs, for what is compared with them later."""
         self.top_five: list[TopFive] = []
         self.passed_over: dict[str, str] = {}
+        self.chosen: set[str] = set()
+        """Choices that the model made rightly: what follows is computed from them."""
 
-    def by_layers(self, feeds: Mapping[str, Array], dtype: DTypeLike) -> Iterator[Comparison]:
+    def by_layers(self, feeds: Mapping[str, Array], dtype: DTypeLike) -> list[Comparison]:
         """Compares as the reference goes through the net."""
+        found: list[Comparison] = []
+
+        def settle(layer: Layer, i: int, value: Array, held: Mapping[str, Array]) -> Array:
+            comparison = self._compared(layer, i, value, held)
+            if comparison is None:
+                return value
+            found.append(comparison)
+            if i in layer.kind.choices and comparison.passed:
+                self.chosen.add(layer.tops[i])
+                return np.asarray(self.given[layer.tops[i]], dtype)
+            return value
+
+        self._walk(feeds, dtype, settle)
+        return found
+
+    def _walk(self, feeds: Mapping[str, Array], dtype: DTypeLike, settle: Settle) -> None:
+        """Computes the net layer by layer. `settle` is given every top, and gives what the layers behind it are to read."""
         uses = dict.fromkeys(self.net.blobs, 0)
         for layer in self.net.layers:
             for blob in layer.bottoms:
@@ -47,18 +78,46 @@ class Judge:
                 with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
                     tops = run_layer(layer, [held[b] for b in layer.bottoms], dtype)
                 for i, (top, value) in enumerate(zip(layer.tops, tops, strict=True)):
-                    value = as_float32(value)
-                    comparison = self._compared(layer, i, value, held)
-                    if comparison is not None:
-                        yield comparison
-                        if i in layer.kind.choices and comparison.passed:
-                            value = np.asarray(self.given[top], dtype)
-                    held[top] = value
+                    held[top] = settle(layer, i, as_float32(value), held)
             for blob in layer.bottoms:
                 uses[blob] -= 1
             for blob in {*layer.bottoms, *layer.tops}:
                 if not uses[blob]:
                     held.pop(blob, None)
+
+    def excused(self, found: Sequence[Comparison], feeds: Mapping[str, Array]) -> list[Comparison]:
+        """The same comparisons, those excused that are off by no more than ROUNDINGS times what float32 itself is off at that blob:
+        the reference in float32 against the reference in float64, on the same inputs and choices, whatever the model gave."""
+        off = [c for c in found if not c.passed]
+        near = {c.blob for c in off if c.rule != "choices" and c.measure.max_rel <= NEAR}
+        if not off or off[0].blob not in near:
+            return list(found)  # it differs: what comes behind the first blob does not matter
+        spread = self._rounding(feeds, near)
+        made = []
+        for c in found:
+            if not c.passed and c.blob in near and c.measure.max_abs <= ROUNDINGS * spread[c.blob]:
+                remark = f"float32 itself is off by {spread[c.blob]:.1g} here: numbers cancel"
+                c = replace(c, measure=replace(c.measure, passed=True), rule="rounding", remark=remark)
+            made.append(c)
+        return made
+
+    def _rounding(self, feeds: Mapping[str, Array], blobs: Collection[str]) -> dict[str, float]:
+        """The largest difference between the reference in float32 and in float64, for these blobs."""
+        kept: list[dict[str, Array]] = []
+        for dtype in (np.float32, np.float64):
+            values: dict[str, Array] = {}
+
+            def settle(layer: Layer, i: int, value: Array, held: Mapping[str, Array]) -> Array:
+                top = layer.tops[i]
+                if top in blobs:
+                    values[top] = value  # noqa: B023  (called within this turn of the loop)
+                return np.asarray(self.given[top], value.dtype) if top in self.chosen else value
+
+            self._walk(feeds, dtype, settle)
+            kept.append(values)
+        with np.errstate(invalid="ignore"):
+            apart = {blob: np.abs(kept[0][blob] - kept[1][blob]).max(initial=0) for blob in blobs}
+        return {blob: float(value) if np.isfinite(value) else 0.0 for blob, value in apart.items()}
 
     def by_blobs(self, known: Mapping[str, Array], origin: str) -> Iterator[Comparison]:
         """Compares with values that something else computed (`origin`), the whole net at once. Behind a choice that went the other
@@ -81,6 +140,7 @@ class Judge:
                 if choice:
                     comparison = self._compared(layer, i, known.get(top), known)
                     if comparison is not None:
+                        self.chosen.update([top] if comparison.passed else [])
                         yield comparison
                     if before or top not in known or not measure(known[top], self.given[top], self.tolerance).passed:
                         turned[top] = before or top

@@ -17,7 +17,8 @@ AGREE, DIFFER, NOT_COMPARED = "agrees", "differs", "could not be compared"
 @dataclass(frozen=True)
 class Comparison:
     """One blob, held against the reference. `rule` says how: "tolerance"; "choices" for a blob that near-ties may turn, held to what its
-    layer makes of the model's own bottoms; "as it is" for an output of the model without the outputs that were added to see blobs."""
+    layer makes of the model's own bottoms; "rounding" for one that is off by no more than float32 itself; "as it is" for an output of
+    the model without the outputs that were added to see blobs."""
 
     blob: str
     layer: str

@@ -13,7 +13,7 @@ def cells(c: Comparison) -> tuple[str, ...]:
     """One blob as a row of a table."""
     m = c.measure
     verdict = "ok" if c.passed else "OFF"
-    more = {"choices": " (own bottoms)", "as it is": " (as it is)"}.get(c.rule, "")
+    more = {"choices": " (own bottoms)", "as it is": " (as it is)", "rounding": " (rounding)"}.get(c.rule, "")
     return (
         c.blob,
         c.layer,
