@@ -256,8 +256,8 @@ def _read(blob: str, path: str) -> dict[str, Array]:
         raise NetsurgeryError(
             f"cannot be read: {error.strerror or error}", source=source, expected="a .npy or .npz file"
         ) from None
-    except (ValueError, EOFError, _bad_zip()) as error:
-        raise NetsurgeryError(f"is no .npy or .npz file of numbers: {error}", source=source) from None
+    except (ValueError, EOFError, _bad_zip()):
+        raise NetsurgeryError("is no .npy or .npz file of numbers", source=source) from None
     if isinstance(arrays, np.ndarray):
         if not blob:
             raise NetsurgeryError("holds one array of no name", source=source, fix=f"--input BLOB={path}")
