@@ -187,7 +187,9 @@ class NetBuilder:
 
 def _numbers(array: Array) -> str:
     shown = ",".join(f"{v:.9g}" if array.dtype.kind == "f" else str(v) for v in array.ravel().tolist()) or "empty"
-    return shown if array.ndim == 0 else f"[{shown}]" if array.ndim == 1 else f"[{shown}]{'x'.join(map(str, array.shape))}"
+    return (
+        shown if array.ndim == 0 else f"[{shown}]" if array.ndim == 1 else f"[{shown}]{'x'.join(map(str, array.shape))}"
+    )
 
 
 def _divide(a: Array, b: Array) -> Array:
@@ -235,4 +237,3 @@ def _fold(type: str, values: list[Array], arguments: Mapping[str, Any]) -> Array
     if type == "ConstantFill" and arguments.get("input_as_shape"):
         return np.full(tuple(values[0].tolist()), arguments["value"], np.float32)
     return None
-
