@@ -79,8 +79,15 @@ def save_int8(net: Net, path: str | os.PathLike[str], calibration: Sequence[Feed
 
 
 def _quantized(plain: Path, made: Path, net: Net, calibration: Sequence[Feeds]) -> onnx.ModelProto:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.calibrate import CalibrationDataReader
+    try:
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+        from onnxruntime.quantization.calibrate import CalibrationDataReader
+    except ImportError as error:  # what it needs, onnxruntime does not install by itself
+        raise UnsupportedError(
+            f"onnxruntime's quantizer cannot be used: {error}",
+            expected="a newer onnxruntime, or what it asks for",
+            fix="pip install --upgrade onnxruntime, or pip install sympy ml_dtypes",
+        ) from None
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:

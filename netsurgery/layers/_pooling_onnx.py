@@ -31,7 +31,8 @@ def emit_average(op: Graph, x: Tensor, at: Windows, out: Sequence[Size], *, roun
     """AveragePool; padding counts. A window that lies behind the image gives 0 / (end - start), the end being that of the image."""
     if may_start_behind(x.shape[2:], at, round_up=round_up):
         whole, spans = _with_windows_behind(op, x, at, 0.0)
-        averages = op("AveragePool", whole, kernel_shape=at.kernel, strides=at.stride)
+        # Max changes nothing: older runtimes would merge Pad into the pool, and then refuse that much padding
+        averages = op("AveragePool", op("Max", whole, op.const(LOWEST)), kernel_shape=at.kernel, strides=at.stride)
         counts = op("Mul", op("Unsqueeze", spans[0], op.ints(1)), spans[1])
         return op("Div", op("Mul", averages, op.const(float(at.kernel[0] * at.kernel[1]))), counts)
     attributes = _attributes(x.shape[2:], at, out, round_up=round_up)
