@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._caffe2 import LOWEST, Operators, cast, expand, full, part
+from ._caffe2 import LOWEST, Operators, cast, choose, expand, full, part
 from ._type import Tensor
 
 INT32 = 2
@@ -102,6 +102,18 @@ def suppress(
     )
     image = op("LengthsToSegmentIds", op("Cast", counts, to=INT32))
     return op("Sub", cast(op, label, "int64"), op.ints(1)), cast(op, place, "int64"), cast(op, image, "int64")
+
+
+def apart(op: Operators, boxes: Tensor, lead: tuple[Tensor, int, int]) -> Tensor:
+    """Boxes (N, k, most, 4) for `suppress`, those with x2 <= x1 or y2 <= y1, which to Caffe overlap nothing, far away from all others:
+    the operator would divide 0 by 0. `lead` are N, k, most."""
+    low, high = halves(op, boxes, 3)
+    sides = cast(op, op("GT", high, low), "float")
+    right = op("Mul", *halves(op, sides, 3, half=1))
+    place = -1e9 * np.arange(1, lead[2] + 1)[:, None] + np.array([0, 0, 1e8, 1e8])
+    return choose(
+        op, cast(op, op("Concat", *[right] * 4, axis=3), "bool"), boxes, expand(op, op.const(place), *lead, 4)
+    )
 
 
 def best_of_images(op: Operators, found: Tensor, scores: Tensor, size: int, most: int, batch: Tensor) -> Tensor:

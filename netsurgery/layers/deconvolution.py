@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..net import Field, Message
 from ._caffe2 import Operators, places, refuse
+from ._deconvolution_caffe2 import emit_3d
 from ._dims import Shape, Size, product
 from ._fillers import he_normal, near
 from ._reach import Reach, spread
@@ -82,8 +83,11 @@ class Deconvolution(Convolution):
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         w = weights[0]
         at = self.windows(w.ndim)
-        if w.ndim > 4:
-            raise refuse(self, f"its ConvTranspose has 2 spatial axes, not {w.ndim - 2}")
+        if w.ndim > 5:
+            raise refuse(self, f"its operators have up to 3 spatial axes, not {w.ndim - 2}")
+        if w.ndim == 5:
+            bias = op.weight(weights[1], "b") if self.bias_term else None
+            return [emit_3d(op, x, w, bias, at, self.group) for x in bottoms]
         if max(at.dilation) > 1:  # which it passes over: zeros between the numbers of the kernel say the same
             whole, dilated = slice(None), np.zeros((*w.shape[:2], *at.extent), np.float32)
             dilated[(whole, whole, *(slice(None, None, d) for d in at.dilation))] = w

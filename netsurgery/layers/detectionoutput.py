@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ._boxes import by_score, rows_or_none, suppress
-from ._boxes_caffe2 import best_first, best_of_images, column, halves, ranks
+from ._boxes_caffe2 import apart, best_first, best_of_images, column, ranks
 from ._boxes_caffe2 import rows_or_none as rows_or_none_caffe2
 from ._boxes_caffe2 import suppress as suppress_caffe2
 from ._boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
@@ -120,8 +120,7 @@ class DetectionOutput(DetectionBoxes):
         chosen = op("Gather", op.reshape(boxes, -1, 4), index, axis=0)  # (N, k, most, 4)
         tested = chosen
         if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing
-            low, high = halves(op, chosen, 3)
-            tested = op("Concat", low, op("Max", low, high), axis=3)
+            tested = apart(op, chosen, (batch, k, most))
         keys = op.reshape(op("Transpose", ranks(op, values, most, self.threshold), axes=(0, 2, 1)), -1, k)
         tested = op.reshape(op("Transpose", tested, axes=(0, 2, 1, 3)), -1, 4 * k)
         splits = full(op, most, batch)

@@ -29,6 +29,9 @@ class Nms(LayerType):
     types = ("Nms",)
     choices = (0,)
     columns = -1
+    not_in_caffe2 = (
+        "no operator that runs on the CPU gives the places of an unknown number of peaks, channel by channel"
+    )
     note = (
         "by formula, of caffe_rtpose (OpenPose); near the last rows the fork reads beyond the map, this layer does not"
     )
