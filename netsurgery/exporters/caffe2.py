@@ -237,10 +237,7 @@ def _assembled(
     predict.name, predict.type = net.name or "net", "simple"
     for operator in operators:
         _add_operator(predict, operator)
-    parameters |= tell_layers(predict, net, op.bottoms, operators, parameters)
     inputs = {name: inferred.shapes[name] for name in net.inputs}
-    predict.external_input.extend([*inputs, *parameters])
-    predict.external_output.extend(wanted)
     declared = net.inputs
     for name, sizes in inputs.items():
         own = declared[name]
@@ -250,6 +247,9 @@ def _assembled(
         predict.arg.add(name=f"{SHAPE}{name}", ints=shown)
         if not known(sizes):
             predict.arg.add(name=f"{FREE}{name}", ints=[i for i, n in enumerate(sizes) if not isinstance(n, int)])
+    parameters |= tell_layers(predict, net, op.bottoms, operators, parameters)
+    predict.external_input.extend([*inputs, *parameters])
+    predict.external_output.extend(wanted)
     return Caffe2Net(predict, parameters, inputs, pins, predict.name)
 
 

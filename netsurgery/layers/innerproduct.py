@@ -74,7 +74,8 @@ class InnerProduct(LayerType):
         (x,) = bottoms
         bias = op.weight(weights[1], "b") if self.bias_term else op.const(np.zeros(self.num_output))
         kind = "FCTransposed" if self.transpose else "FC"
-        return [op(kind, x, op.weight(weights[0], "w"), bias, axis=self.axis(self.from_axis, len(x.shape)))]
+        axis = self.axis(self.from_axis, len(x.shape))
+        return [op(kind, x, op.weight(weights[0], "w"), bias, axis=axis if axis != 1 else None)]
 
     def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
         return product(bottoms[0]) * self.num_output

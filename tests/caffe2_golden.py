@@ -1,0 +1,88 @@
+"""What nets become in Caffe2, kept as text in fixtures/caffe2: one case for each layer type, the one of the shortest text.
+
+    python tests/caffe2_golden.py          writes the files anew; what changed is to be looked at, and run in Caffe2
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import cases
+from google.protobuf import text_format
+from small_nets import with_random_weights
+
+import netsurgery
+from netsurgery._proto.caffe2 import new
+from netsurgery.exporters.caffe2 import Caffe2Net
+from netsurgery.formats.load import from_text
+
+GOLDEN = cases.FIXTURES / "caffe2"
+PARAMETER = "# "
+
+# Layers for which no numbers of Caffe's exist (they say so themselves: "by formula").
+BY_FORMULA = {
+    "crelu": 'layer { name: "y" type: "CReLU" bottom: "x" top: "y" }',
+    "imresize": 'layer { name: "y" type: "ImResize" bottom: "x" top: "y" imresize_param { factor: 2 } }',
+    "infogainloss": 'layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 1 dim: 3 dim: 4 } } }'
+    ' layer { name: "h" type: "Input" top: "h" input_param { shape { dim: 2 dim: 2 } } }'
+    ' layer { name: "y" type: "InfogainLoss" bottom: "x" bottom: "label" bottom: "h" top: "y" }',
+    "mish": 'layer { name: "y" type: "Mish" bottom: "x" top: "y" }',
+    "pool_in_a_name": 'layer { name: "Pool5" type: "Pooling" bottom: "x" top: "y"'
+    " pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }"
+    ' layer { name: "GlobalPool" type: "Pooling" bottom: "y" top: "z" pooling_param { pool: AVE global_pooling: true } }',
+    "selu": 'layer { name: "y" type: "SeLU" bottom: "x" top: "y" }',
+    "spatial_dropout_of_enet": 'layer { name: "y" type: "Python" bottom: "x" top: "y" python_param {'
+    ' module: "spatial_dropout" layer: "SpatialDropoutLayer" param_str: "{\'p\': 0.1}" } }',
+}
+INPUT = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 4 } } } '
+
+
+def nets() -> dict[str, list[netsurgery.Net]]:
+    """For each name the nets, of which the one of the shortest text is kept."""
+    found: dict[str, list[netsurgery.Net]] = {}
+    for case in cases.find("conformance", "conformance-forks"):
+        if case.parent.name not in ("nets", "surgery"):
+            found.setdefault(case.parent.relative_to(cases.FIXTURES).as_posix().replace("/", "_"), []).append(
+                cases.load(case)
+            )
+    for name, text in BY_FORMULA.items():
+        found[f"by_formula_{name}"] = [with_random_weights(from_text(INPUT + text))]
+    return found
+
+
+def as_text(made: Caffe2Net) -> str:
+    """The predict net, an operator a line, behind the names and shapes of the parameters."""
+    lines = [f"{PARAMETER}{line}" for line in parameters(made)]
+    net: Any = new("NetDef")
+    net.CopyFrom(made.predict)
+    for op in net.op:
+        lines.append(f"op {{ {text_format.MessageToString(op, as_one_line=True)} }}")
+    net.ClearField("op")
+    return "\n".join([*lines, text_format.MessageToString(net)])
+
+
+def parameters(made: Caffe2Net) -> list[str]:
+    return [f"{name} {array.dtype} {'x'.join(map(str, array.shape))}" for name, array in made.parameters.items()]
+
+
+def from_golden(path: Path) -> tuple[Any, list[str]]:
+    """The predict net that a file holds, and its parameters."""
+    text = path.read_text(encoding="utf-8")
+    held = [line.removeprefix(PARAMETER) for line in text.splitlines() if line.startswith(PARAMETER)]
+    return text_format.Parse(text, new("NetDef")), held
+
+
+def main() -> int:
+    GOLDEN.mkdir(exist_ok=True)
+    for path in GOLDEN.glob("*.pbtxt"):
+        path.unlink()
+    for name, several in nets().items():
+        texts = sorted((as_text(netsurgery.to_caffe2(net)) for net in several), key=len)
+        (GOLDEN / f"{name}.pbtxt").write_text(texts[0], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
