@@ -400,7 +400,7 @@ def test_missing_empty_and_odd_files(tmp_path: Path) -> None:
     cases = {
         tmp_path / "none.caffemodel": f"cannot be opened: No such file or directory{can_be_read}",
         tmp_path: f"cannot be opened: is a folder{can_be_read}",
-        Path("a\0b"): f"cannot be opened: embedded null byte{can_be_read}",
+        Path("a\0b"): f"cannot be opened: no path may hold a null character{can_be_read}",
     }
     (tmp_path / "empty").touch()
     cases[tmp_path / "empty"] = "the file is empty"

@@ -38,8 +38,8 @@ def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = Weight
     try:
         descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or str(failure)
-        if os.path.isdir(name):
+        reason = getattr(failure, "strerror", None) or "no path may hold a null character"
+        if isinstance(failure, OSError) and os.path.isdir(name):
             reason = "is a folder"
         raise error(f"cannot be opened: {reason}", source=Source(name), expected="a file that can be read") from None
     try:
