@@ -1,6 +1,6 @@
 """What nets become in Caffe2, kept as text in fixtures/caffe2: one case for each layer type, the one of the shortest text.
 
-    python tests/caffe2_golden.py          writes the files anew; what changed is to be looked at, and run in Caffe2
+python tests/caffe2_golden.py          writes the files anew; what changed is to be looked at, and run in Caffe2
 """
 
 from __future__ import annotations
@@ -57,8 +57,7 @@ def as_text(made: Caffe2Net) -> str:
     lines = [f"{PARAMETER}{line}" for line in parameters(made)]
     net: Any = new("NetDef")
     net.CopyFrom(made.predict)
-    for op in net.op:
-        lines.append(f"op {{ {text_format.MessageToString(op, as_one_line=True)} }}")
+    lines += [f"op {{ {text_format.MessageToString(op, as_one_line=True)} }}" for op in net.op]
     net.ClearField("op")
     return "\n".join([*lines, text_format.MessageToString(net)])
 

@@ -88,7 +88,9 @@ def test_names_are_caffes() -> None:
 
 
 def test_too_much_for_a_file_is_refused(tmp_path: Path) -> None:
-    net = from_text(INPUT + 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 800000 dim: 1024 } } }')
+    net = from_text(
+        INPUT + 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 800000 dim: 1024 } } }'
+    )
     net = net.with_weights("p", np.broadcast_to(np.arange(1024, dtype=np.float32), (800000, 1024)))
     with pytest.raises(UnsupportedError) as refused:
         netsurgery.save_caffe2(net, tmp_path / "out")
@@ -123,7 +125,10 @@ def test_sizes_stay_free(params: str) -> None:
 @pytest.mark.parametrize(
     ("params", "tops"),
     [
-        ("pool: MAX kernel_size: 2 stride: 2 pad: 1", "y"),  # whether Caffe leaves the last window out depends on the size
+        (
+            "pool: MAX kernel_size: 2 stride: 2 pad: 1",
+            "y",
+        ),  # whether Caffe leaves the last window out depends on the size
         ("pool: MAX kernel_size: 3 stride: 2", "y mask"),
     ],
 )
@@ -188,7 +193,9 @@ def back(net: netsurgery.Net, folder: Path, **options: Any) -> netsurgery.Net:
     return netsurgery.load(folder / "init_net.pb", folder / "predict_net.pb")
 
 
-ROUND = [case for case in cases.find("conformance", "conformance-forks") if case.parent.name not in ("surgery", "local")]
+ROUND = [
+    case for case in cases.find("conformance", "conformance-forks") if case.parent.name not in ("surgery", "local")
+]
 
 
 @pytest.mark.parametrize("case", ROUND, ids=cases.name)
