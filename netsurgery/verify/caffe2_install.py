@@ -41,6 +41,9 @@ DOWNLOADS = {
 ROOM = 3_000_000_000
 """Bytes that must be free where it comes with GPU libraries: the download, and what it unpacks to before it is trimmed."""
 
+PATIENCE = 300
+"""Seconds that the first start may take."""
+
 Say = Callable[[str], None]
 
 
@@ -164,26 +167,24 @@ def version_of(python: str) -> str:
 
 
 def _make(folder: Path, base: str | None, uv: str | None, show: bool) -> None:
-    if base is None:
-        _run([str(uv), "venv", "--python", PYTHONS[0], str(folder)], show)
-    else:
-        _run([base, "-m", "venv", str(folder)], show)
+    """With uv where it is, which also fetches a Python; else with the Python's own venv and pip."""
     python = str(python_of(folder))
-    if base is None:
-        _run([str(uv), "pip", "install", "--python", python, "--no-deps", *PINS], show)
-    else:
+    if uv is not None:
+        _run([uv, "venv", "--python", base or PYTHONS[0], str(folder)], show)
+        _run([uv, "pip", "install", "--python", python, "--no-deps", *PINS], show)
+    elif base is not None:
+        _run([base, "-m", "venv", str(folder)], show)
         _run([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", *PINS], show)
 
 
 def _run(command: Sequence[str], show: bool) -> None:
     """Runs a command. Raises: NetsurgeryError that shows its last lines."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     done = subprocess.run(
         command,
         stdout=sys.stderr if show else subprocess.PIPE,
         stderr=None if show else subprocess.STDOUT,
         text=True,
-        env=environment,
+        env=clean_environment(),
         check=False,
     )
     if done.returncode:
@@ -194,17 +195,30 @@ def _run(command: Sequence[str], show: bool) -> None:
         )
 
 
+def clean_environment() -> dict[str, str]:
+    """The environment without what would lead another Python to modules of this one."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "__PYVENV_LAUNCHER__"}
+
+
 def _check(python: Path) -> None:
     """Raises: NetsurgeryError unless Caffe2 starts."""
-    done = subprocess.run(
-        [str(python), str(RUNNER)], input='{"do": "probe"}\n', capture_output=True, text=True, timeout=300, check=False
-    )
     try:
-        answer = json.loads(done.stdout)
+        done = subprocess.run(
+            [str(python), str(RUNNER)],
+            input='{"do": "probe"}\n',
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=clean_environment(),
+            check=False,
+        )
+        answer, said = json.loads(done.stdout), done.stderr
     except ValueError:
-        answer = {"ok": False, "error": f"exit code {done.returncode}"}
-    if not answer["ok"]:
-        lines = [line for line in done.stderr.splitlines() if line.strip()][-6:]
+        answer, said = {"error": f"exit code {done.returncode}"}, done.stderr
+    except subprocess.TimeoutExpired:
+        answer, said = {"error": f"no answer within {PATIENCE} s"}, ""
+    if not answer.get("ok"):
+        lines = [line for line in said.splitlines() if line.strip()][-6:]
         raise NetsurgeryError("\n".join([f"Caffe2 was installed and does not start: {answer['error']}", *lines]))
 
 

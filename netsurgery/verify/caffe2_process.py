@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Self
 
 from ..errors import NetsurgeryError, Source
-from .caffe2_install import installed_python
+from .caffe2_install import clean_environment, installed_python
 from .runtime import UnavailableError
 
 PYTHON = "NETSURGERY_CAFFE2_PYTHON"
@@ -85,7 +85,7 @@ class Side:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self.close()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "__PYVENV_LAUNCHER__"}
+        environment = clean_environment()
         environment.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
         self._log = TemporaryFile()  # noqa: SIM115  # closed with the process
         try:
