@@ -29,6 +29,7 @@ BY_FORMULA = {
     ' layer { name: "h" type: "Input" top: "h" input_param { shape { dim: 2 dim: 2 } } }'
     ' layer { name: "y" type: "InfogainLoss" bottom: "x" bottom: "label" bottom: "h" top: "y" }',
     "mish": 'layer { name: "y" type: "Mish" bottom: "x" top: "y" }',
+    "nms": 'layer { name: "y" type: "Nms" bottom: "x" top: "y" nms_param { num_parts: 1 max_peaks: 2 threshold: 0.1 } }',
     "pool_in_a_name": 'layer { name: "Pool5" type: "Pooling" bottom: "x" top: "y"'
     " pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }"
     ' layer { name: "GlobalPool" type: "Pooling" bottom: "y" top: "z" pooling_param { pool: AVE global_pooling: true } }',

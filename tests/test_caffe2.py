@@ -156,20 +156,38 @@ def test_all_sizes_can_be_fixed() -> None:
 # ---- What is refused --------------------------------------------------------------------------------------------------------
 
 
+class Secret(netsurgery.LayerType):
+    """A layer of somebody's own, who never thought of Caffe2."""
+
+    types = ("Secret",)
+
+
 def test_layers_without_operators_are_refused_by_name_all_at_once() -> None:
-    text = INPUT.replace("dim: 1 dim: 2", "dim: 1 dim: 15")
-    for name in ("peaks", "others"):
-        text += f'layer {{ name: "{name}" type: "Nms" bottom: "x" top: "{name}" }} '
+    text = INPUT + "".join(
+        f'layer {{ name: "{n}" type: "Secret" bottom: "x" top: "{n}" }} ' for n in ("first", "second")
+    )
+    net = from_text(text, "net.prototxt", layers={"Secret": Secret})
     with pytest.raises(UnsupportedLayersError) as refused:
-        netsurgery.to_caffe2(from_text(text, "net.prototxt"))
+        netsurgery.to_caffe2(net)
     why = (
-        "has no form in Caffe2: no operator that runs on the CPU gives the places of an unknown number of peaks, channel by channel\n"
+        "has no form in Caffe2: its class has no emit_caffe2\n"
         "  fix: cut the net before this layer (--output), and do the rest in your own code"
     )
     assert str(refused.value) == (
         "2 layers cannot be exported to Caffe2:\n"
-        f"net.prototxt:1: layer 'peaks' (Nms): {why}\nnet.prototxt:1: layer 'others' (Nms): {why}"
+        f"net.prototxt:1: layer 'first' (Secret): {why}\nnet.prototxt:1: layer 'second' (Secret): {why}"
     )
+    assert netsurgery.to_caffe2(from_text(text + pooled("kernel_size: 2"), layers={"Secret": Secret}), outputs=["y"])
+
+
+def test_adaptive_suppression_is_refused() -> None:
+    net = cases.load(cases.FIXTURES / "conformance/detectionoutput/corner_shared")
+    layer = net.layers[-1]
+    text = "detection_output_param { num_classes: 3 share_location: true nms_param { nms_threshold: 0.7 eta: 0.9 top_k: 4 } }"
+    bottoms = " ".join(f'bottom: "{b}"' for b in layer.bottoms)
+    other = netsurgery.layer(f'layer {{ name: "{layer.name}" type: "DetectionOutput" {bottoms} top: "y" {text} }}')
+    with pytest.raises(UnsupportedError, match=r"has no form in Caffe2: adaptive suppression \(eta 0.9\)"):
+        netsurgery.to_caffe2(net.with_layer(other))
 
 
 def test_windows_behind_the_image_are_refused() -> None:

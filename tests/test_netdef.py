@@ -106,8 +106,8 @@ def test_inputs_that_the_init_net_fills_with_something_are_inputs_when_named(tmp
     )
 
 
-def test_outputs_are_those_of_the_net(tmp_path: Path) -> None:
-    """What nobody reads and the NetDef does not give out is no output; what is given out and read by others is told."""
+def test_outputs_are_those_of_the_netdef(tmp_path: Path) -> None:
+    """What nobody reads and the NetDef does not give out is no output; what it gives out and others read is one."""
     init, predict = Sample([("Relu", "x", "a"), ("Sigmoid", "a", "b"), ("Tanh", "x", "idle")], "").save(tmp_path)
     net = new("NetDef")
     net.ParseFromString(predict.read_bytes())
@@ -115,8 +115,12 @@ def test_outputs_are_those_of_the_net(tmp_path: Path) -> None:
     net.external_output.extend(["a", "b"])
     predict.write_bytes(net.SerializeToString())
     loaded = netsurgery.load(init, predict, input_shapes={"x": (1, 3)})
-    assert loaded.outputs == ("b",)
-    assert loaded.notes == ("'a' is given out by the NetDef and read by others, too: --output a gives it",)
+    assert set(loaded.outputs) == {"a", "b"}
+    x = np.array([[-1, 0, 2]], np.float32)
+    got = netsurgery.run(loaded, {"x": x}, ["a", "b"], np.float32)
+    np.testing.assert_array_equal(got["a"], [[0, 0, 2]])
+    session = cases.session(netsurgery.to_onnx(loaded).SerializeToString())
+    assert {o.name for o in session.get_outputs()} == {"a", "b"}
 
 
 # ---- What is refused --------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def load_netdef(
             continue
         _take_operator(net, proto.op[index], names[index], source)
         index += 1
-    _silence(net, proto, names)
+    _give_out(net, proto, names)
     files = {"prototxt": os.fspath(predict), "weights": os.fspath(init)}
     return Net(tuple(net.layers), proto.name, source, tuple(net.notes), files, Origin("Caffe2", binary=True))
 
@@ -191,14 +191,24 @@ def _take_group(net: Importer, group: Group, names: Sequence[tuple[list[str], li
     net.take(made)
 
 
-def _silence(net: Importer, proto: Any, names: Sequence[tuple[list[str], list[str]]]) -> None:
-    """Keeps from the net's outputs what the NetDef does not give out; notes outputs that others read."""
-    wanted = {name for name in proto.external_output if any(name in written for _, written in names)}
+def _give_out(net: Importer, proto: Any, names: Sequence[tuple[list[str], list[str]]]) -> None:
+    """Makes the outputs of the net, which are what nothing reads, those of the NetDef: a Silence reads what it does not give out, and
+    what it gives out and others read, too, is once more there under its name, which none of them reads."""
+    wanted = [name for name in proto.external_output if any(name in written for _, written in names)]
+    if not wanted:
+        return
     used = {b for layer in net.layers for b in layer.bottoms}
+    inner = {name: f"{name}/read" for name in dict.fromkeys(wanted) if name in used}
+    net.layers[:] = [layer.with_blobs(inner) for layer in net.layers]
+    net.shapes.update({new: net.shapes[name] for name, new in inner.items()})
+    for name, new in inner.items():
+        net.take(
+            layer_of(
+                f'layer {{ name: {quote(new)} type: "Split" bottom: {quote(new)} top: {quote(name)} }}', net.source
+            )
+        )
+    used |= set(inner.values())
     ends = [t for layer in net.layers for t in layer.tops if t not in used and not layer.kind.is_input]
-    idle = [t for t in ends if t not in wanted] if wanted else []
-    if idle:
+    if idle := [t for t in ends if t not in wanted]:
         bottoms = " ".join(f"bottom: {quote(t)}" for t in idle)
         net.take(layer_of(f'layer {{ name: "silence" type: "Silence" {bottoms} }}', net.source))
-    for name in sorted(wanted & used):
-        net.notes.append(f"'{name}' is given out by the NetDef and read by others, too: --output {name} gives it")

@@ -126,9 +126,6 @@ class LayerType:
     training_only: ClassVar[bool] = False
     """Whether it serves training and scoring only (losses, Accuracy): passes/deploy.py leaves it out."""
 
-    not_in_caffe2: ClassVar[str] = "no operator that runs on the CPU does what this layer does"
-    """Why there is no `emit_caffe2`, where there is none."""
-
     any_blobs: ClassVar[bool] = False
     """Whether the layer takes whatever blobs the weights file holds for it."""
 
@@ -213,7 +210,7 @@ class LayerType:
         if self.is_identity:
             return [bottoms[0]] * self.top_count
         raise UnsupportedError(
-            f"has no form in Caffe2: {self.not_in_caffe2}",
+            "has no form in Caffe2: its class has no emit_caffe2",
             layer=self.title,
             source=self.source,
             fix="cut the net before this layer (--output), and do the rest in your own code",

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ._boxes_onnx import emit_grid
+from ._caffe2 import Operators
 from ._dims import Shape
+from ._nms_caffe2 import emit_peaks
 from ._params import Params
 from ._type import Array, Graph, LayerType, Tensor
 
@@ -116,3 +118,6 @@ class Nms(LayerType):
         peaks = op("ScatterND", op.const(np.zeros((self.parts, self.most, 3))), place, found)
         head = op("Pad", op.reshape(op("Cast", count, to=1), -1, 1, 1), op.ints(0, 0, 0, 0, 0, 2))
         return [op("Unsqueeze", op("Concat", head, peaks, axis=1), op.ints(0))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [emit_peaks(op, bottoms[0], self.parts, self.most, self.threshold, NEAR)]
