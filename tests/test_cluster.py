@@ -167,8 +167,13 @@ class Deadly(Job[str]):
 
 
 @pytest.mark.slow
-def test_an_image_that_kills_workers_is_given_up(images: list[str], tmp_path: Path) -> None:
+def test_an_image_that_kills_workers_is_given_up(
+    images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import dask
+
+    here = Path(__file__).parent  # the workers import Deadly from this file
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here.parent), str(here)]))
 
     from netsurgery.vision.jobs import run_job
 
