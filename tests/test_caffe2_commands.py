@@ -100,6 +100,9 @@ def test_what_fixes_a_size_is_told(command: Command, tmp_path: Path) -> None:
             "error: to 'tensorflow'\n  expected: caffe2; .onnx and .prototxt are told by the name",
         ),
         (("-o", "out"), "error: cannot tell the format of 'out'"),
+        (("-o", "out.onnx", "--to", "caffe2"), "error: 'out.onnx' with --to caffe2\n  expected: the name of a folder"),
+        (("-o", "out", "--to", "caffe2", "--weights", "link"), "error: --weights link with --to caffe2"),
+        (("-o", "out", "--to", "caffe2", "--fp16"), "error: out: --fp16 of what is no ONNX model"),
         (
             ("-o", "out", "--to", "caffe2", "--mean", "1,2,3"),
             "error: out: a NetDef cannot hold what is done to pixels before the net",

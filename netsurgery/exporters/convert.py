@@ -116,6 +116,11 @@ def convert(
     path = Path(output)
     if to not in (None, "caffe2"):
         raise NetsurgeryError(f"to '{to}'", expected="caffe2; .onnx and .prototxt are told by the name of the output")
+    if to is not None and (path.suffix in (".onnx", ".prototxt") or weights_mode != "auto"):
+        what = f"--weights {weights_mode}" if weights_mode != "auto" else f"'{path}'"
+        raise NetsurgeryError(
+            f"{what} with --to {to}", expected="the name of a folder, which gets init_net.pb and predict_net.pb"
+        )
     if to is None and path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
     said = {"mean": mean, "scale": scale, "raw_scale": raw_scale, "channel_order": channel_order}
