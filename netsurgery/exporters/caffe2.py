@@ -150,7 +150,7 @@ def to_caffe2(
                 raise AssertionError("a size was asked for outside of a layer") from None
             fixed, inferred = _with_fixed(net, fixed, needed.axes)
             pins |= {axis: pin for axis, pin in inferred.pins.items() if axis not in pins}
-            for axis in needed.axes:
+            for axis in sorted(needed.axes):
                 size = inferred.shapes[axis[0]][axis[1]]
                 pins[axis] = Pin(size if isinstance(size, int) else 0, builder.layer.title, ONE_SIZE)
             continue
