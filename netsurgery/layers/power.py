@@ -51,6 +51,7 @@ class Power(LayerType):
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         if self.is_constant:
-            return [like(op, x, float(np.float32(self.shift) ** np.float32(self.power)))]
+            with np.errstate(divide="ignore", over="ignore"):  # infinite, as in Caffe
+                return [like(op, x, float(np.float32(self.shift) ** np.float32(self.power)))]
         x = shifted(op, scaled(op, x, self.scale), self.shift)
         return [x if self.power == 1 else op("Pow", x, exponent=self.power)]
