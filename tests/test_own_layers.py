@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import netsurgery
+from netsurgery.cli import main
 from netsurgery.formats.load import from_text
 from netsurgery.layers import load_plugin, make_layer
 from netsurgery.layers._custom import custom_op
@@ -61,6 +62,20 @@ def test_a_plugin_file_adds_a_layer_type(tmp_path: Path) -> None:
     assert np.allclose(onnx_of(net), X * 3 + 1)
     defaults = from_text(NET % ("Gain", ""))
     assert np.array_equal(netsurgery.run(defaults, {"x": X})["y"], X * np.float32(2))
+
+
+def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (cases.FIXTURES.parent / "README.md").read_text("utf-8")
+    example = next(block.split("```")[0] for block in readme.split("```python\n") if block.startswith("# gain.py"))
+    assert len(example.splitlines()) < 30
+    (tmp_path / "gain.py").write_text(example)
+    (tmp_path / "net.prototxt").write_text(NET % ("Gain", "gain_param { factor: 3 offset: 1 }"))
+    monkeypatch.setattr("sys.argv", ["netsurgery", "convert", "net.prototxt", "-o", "net.onnx", "--plugin", "gain.py"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert np.allclose(cases.session("net.onnx").run(None, {"x": X})[0], X * 3 + 1)
 
 
 def test_a_field_that_the_own_layer_does_not_read_is_refused(tmp_path: Path) -> None:
