@@ -172,8 +172,7 @@ def test_an_image_that_kills_workers_is_given_up(
 ) -> None:
     import dask
 
-    here = Path(__file__).parent  # the workers import Deadly from this file
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here.parent), str(here)]))
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent)  # the workers import Deadly from this file
 
     from netsurgery.vision.jobs import run_job
 
