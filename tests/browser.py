@@ -36,7 +36,7 @@ class Visit:
 
 def visit(page: Path, expression: str = "null", width: int = 1100, height: int = 900, *, dark: bool = False) -> Visit:
     """Opens a file in a window of that size, in a browser of its own."""
-    with TemporaryDirectory(prefix="chromium-") as profile, _Chromium(profile) as chromium:
+    with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile, _Chromium(profile) as chromium:
         return chromium.visit(page.as_uri(), expression, width, height, dark)
 
 
