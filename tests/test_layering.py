@@ -19,6 +19,7 @@ RANKS = [
     {"passes", "summary"},
     {"exporters"},
     {"verify", "vision"},
+    {"pycaffe"},
     {"__init__"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,54 @@
+"""`import caffe` finds this package; scripts run; Python 2 is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "netsurgery.pycaffe", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_script_finds_caffe_and_its_arguments(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("WORD = 'beside'\n")
+    (tmp_path / "demo.py").write_text(
+        "import sys, caffe, helper\nprint(caffe.TEST, helper.WORD, sys.argv[1:], __name__)\n"
+    )
+    done = run("demo.py", "--gpu", "0", cwd=tmp_path)
+    assert done.stdout == "1 beside ['--gpu', '0'] __main__\n", done.stderr
+
+
+def test_a_module_of_caffe_is_one_object_under_two_names(tmp_path: Path) -> None:
+    (tmp_path / "demo.py").write_text(
+        "import caffe, caffe.solver, netsurgery.pycaffe.solver\n"
+        "print(caffe.solver is netsurgery.pycaffe.solver, caffe is netsurgery.pycaffe)\n"
+    )
+    assert run("demo.py", cwd=tmp_path).stdout == "True True\n"
+
+
+def test_python_2_is_told_not_translated(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text("import caffe\nprint 'hello'\n")
+    done = run("old.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "old.py:2:" in done.stderr and "this is Python 2" in done.stderr and "fissix" in done.stderr
+
+
+def test_the_import_is_light() -> None:
+    code = "import sys, netsurgery.pycaffe; print([m for m in ('onnx', 'onnxruntime', 'torch') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_solvers_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import caffe\n"
+        "for name in ('SGDSolver', 'AdamSolver', 'get_solver'):\n"
+        "    try:\n        getattr(caffe, name)('solver.prototxt')\n"
+        "    except Exception as error:\n        print(str(error).splitlines()[0])\n"
+    )
+    assert run("train.py", cwd=tmp_path).stdout.splitlines() == [
+        f"caffe.{name} trains, which netsurgery does not" for name in ("SGDSolver", "AdamSolver", "get_solver")
+    ]
