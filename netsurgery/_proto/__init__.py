@@ -109,14 +109,33 @@ def has_message(name: str) -> bool:
 
 
 @cache
-def pool() -> DescriptorPool:
-    """A descriptor pool of the schema, for real protobuf classes (`message_factory.GetMessageClass`) in tests."""
+def pool(package: str = "netsurgery.caffe", name: str = "caffe.proto") -> DescriptorPool:
+    """A descriptor pool of its own with the schema, for real protobuf classes (`message_factory.GetMessageClass`).
+
+    package, name: what the messages' package and the file are called in it.
+    """
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
     from google.protobuf.descriptor_pool import DescriptorPool
 
     result = DescriptorPool()
-    for file in _descriptors().file:
+    for source in _descriptors().file:
+        file = FileDescriptorProto()
+        file.CopyFrom(source)
+        if file.package != package:
+            for message in file.message_type:
+                _move_types(message, f".{file.package}.", f".{package}.")
+        file.package, file.name = package, name
         result.AddSerializedFile(file.SerializeToString())
     return result
+
+
+def _move_types(message: DescriptorProto, old: str, new: str) -> None:
+    """Types are written with their package."""
+    for field in message.field:
+        if field.type_name.startswith(old):
+            field.type_name = new + field.type_name.removeprefix(old)
+    for nested in message.nested_type:
+        _move_types(nested, old, new)
 
 
 @cache

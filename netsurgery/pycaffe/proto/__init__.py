@@ -1,0 +1,1 @@
+"""caffe.proto: Caffe's messages as protobuf classes."""
