@@ -18,7 +18,7 @@ RANKS = [
     {"formats", "run", "geometry"},
     {"passes", "summary"},
     {"exporters"},
-    {"verify", "vision"},
+    {"verify", "vision", "drawing"},
     {"pycaffe"},
     {"__init__"},
     {"cli"},
