@@ -11,12 +11,11 @@ In short::
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .difference import diff as diff
     from .errors import MismatchError as MismatchError
     from .errors import NetsurgeryError as NetsurgeryError
     from .errors import ParseError as ParseError
@@ -24,65 +23,64 @@ if TYPE_CHECKING:
     from .errors import ShapeError as ShapeError
     from .errors import UnsupportedError as UnsupportedError
     from .errors import WeightsError as WeightsError
-    from .exporters.caffe2 import save_caffe2 as save_caffe2
-    from .exporters.caffe2 import to_caffe2 as to_caffe2
-    from .exporters.onnx import to_onnx as to_onnx
-    from .exporters.onnx_file import save_onnx as save_onnx
+    from .exporters.caffe2.export import save_caffe2 as save_caffe2
+    from .exporters.caffe2.export import to_caffe2 as to_caffe2
+    from .exporters.onnx.export import to_onnx as to_onnx
+    from .exporters.onnx.save import save_onnx as save_onnx
     from .formats.layer_text import layer as layer
     from .formats.load import load as load
     from .formats.save import save_caffe as save_caffe
     from .formats.save import to_prototxt as to_prototxt
-    from .geometry import Geometry as Geometry
-    from .geometry import geometry as geometry
+    from .interpreter import run as run
     from .layers import register as register
-    from .layers._type import LayerType as LayerType
+    from .layers.core.layer_type import LayerType as LayerType
     from .net import Layer as Layer
     from .net import Net as Net
     from .passes.convolutionalize import convolutionalize as convolutionalize
     from .passes.deploy import deploy as deploy
     from .passes.initialize import initialize as initialize
-    from .run import run as run
-    from .verify.check import assert_equivalent as assert_equivalent
-    from .verify.check import verify as verify
-    from .verify.diff import diff as diff
-    from .verify.record import record as record
-    from .verify.report import Report as Report
+    from .receptive_field import Geometry as Geometry
+    from .receptive_field import geometry as geometry
+    from .verification.check import assert_equivalent as assert_equivalent
+    from .verification.check import verify as verify
+    from .verification.record import record as record
+    from .verification.reports.report import Report as Report
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {
-    "Geometry": "geometry",
+    "Geometry": "receptive_field",
     "Layer": "net",
-    "LayerType": "layers._type",
+    "LayerType": "layers.core.layer_type",
     "MismatchError": "errors",
     "Net": "net",
     "NetsurgeryError": "errors",
     "ParseError": "errors",
-    "Report": "verify.report",
+    "Report": "verification.reports.report",
     "RewriteError": "errors",
     "ShapeError": "errors",
     "UnsupportedError": "errors",
     "WeightsError": "errors",
-    "assert_equivalent": "verify.check",
+    "assert_equivalent": "verification.check",
     "convolutionalize": "passes.convolutionalize",
     "deploy": "passes.deploy",
-    "diff": "verify.diff",
-    "geometry": "geometry",
+    "diff": "difference",
+    "geometry": "receptive_field",
     "initialize": "passes.initialize",
     "layer": "formats.layer_text",
     "load": "formats.load",
-    "record": "verify.record",
+    "record": "verification.record",
     "register": "layers",
-    "run": "run",
+    "run": "interpreter",
     "save_caffe": "formats.save",
-    "save_caffe2": "exporters.caffe2",
-    "save_onnx": "exporters.onnx_file",
-    "to_caffe2": "exporters.caffe2",
-    "to_onnx": "exporters.onnx",
+    "save_caffe2": "exporters.caffe2.export",
+    "save_onnx": "exporters.onnx.save",
+    "to_caffe2": "exporters.caffe2.export",
+    "to_onnx": "exporters.onnx.export",
     "to_prototxt": "formats.save",
-    "verify": "verify.check",
+    "verify": "verification.check",
 }
 
-__all__ = sorted(_HOME)
+__all__ = sorted([*_HOME, "kernels", "passes", "vision"])
 
 
 def __getattr__(name: str) -> Any:
@@ -96,15 +94,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
-
-
-class _Package(ModuleType):
-    """Lets `netsurgery.run` be the function although a module has the same name: importing a submodule would put the module there."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+    return [*__all__]

@@ -1,112 +1,26 @@
-"""Net, Layer and Message: what a Caffe model is, once read. Frozen, checked on construction; no files, no protobuf, no ONNX."""
+"""Net and Layer: what a Caffe model is, once read. Frozen, checked on construction; no files, no protobuf, no ONNX."""
 
 from __future__ import annotations
 
 import copy
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
+from .message import Message
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
+IDENTITY = ("name", "type", "bottom", "top", "blobs")
+"""Fields of LayerParameter that Layer holds itself."""
+
 Size = int | None
 """One dimension of a blob; None where it depends on the data (how many boxes were found)."""
-
-
-def float32(value: float) -> float:
-    """`value` as Caffe holds it: rounded to float32 (beyond its range: infinite)."""
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A value of a field that no schema knows, as it was written: `kind` is "string" (then `text` is decoded), "number" or "name"."""
-
-    text: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One `name: value` of a Message. `comments` are the lines above it, without `#`; `remark` is the one behind it.
-
-    Comments that stand last in a block, with no field below, are further lines of the last field's `remark`.
-    """
-
-    name: str
-    value: Any
-    source: Source = Source()
-    comments: tuple[str, ...] = ()
-    remark: str = ""
-
-
-@dataclass(frozen=True)
-class Message:
-    """A protobuf message as it was written: fields in order, repeats included, unknown ones kept.
-
-    `type` is the schema's name for it ("PoolingParameter"), "" if no schema knows it. Values are bool, int, float (already rounded to
-    float32 where the field is one), str (also enum values, by name), bytes, Message, or Token where the schema does not know the field.
-    `text` is the original text of the whole field (name, braces, comments above it), kept for layers only.
-    """
-
-    type: str = ""
-    fields: tuple[Field, ...] = ()
-    source: Source = Source()
-    text: str = field(default="", compare=False)
-
-    def all(self, name: str) -> list[Any]:
-        """Every value of the field `name`, in order."""
-        return [f.value for f in self.fields if f.name == name]
-
-    def last(self, name: str, default: Any = None) -> Any:
-        """The value of a field that is not repeated: protobuf lets the last one win. Messages are not merged here."""
-        for f in reversed(self.fields):
-            if f.name == name:
-                return f.value
-        return default
-
-    def has(self, name: str) -> bool:
-        return any(f.name == name for f in self.fields)
-
-    def with_fields(self, *fields: Field) -> Message:
-        """The same message with `fields` in place of all that had one of their names (put where the first one was, else at the end)."""
-        names = {f.name for f in fields}
-        kept: list[Field] = []
-        placed = False
-        for f in self.fields:
-            if f.name not in names:
-                kept.append(f)
-            elif not placed:
-                kept.extend(fields)
-                placed = True
-        if not placed:
-            kept.extend(fields)
-        return replace(self, fields=tuple(kept), text="")
-
-    def same(self, other: Message) -> bool:
-        """Whether both hold the same values in the same order, wherever they were read and whatever the comments say."""
-        return len(self.fields) == len(other.fields) and all(
-            a.name == b.name
-            and (
-                a.value.same(b.value)
-                if isinstance(a.value, Message) and isinstance(b.value, Message)
-                else type(a.value) is type(b.value) and a.value == b.value
-            )
-            for a, b in zip(self.fields, other.fields, strict=True)
-        )
-
-    def without(self, *names: str) -> Message:
-        return replace(self, fields=tuple(f for f in self.fields if f.name not in names), text="")
 
 
 @dataclass(frozen=True)

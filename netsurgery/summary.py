@@ -8,9 +8,10 @@ from typing import Any
 
 from .errors import NetsurgeryError, ShapeError
 from .formats.origin import fork_fields
-from .geometry import Reaches, geometry, reaches
-from .layers._reach import Number
-from .net import Layer, Message, Net, Refused, Size
+from .layers.core.reach import Number
+from .message import Message
+from .net import Layer, Net, Refused, Size
+from .receptive_field import Reaches, geometry, reaches
 
 Shapes = dict[str, tuple[Size, ...]]
 

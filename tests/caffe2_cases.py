@@ -11,8 +11,8 @@ import cases
 import numpy as np
 
 import netsurgery
-from netsurgery.exporters.caffe2 import Caffe2Net
-from netsurgery.verify.caffe2_process import Side
+from netsurgery.exporters.caffe2.export import Caffe2Net
+from netsurgery.verification.side.caffe2_process import Side
 
 Array = np.ndarray[Any, Any]
 

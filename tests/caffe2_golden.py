@@ -15,7 +15,7 @@ from small_nets import with_random_weights
 
 import netsurgery
 from netsurgery._proto.caffe2 import new
-from netsurgery.exporters.caffe2 import Caffe2Net
+from netsurgery.exporters.caffe2.export import Caffe2Net
 from netsurgery.formats.load import from_text
 
 GOLDEN = cases.FIXTURES / "caffe2"

@@ -16,7 +16,7 @@ import caffe2_cases
 import cases
 
 from netsurgery.errors import NetsurgeryError, UnsupportedLayersError
-from netsurgery.verify.caffe2_process import open_side
+from netsurgery.verification.side.caffe2_process import open_side
 
 
 def main() -> int:

@@ -16,9 +16,9 @@ import netsurgery
 from netsurgery._proto.caffe2 import new
 from netsurgery.errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
 from netsurgery.formats.load import from_text
-from netsurgery.formats.netdef import filled_names, read_fills, read_netdef
+from netsurgery.formats.netdef.wire import filled_names, read_fills, read_netdef
 from netsurgery.layers import find, names
-from netsurgery.layers._type import LayerType
+from netsurgery.layers.core.layer_type import LayerType
 
 GOLDEN = caffe2_golden.nets()
 INPUT = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 7 dim: 8 } } } '

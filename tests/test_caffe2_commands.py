@@ -12,7 +12,7 @@ import pytest
 import netsurgery
 from netsurgery.cli import main
 from netsurgery.errors import NetsurgeryError
-from netsurgery.verify.caffe2_install import data_folder, find_python, install, installed_python
+from netsurgery.verification.side.caffe2_install import data_folder, find_python, install, installed_python
 
 LENET = [str(cases.FIXTURES / "conformance/nets/lenet" / name) for name in ("net.prototxt", "net.caffemodel")]
 MASK = (

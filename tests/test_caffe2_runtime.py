@@ -18,11 +18,11 @@ from test_cases import damaged
 import netsurgery
 from netsurgery._proto.caffe2 import new
 from netsurgery.errors import NetsurgeryError
-from netsurgery.verify.caffe2_process import Side, SideError, open_side
-from netsurgery.verify.check import verify
-from netsurgery.verify.cross_check import cross_check
-from netsurgery.verify.on_caffe2 import open_nets
-from netsurgery.verify.runtime import UnavailableError
+from netsurgery.verification.check import verify
+from netsurgery.verification.cross_check import cross_check
+from netsurgery.verification.runtimes.base import UnavailableError
+from netsurgery.verification.runtimes.caffe2 import open_nets
+from netsurgery.verification.side.caffe2_process import Side, SideError, open_side
 
 try:
     SIDE: Side | None = open_side()[0]

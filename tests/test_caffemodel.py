@@ -29,10 +29,12 @@ from wire_cases import (
 )
 
 from netsurgery.errors import NetsurgeryError, WeightsError
-from netsurgery.formats.caffemodel import ModelFile, locate, parse_caffemodel, read_binaryproto, read_caffemodel
-from netsurgery.formats.copy import copy_array
-from netsurgery.formats.hashes import sha256, structure_hash
-from netsurgery.formats.output import replacing
+from netsurgery.files.copy import copy_array
+from netsurgery.files.mapped import locate
+from netsurgery.files.output import replacing
+from netsurgery.formats.weights.caffemodel import parse_caffemodel, read_binaryproto, read_caffemodel
+from netsurgery.formats.weights.hashes import sha256, structure_hash
+from netsurgery.formats.weights.model_file import ModelFile
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

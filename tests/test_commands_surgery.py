@@ -16,13 +16,13 @@ from test_save_caffe import caffe_accepts
 
 import netsurgery
 from netsurgery.cli import main
+from netsurgery.difference import BlobChange, Change, diff
 from netsurgery.errors import NetsurgeryError
 from netsurgery.formats.load import from_text
+from netsurgery.formats.prototxt.versions import file_names
 from netsurgery.formats.upgrade_files import upgrade_files
-from netsurgery.formats.versions import file_names
-from netsurgery.formats.write_caffemodel import write_caffemodel
+from netsurgery.formats.weights.write_caffemodel import write_caffemodel
 from netsurgery.passes.operations import NAMES, operate
-from netsurgery.verify.diff import BlobChange, Change, diff
 
 TEXT = """name: "net"
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 6 dim: 6 } } }

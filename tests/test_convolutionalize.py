@@ -14,11 +14,11 @@ from small_nets import with_random_weights
 
 import netsurgery
 from netsurgery import convolutionalize
+from netsurgery.difference import diff
 from netsurgery.errors import NetsurgeryError, RewriteError
 from netsurgery.formats.load import from_text
 from netsurgery.formats.save import to_prototxt
 from netsurgery.net import Net
-from netsurgery.verify.diff import diff
 
 SURGERY = cases.find("conformance/surgery")
 assert SURGERY, "fixtures/ holds no surgery cases"

@@ -9,12 +9,12 @@ import pytest
 from small_nets import with_random_weights
 
 import netsurgery
+from netsurgery.difference import diff
 from netsurgery.errors import NetsurgeryError, RewriteError, ShapeError
 from netsurgery.formats.load import from_text
 from netsurgery.formats.save import to_prototxt
 from netsurgery.net import Net
 from netsurgery.passes.deploy import deploy, needs_deploy
-from netsurgery.verify.diff import diff
 
 DATA = """layer { name: "data" type: "Data" top: "data" top: "label" include { phase: TRAIN }
   transform_param { mirror: true crop_size: 16 } data_param { source: "train" batch_size: 64 } }

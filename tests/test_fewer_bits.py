@@ -13,7 +13,7 @@ from onnx import TensorProto
 import netsurgery
 from netsurgery.cli import main
 from netsurgery.errors import NetsurgeryError
-from netsurgery.exporters.int8 import save_int8
+from netsurgery.exporters.onnx.int8 import save_int8
 from netsurgery.formats.load import from_text
 from netsurgery.formats.preprocessing import Preprocessing
 from netsurgery.vision.calibration import ImageCalibration

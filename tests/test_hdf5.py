@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from wire_cases import arrays
 
 from netsurgery.errors import NetsurgeryError, ParseError, WeightsError
-from netsurgery.formats.caffemodel import locate, read_caffemodel
+from netsurgery.files.mapped import locate
+from netsurgery.formats.weights.caffemodel import read_caffemodel
 
 h5py = pytest.importorskip("h5py")
 
@@ -182,7 +183,7 @@ def test_without_h5py_the_extra_is_named(tmp_path: Path) -> None:
     path = save(tmp_path / "a.h5", {"conv": {"0": WEIGHT}})
     script = (
         "import sys; sys.modules['h5py'] = None\n"
-        "from netsurgery.formats.caffemodel import read_caffemodel\n"
+        "from netsurgery.formats.weights.caffemodel import read_caffemodel\n"
         "try: read_caffemodel(sys.argv[1])\n"
         "except Exception as error: print(error)"
     )

@@ -11,7 +11,7 @@ import pytest
 import netsurgery
 from netsurgery import NetsurgeryError, ShapeError, UnsupportedError
 from netsurgery.formats.load import from_text
-from netsurgery.layers._fillers import Filler
+from netsurgery.layers.core.fillers import Filler
 from netsurgery.net import Net
 
 INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 6 dim: 9 dim: 9 } } }\n'

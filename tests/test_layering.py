@@ -5,58 +5,100 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import netsurgery
 
 PACKAGE = Path(netsurgery.__file__).parent
-RANKS = [
-    {"errors"},
-    {"_proto"},
-    {"net"},
-    {"layers"},
-    {"formats", "run", "geometry"},
-    {"passes", "summary"},
-    {"exporters"},
-    {"verify", "vision", "drawing"},
-    {"pycaffe"},
-    {"__init__"},
-    {"cli"},
-    {"__main__"},
+ROOMS = [
+    ["errors", "_proto"],
+    ["message"],
+    ["net"],
+    ["layers.core"],
+    ["layers.shared", "layers.caffe2"],
+    ["layers"],
+    ["files"],
+    ["formats", "interpreter", "receptive_field"],
+    ["passes", "summary", "difference"],
+    ["exporters"],
+    ["verification", "vision", "drawing"],
+    ["pycaffe"],
+    [""],
+    ["cli"],
+    ["__main__"],
 ]
+"""From the ground up: what stands in a line imports nothing of the lines below it."""
+APART = ("verification.side.runner", "verification.side.caffe_side")
+"""Scripts that run in an interpreter of their own."""
+
+Module = tuple[str, ...]
 
 
-def rank(part: str) -> int:
-    return next(i for i, parts in enumerate(RANKS) if part in parts)
+def module(path: Path) -> Module:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def imported(path: Path) -> set[str]:
-    """The first part of every module of ours that a file imports, wherever in the file, type checking excepted."""
-    parts = ("netsurgery", *path.relative_to(PACKAGE).with_suffix("").parts)
-    package = parts[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
+FILES = {module(path): path for path in sorted(PACKAGE.rglob("*.py")) if ".".join(module(path)) not in APART}
+
+
+def rank(name: Module) -> int:
+    """The line of the innermost room that holds a module."""
+    rooms = {room: i for i, line in enumerate(ROOMS) for room in line}
+    return next(
+        rooms[room] for n in range(len(name), -1, -1) if (room := ".".join(name[:n])) in rooms and (n or not name)
+    )
+
+
+def imports(name: Module) -> set[Module]:
+    """Every module of ours that a module imports, wherever in the file, type checking excepted."""
+    path = FILES[name]
+    package = name if path.name == "__init__.py" else name[:-1]
+    tree = ast.parse(path.read_text())
+    checked = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    targets = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in checked:
             base = package[: len(package) - node.level + 1] if node.level else ()
-            module = (*base, *(node.module.split(".") if node.module else ()))
-            names = [(*module, alias.name) for alias in node.names] if len(module) <= 1 else [module]
+            absolute = (*base, *(node.module.split(".") if node.module else ()))
+            if not node.level:
+                if absolute[:1] != ("netsurgery",):
+                    continue
+                absolute = absolute[1:]
+            targets |= {(*absolute, a.name) if (*absolute, a.name) in FILES else absolute for a in node.names}
         elif isinstance(node, ast.Import):
-            names = [tuple(alias.name.split(".")) for alias in node.names]
-        else:
-            continue
-        found |= {name[1] if len(name) > 1 else "__init__" for name in names if name[:1] == ("netsurgery",)}
-    return found
+            targets |= {tuple(a.name.split(".")[1:]) for a in node.names if a.name.split(".")[0] == "netsurgery"}
+    return targets
 
 
 def test_imports_point_one_way() -> None:
-    files = [path for path in PACKAGE.rglob("*.py") if path.name != "runner.py"]
-    assert len(files) > 50
-    for path in files:
-        if path == PACKAGE / "__init__.py":
-            continue  # re-exports everything, for type checkers
-        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for other in imported(path):
-            assert rank(other) <= rank(own), f"{path.relative_to(PACKAGE)} imports {other}"
+    assert len(FILES) > 50
+    for name in FILES:
+        for other in imports(name):
+            assert rank(other) <= rank(name), f"{'.'.join(name)} imports {'.'.join(other)}"
+
+
+def test_no_circle_of_modules() -> None:
+    graph = {name: {other for other in imports(name) if other != name} for name in FILES}
+    with pytest.raises(CycleError):
+        TopologicalSorter({("a",): {("b",)}, ("b",): {("a",)}}).prepare()
+    TopologicalSorter(graph).prepare()  # raises CycleError, with the circle
+
+
+def test_no_private_module_of_another_package() -> None:
+    for name, path in FILES.items():
+        package = name if path.name == "__init__.py" else name[:-1]
+        for other in imports(name):
+            private = [i for i, part in enumerate(other) if part.startswith("_") and part not in ("_proto", "__init__")]
+            assert all(package[:i] == other[:i] for i in private), f"{'.'.join(name)} imports {'.'.join(other)}"
 
 
 def test_importing_netsurgery_is_light() -> None:
@@ -82,4 +124,5 @@ def test_the_public_api_is_what_it_says() -> None:
     for name in netsurgery.__all__:
         value = getattr(netsurgery, name)
         assert value.__doc__, name
-        assert not isinstance(value, type(netsurgery)), f"{name} is a module"
+        assert isinstance(value, type(netsurgery)) == (name in ("kernels", "passes", "vision")), f"{name} is a module"
+    assert dir(netsurgery) == netsurgery.__all__

@@ -12,7 +12,7 @@ from test_layers_layout import agree, make, numbers, one, refusal
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError, RewriteError, ShapeError, UnsupportedError
-from netsurgery.layers._fillers import draw
+from netsurgery.layers.core.fillers import draw
 
 Array = np.ndarray[Any, Any]
 

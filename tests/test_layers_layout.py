@@ -12,7 +12,7 @@ import pytest
 import netsurgery
 from netsurgery.errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError
 from netsurgery.formats.load import from_text
-from netsurgery.layers._param_str import ParamStr
+from netsurgery.layers.core.param_str import ParamStr
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(7)
@@ -616,7 +616,7 @@ def test_enets_dropout_scales_and_folds() -> None:
     ],
 )
 def test_positions_see_no_further_than_they_say(text: str, size: tuple[int, int]) -> None:
-    from netsurgery.geometry import geometry
+    from netsurgery.receptive_field import geometry
 
     net = make(text, x=(1, 1, *size))
     found = geometry(net, "y")

@@ -291,7 +291,7 @@ def test_a_legacy_blob_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_weights_are_views_of_the_file() -> None:
-    from netsurgery.formats.mapped import locate
+    from netsurgery.files.mapped import locate
 
     case = NETS / "lenet"
     net = netsurgery.load(case / "net.prototxt", case / "net.caffemodel")

@@ -44,7 +44,7 @@ def test_without_pytorch_the_extra_is_named(
 def test_the_net_in_pytorch_gives_caffes_numbers() -> None:
     import torch
 
-    from netsurgery.vision._torch import TorchNet
+    from netsurgery.exporters.torch.module import TorchNet
 
     compared, layers = 0, set()
     for case in cases.find(*(f"conformance/{folder}" for folder in CLASSIFIERS)):
@@ -86,7 +86,7 @@ def test_the_net_in_pytorch_gives_caffes_numbers() -> None:
 def test_gradients_are_those_of_the_net() -> None:
     import torch
 
-    from netsurgery.vision._torch import TorchNet
+    from netsurgery.exporters.torch.module import TorchNet
 
     x = np.random.default_rng(0).random((1, 1, 28, 28)).astype(np.float32)
     leaf = torch.from_numpy(x.copy()).requires_grad_(True)

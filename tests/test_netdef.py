@@ -15,8 +15,8 @@ from netdefs import CONV, SAMPLES, Sample, numbers, unary
 import netsurgery
 from netsurgery._proto.caffe2 import new
 from netsurgery.errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
-from netsurgery.formats.netdef import read_fills
-from netsurgery.formats.netdef_operators import OPERATORS
+from netsurgery.formats.netdef.operators import OPERATORS
+from netsurgery.formats.netdef.wire import read_fills
 
 
 def load(sample: Sample, folder: Path, **options: Any) -> netsurgery.Net:

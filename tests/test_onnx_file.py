@@ -14,8 +14,8 @@ import pytest
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError, WeightsError
-from netsurgery.exporters.links import FIX, check_links
-from netsurgery.formats.hashes import sha256, structure_hash
+from netsurgery.exporters.onnx.links import FIX, check_links
+from netsurgery.formats.weights.hashes import sha256, structure_hash
 
 DIGITS = cases.FIXTURES / "digits"
 MODES = ("embed", "external", "link")

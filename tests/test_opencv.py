@@ -14,7 +14,7 @@ from small_nets import small_nets
 
 import netsurgery
 from netsurgery import passes
-from netsurgery.formats.versions import file_names
+from netsurgery.formats.prototxt.versions import file_names
 from netsurgery.net import Net
 
 KNOWN = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netsurgery.errors import NetsurgeryError
-from netsurgery.formats.output import replacing, replacing_all
+from netsurgery.files.output import replacing, replacing_all
 
 
 def test_outputs_appear_whole_or_not_at_all(tmp_path: Path) -> None:

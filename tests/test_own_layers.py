@@ -14,8 +14,8 @@ import netsurgery
 from netsurgery.cli import main
 from netsurgery.formats.load import from_text
 from netsurgery.layers import load_plugin, make_layer
-from netsurgery.layers._custom import custom_op
-from netsurgery.layers._type import LayerType
+from netsurgery.layers.core.custom import custom_op
+from netsurgery.layers.core.layer_type import LayerType
 
 NET = """
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 4 dim: 5 } } }

@@ -15,11 +15,11 @@ from small_nets import small_nets, with_random_weights
 
 import netsurgery
 from netsurgery import passes
+from netsurgery.difference import diff
 from netsurgery.errors import NetsurgeryError, RewriteError, ShapeError, WeightsError
 from netsurgery.formats.load import from_text
 from netsurgery.formats.save import save_caffe, to_prototxt
 from netsurgery.net import Net
-from netsurgery.verify.diff import diff
 
 DATA = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 6 dim: 6 } } }\n'
 CONV = 'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 3 } }\n'

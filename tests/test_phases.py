@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from netsurgery.errors import NetsurgeryError, ParseError
-from netsurgery.formats.phases import filter_net
-from netsurgery.formats.text import parse
-from netsurgery.formats.typed import resolve
-from netsurgery.net import Message
+from netsurgery.formats.prototxt.phases import filter_net
+from netsurgery.formats.prototxt.text import parse
+from netsurgery.formats.prototxt.typed import resolve
+from netsurgery.message import Message
 
 
 def read(text: str) -> Message:

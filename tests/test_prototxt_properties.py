@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from netsurgery import _proto
 from netsurgery.errors import NetsurgeryError, Source
-from netsurgery.formats.template import fill_template, placeholders
-from netsurgery.formats.text import parse
-from netsurgery.formats.typed import resolve
-from netsurgery.formats.write import write_message
-from netsurgery.net import Field, Message, Token
+from netsurgery.formats.prototxt.template import fill_template, placeholders
+from netsurgery.formats.prototxt.text import parse
+from netsurgery.formats.prototxt.typed import resolve
+from netsurgery.formats.prototxt.write import write_message
+from netsurgery.message import Field, Message, Token
 
 NET = """\
 name: "small"  # a net

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from netsurgery.errors import ParseError, Source
-from netsurgery.formats.template import fill_template, placeholders
-from netsurgery.formats.text import parse
-from netsurgery.formats.typed import resolve
-from netsurgery.formats.write import write_float, write_message
-from netsurgery.net import Field, Message, Token
+from netsurgery.formats.prototxt.template import fill_template, placeholders
+from netsurgery.formats.prototxt.text import parse
+from netsurgery.formats.prototxt.typed import resolve
+from netsurgery.formats.prototxt.write import write_float, write_message
+from netsurgery.message import Field, Message, Token
 
 COMMENTED = """\
 # SmallNet

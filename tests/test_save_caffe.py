@@ -17,11 +17,12 @@ from small_nets import small_nets, with_random_weights
 from wire_cases import NetParameter
 
 import netsurgery
+from netsurgery.difference import diff
 from netsurgery.errors import NetsurgeryError, UnsupportedError, WeightsError
 from netsurgery.formats.load import from_text
 from netsurgery.formats.save import save_caffe, to_prototxt
-from netsurgery.net import Field, Message, Net
-from netsurgery.verify.diff import diff
+from netsurgery.message import Field, Message
+from netsurgery.net import Net
 
 
 def caffe_accepts(text: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from netsurgery.errors import ParseError, Source
-from netsurgery.formats.text import parse
-from netsurgery.formats.typed import resolve
-from netsurgery.formats.upgrade import upgrade, vintage
-from netsurgery.net import Field, Message, Token
+from netsurgery.formats.prototxt.text import parse
+from netsurgery.formats.prototxt.typed import resolve
+from netsurgery.formats.prototxt.upgrade import upgrade, vintage
+from netsurgery.message import Field, Message, Token
 
 
 def read(text: str) -> Message:

@@ -238,7 +238,7 @@ def test_what_float32_cannot_compute_better_is_no_error() -> None:
 
 def test_columns_are_held_each_by_itself() -> None:
     """A label of 1000 must not excuse a wrong score."""
-    from netsurgery.verify.compare import Tolerance, measure, measure_rows
+    from netsurgery.verification.compare import Tolerance, measure, measure_rows
 
     rows = np.array([[0, 1000, 0.5, 0.1, 0.1, 0.9, 0.9], [0, 1001, 0.4, 0.2, 0.2, 0.7, 0.7]])
     off = rows.copy()
@@ -277,7 +277,7 @@ def test_models_in_memory_and_on_disk(tmp_path: Path) -> None:
 
 
 def test_large_weights_are_left_in_the_file(tmp_path: Path) -> None:
-    from netsurgery.verify.exposed import read_light
+    from netsurgery.verification.runtimes.exposed import read_light
 
     net = digits()
     netsurgery.save_onnx(net, tmp_path / "model.onnx")
@@ -452,7 +452,7 @@ def test_a_size_that_a_layer_ties_down_is_refused() -> None:
 
 
 def test_random_inputs_are_seeded_and_in_range() -> None:
-    from netsurgery.verify.feeds import Range, expected_range, random_feed
+    from netsurgery.verification.feeds import Range, expected_range, random_feed
 
     net = fully_convolutional()
     a, b = (random_feed(net, {"data": (2, 3, 40, 50)}, 7, 0, {}).arrays["data"] for _ in range(2))
@@ -480,7 +480,7 @@ def test_random_inputs_are_seeded_and_in_range() -> None:
 
 
 def test_labels_and_regions_make_sense() -> None:
-    from netsurgery.verify.feeds import random_feed
+    from netsurgery.verification.feeds import random_feed
 
     loss = from_text(
         'layer { name: "x" type: "Input" top: "x" top: "l" input_param { shape { dim: 50 dim: 6 } shape { dim: 50 } } }\n'
@@ -503,7 +503,7 @@ def test_images_and_arrays(tmp_path: Path) -> None:
     report = netsurgery.verify(net, model, images=[tmp_path / "images"], batches=[2], ranges={"data": (0, 255)})
     assert report.passed
     assert [case.title for case in report.cases] == ["data 2x3x12x10, 0.png, 1.png", "data 2x3x12x10, 2.png"]
-    from netsurgery.verify.feeds import Range, image_feed
+    from netsurgery.verification.feeds import Range, image_feed
 
     feed = image_feed(net, {"data": (1, 3, 4, 4)}, [tmp_path / "images" / "0.png"], 0, 0, {"data": Range(0, 255)})
     assert feed.arrays["data"][0, :, 0, 0].tolist() == [0, 0, 200]  # BGR
@@ -564,8 +564,8 @@ def test_every_truncation_of_a_model_is_told(tmp_path: Path) -> None:
 
 def test_a_blob_that_only_the_runtimes_optimisations_get_wrong_is_found() -> None:
     """Outputs of the model as it is are compared besides those of the model with its blobs exposed."""
-    from netsurgery.verify import check
-    from netsurgery.verify.on_onnxruntime import OnnxRuntime, open_model
+    from netsurgery.verification import check
+    from netsurgery.verification.runtimes.onnxruntime import OnnxRuntime, open_model
 
     class Optimised(OnnxRuntime):
         def run(self, feeds: Any, blobs: Any) -> Any:

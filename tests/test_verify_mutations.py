@@ -16,8 +16,8 @@ import pytest
 import netsurgery
 from netsurgery.errors import NetsurgeryError
 from netsurgery.formats.load import from_text
-from netsurgery.verify.compare import RTOL
-from netsurgery.verify.on_onnxruntime import open_model
+from netsurgery.verification.compare import RTOL
+from netsurgery.verification.runtimes.onnxruntime import open_model
 
 ALL = [case for case in cases.find("conformance", "conformance-forks") if "surgery" not in case.parts]
 assert ALL, "fixtures/ holds no cases"

@@ -24,10 +24,10 @@ from typer.testing import CliRunner
 import netsurgery
 from netsurgery.cli import build
 from netsurgery.errors import NetsurgeryError
-from netsurgery.verify.compare import Measure, Tolerance
-from netsurgery.verify.html import to_html
-from netsurgery.verify.junit import to_junit
-from netsurgery.verify.report import Case, Comparison, Report
+from netsurgery.verification.compare import Measure, Tolerance
+from netsurgery.verification.reports.html import to_html
+from netsurgery.verification.reports.junit import to_junit
+from netsurgery.verification.reports.report import Case, Comparison, Report
 
 DIGITS = cases.FIXTURES / "digits"
 NET, WEIGHTS = DIGITS / "deploy.prototxt", DIGITS / "digits.caffemodel"
@@ -176,7 +176,7 @@ def test_real_caffe_agrees_and_disagrees(folder: Path, tmp_path: Path) -> None:
     assert found.exit_code == 0, found.stdout + found.stderr
     assert command(*files(folder, "bad.onnx"), "--against", "caffe", NETSURGERY_CAFFE_PYTHON=CAFFE).exit_code == 1
     (tmp_path / "bad.caffemodel").write_bytes(b"")
-    from netsurgery.verify.on_caffe import SideError, ask
+    from netsurgery.verification.runtimes.caffe import SideError, ask
 
     request = {
         "prototxt": str(NET),
@@ -325,7 +325,7 @@ def test_a_process_that_dies_takes_nothing_with_it(folder: Path, tmp_path: Path)
     plugin = tmp_path / "killer.py"
     plugin.write_text(
         "import os, netsurgery\n"
-        "from netsurgery.layers._type import LayerType\n"
+        "from netsurgery.layers.core.layer_type import LayerType\n"
         "@netsurgery.register\n"
         "class Killer(LayerType):\n"
         '    types = ("Killer",)\n'

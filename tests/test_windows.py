@@ -11,10 +11,10 @@ import pytest
 
 import netsurgery
 from netsurgery.formats.load import from_text
-from netsurgery.layers._convolve import convolve
-from netsurgery.layers._pools import LOWEST, greatest, greatest_places, sums
-from netsurgery.layers._tiles import MEMORY, tiles
-from netsurgery.layers._windows import Windows
+from netsurgery.layers.core.tiles import MEMORY, tiles
+from netsurgery.layers.shared.convolve import convolve
+from netsurgery.layers.shared.pools import LOWEST, greatest, greatest_places, sums
+from netsurgery.layers.shared.windows import Windows
 
 Array = np.ndarray[Any, Any]
 

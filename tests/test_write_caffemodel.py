@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from wire_cases import NetParameter, arrays, floats, names, plain, protobuf_layers, same, small_net
 
 from netsurgery.errors import UnsupportedError
-from netsurgery.formats.caffemodel import read_caffemodel
-from netsurgery.formats.copy import copy_array
-from netsurgery.formats.output import replacing
-from netsurgery.formats.write_caffemodel import write_caffemodel
-from netsurgery.net import Field, Layer, Message, Net
+from netsurgery.files.copy import copy_array
+from netsurgery.files.output import replacing
+from netsurgery.formats.weights.caffemodel import read_caffemodel
+from netsurgery.formats.weights.write_caffemodel import write_caffemodel
+from netsurgery.message import Field, Message
+from netsurgery.net import Layer, Net
 
 params = st.fixed_dictionaries(
     {},

@@ -10,7 +10,7 @@ from google.protobuf import message_factory
 from hypothesis import strategies as st
 
 from netsurgery import _proto
-from netsurgery.net import Message
+from netsurgery.message import Message
 
 
 def proto(name: str) -> Any:

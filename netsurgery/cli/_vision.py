@@ -176,7 +176,7 @@ def numbers(text: str | None, option: str) -> list[int] | None:
 def write_picture(path: Path, picture: Any) -> None:
     """Writes a picture as PNG, whole or not at all. Raises: NetsurgeryError."""
     from ..errors import NetsurgeryError
-    from ..formats.output import replacing
+    from ..files.output import replacing
     from ..vision.picture import to_png
 
     if path.suffix.lower() != ".png":

@@ -8,20 +8,7 @@ from typing import Annotated
 import typer
 
 from ._common import IgnoreUnknown, InputShapes, Phase, Prototxt, Quiet, Settings, Stage, note
-from ._vision import (
-    Bgr,
-    Image,
-    Mean,
-    NoCache,
-    RawScale,
-    Scale,
-    Size,
-    Transform,
-    Weights,
-    open_net,
-    two,
-    write_picture,
-)
+from ._vision import Bgr, Image, Mean, NoCache, RawScale, Scale, Size, Transform, Weights, open_net, two, write_picture
 
 
 def activations(

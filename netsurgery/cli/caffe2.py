@@ -41,8 +41,8 @@ def install(
 
     Example: netsurgery caffe2 install
     """
-    from ..verify.caffe2_install import data_folder
-    from ..verify.caffe2_install import install as run
+    from ..verification.side.caffe2_install import data_folder
+    from ..verification.side.caffe2_install import install as run
 
     made = run(python, directory, force=force, say=lambda text: note(text, quiet), show=not quiet)
     typer.echo(str(made))
@@ -66,7 +66,7 @@ def cross_check(
 
     Example: netsurgery caffe2 cross-check model_caffe2
     """
-    from ..verify.cross_check import cross_check as run
+    from ..verification.cross_check import cross_check as run
 
     found = run(model, parse_shapes(input_shape), seed=seed, rtol=rtol)
     if as_json:

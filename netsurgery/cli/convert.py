@@ -28,7 +28,7 @@ from ._vision import PIXELS, Bgr, Mean, RawScale, Scale
 
 if TYPE_CHECKING:
     from ..exporters.convert import Conversion
-    from ..verify.report import Report
+    from ..verification.reports.report import Report
 
 
 BITS = "Fewer bits"
@@ -247,7 +247,7 @@ def convert(
 
 
 def _verify(prototxt: Path, weights: Path | None, output: Path, options: dict[str, Any]) -> Report:
-    from ..verify.files import verify_conversion
+    from ..verification.files import verify_conversion
 
     return verify_conversion(prototxt, weights, output, options)
 

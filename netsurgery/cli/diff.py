@@ -31,8 +31,8 @@ def diff(
 
     Example: netsurgery diff a.prototxt a.caffemodel b.prototxt b.caffemodel
     """
+    from ..difference import diff as compare
     from ..formats.load import load
-    from ..verify.diff import diff as compare
 
     (a, a_weights), (b, b_weights) = _pairs(files)
     found = compare(

@@ -185,7 +185,7 @@ def operate(
     net = run(net, operations, input_shapes=shapes, seed=seed)
     print_notes(net, quiet)
     if output.suffix == ".onnx":
-        from ..exporters.onnx_file import save_onnx
+        from ..exporters.onnx.save import save_onnx
 
         save_onnx(net, output)
         note(f"{output}", quiet)

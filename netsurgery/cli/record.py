@@ -52,9 +52,9 @@ def record(
     Example: netsurgery record deploy.prototxt weights.caffemodel -o golden.npz --by caffe
     """
     from ..exporters.convert import prepare
-    from ..verify.feeds import ranges
-    from ..verify.files import shapes_of
-    from ..verify.record import record as run
+    from ..verification.feeds import ranges
+    from ..verification.files import shapes_of
+    from ..verification.record import record as run
 
     shapes = parse_shapes(input_shape)
     loaded, net = prepare(

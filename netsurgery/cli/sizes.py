@@ -26,7 +26,7 @@ from ._common import (
 )
 
 if TYPE_CHECKING:
-    from ..geometry import Geometry
+    from ..receptive_field import Geometry
 
 
 def sizes(
@@ -60,9 +60,9 @@ def sizes(
     Example: netsurgery sizes deploy.prototxt fc8 -n 1 -n 8
     """
     from ..formats.load import load
-    from ..geometry import geometry
     from ..passes.convolutionalize import convolutionalize
     from ..passes.cut import cut
+    from ..receptive_field import geometry
 
     net = load(
         prototxt,

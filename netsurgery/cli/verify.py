@@ -27,7 +27,7 @@ from ._common import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..verify.report import Report
+    from ..verification.reports.report import Report
 
 Sizes = Annotated[
     list[str] | None,
@@ -167,7 +167,7 @@ def verify(
     Example: netsurgery verify deploy.prototxt weights.caffemodel model.onnx --html report.html
     """
     from ..errors import NetsurgeryError
-    from ..verify.files import Task, run_task, shapes_of, sort_files, without_defaults
+    from ..verification.files import Task, run_task, shapes_of, sort_files, without_defaults
 
     if manifest is not None:
         if files:
@@ -217,9 +217,9 @@ def finish(
     quiet: bool = False,
 ) -> None:
     """Prints and writes reports. Raises: typer.Exit where they are not all in agreement."""
-    from ..verify.markdown import append_summary
-    from ..verify.output import exit_code, write_reports
-    from ..verify.text import lines
+    from ..verification.reports.markdown import append_summary
+    from ..verification.reports.output import exit_code, write_reports
+    from ..verification.reports.text import lines
 
     to_stdout = json == Path("-")
     for report in reports:
@@ -229,7 +229,7 @@ def finish(
             for line in lines(report, verbose):
                 typer.echo(line)
     if to_stdout:
-        from ..verify.output import to_json
+        from ..verification.reports.output import to_json
 
         typer.echo(to_json(reports), nl=False)
     write_reports(reports, junit=junit, json=None if to_stdout else json, html=html)
@@ -242,7 +242,7 @@ def finish(
 def _each(manifest: Path, jobs: int, plugins: Sequence[Path], quiet: bool) -> Iterator[Report]:
     """The reports of a manifest, in its order, with progress."""
     from ..formats.manifest import read_manifest
-    from ..verify.many import verify_models
+    from ..verification.many import verify_models
 
     models = read_manifest(manifest)
     done = []

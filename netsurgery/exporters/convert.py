@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, RewriteError, Source
 from ..formats.load import load
 from ..formats.preprocessing import Preprocessing, changed, from_net
-from ..layers._custom import custom_op
-from ..layers._infer import Pin, infer
+from ..layers.core.custom import custom_op
+from ..layers.core.infer import Pin, infer
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.deploy import deploy
 from ..passes.initialize import initialize as made_up
 from ..passes.raw_detections import raw_detections as with_raw_detections
-from .onnx import DEFAULT_OPSET, dim_name
-from .onnx_file import save_onnx
+from .onnx.export import DEFAULT_OPSET, dim_name
+from .onnx.save import save_onnx
 from .preprocessing import image_name
 
 
@@ -151,7 +151,7 @@ def convert(
     )
     notes = net.notes
     if to == "caffe2":
-        from .caffe2 import save_caffe2
+        from .caffe2.export import save_caffe2
 
         made = save_caffe2(net, path, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
         fixed = made.fixed
@@ -178,7 +178,7 @@ def convert(
             "preprocessing": preprocessing,
         }
         if calibration is not None:
-            from .int8 import save_int8
+            from .onnx.int8 import save_int8
 
             written = save_int8(net, path, calibration(net, preprocessing or Preprocessing()), **options)
         else:
@@ -307,7 +307,7 @@ def input_axes(
 ) -> tuple[InputAxis, ...]:
     """Every axis of every input: its size or its name, and what ties it."""
     from .inputs import fixed_sizes
-    from .onnx import _names
+    from .onnx.export import _names
 
     names = _names(input_shapes)
     inferred = infer(net, fixed_sizes(net, input_shapes, static))

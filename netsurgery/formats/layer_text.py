@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import ParseError
 from ..layers import make_layer
-from ..net import Layer, Message
-from .load import IDENTITY
-from .text import parse
-from .typed import resolve
-from .upgrade import upgrade
+from ..message import Message
+from ..net import IDENTITY, Layer
+from .prototxt.text import parse
+from .prototxt.typed import resolve
+from .prototxt.upgrade import upgrade
 
 if TYPE_CHECKING:
-    from ..layers._type import LayerType
+    from ..layers.core.layer_type import LayerType
 
 
 def layer(text: str, *, layers: Mapping[str, type[LayerType]] | None = None) -> Layer:

@@ -12,28 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _proto
 from ..errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError
+from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from ..layers import make_layer
-from ..layers._params import IRRELEVANT_OF_NET
-from ..net import Field, Layer, Message, Net, Refused
-from .attach import attach, known_shapes, show_shapes
-from .inline_blobs import read_inline
+from ..layers.core.params import IRRELEVANT_OF_NET
+from ..message import Field, Message
+from ..net import IDENTITY, Layer, Net, Refused
 from .origin import origin
-from .phases import filter_net
-from .signatures import HEAD, describe_wrong_text, is_binary, is_netdef
-from .template import fill_template
-from .text import MAX_BYTES, parse
-from .trust import distrust
-from .typed import resolve
-from .upgrade import upgrade
-from .versions import Memory, name_versions, without_splits
-from .write import original_text
+from .prototxt.phases import filter_net
+from .prototxt.template import fill_template
+from .prototxt.text import MAX_BYTES, parse
+from .prototxt.trust import distrust
+from .prototxt.typed import resolve
+from .prototxt.upgrade import upgrade
+from .prototxt.versions import Memory, name_versions, without_splits
+from .prototxt.write import original_text
+from .weights.attach import attach, known_shapes, show_shapes
+from .weights.inline_blobs import read_inline
 
 if TYPE_CHECKING:
-    from ..layers._type import LayerType
-    from .caffemodel import ModelFile
-
-IDENTITY = ("name", "type", "bottom", "top", "blobs")
-"""Fields of LayerParameter that Layer holds itself."""
+    from ..layers.core.layer_type import LayerType
+    from .weights.model_file import ModelFile
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def load(
     """
     path = os.fspath(prototxt)
     if is_netdef(path):
-        from .load_netdef import load_netdef
+        from .netdef.load import load_netdef
 
         return load_netdef(path, weights, input_shapes)
     options = _Options(
@@ -152,7 +150,7 @@ def _load_binary(
 
 
 def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
-    from .caffemodel import read_caffemodel
+    from .weights.caffemodel import read_caffemodel
 
     return read_caffemodel(path)
 

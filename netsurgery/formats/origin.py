@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .. import _proto
-from ..net import Message, Net, Origin
-from .upgrade import vintage
+from ..message import Message
+from ..net import Net, Origin
+from .prototxt.upgrade import vintage
 
 if TYPE_CHECKING:
-    from .caffemodel import ModelFile
+    from .weights.model_file import ModelFile
 
 
 def origin(net: Message, stored: ModelFile | None, binary: bool) -> Origin:

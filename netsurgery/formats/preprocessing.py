@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source, WeightsError
+from ..files.mapped import map_file
 from ..net import Layer, Net
-from .caffemodel import read_binaryproto
-from .mapped import map_file
+from .weights.caffemodel import read_binaryproto
 
 Array = NDArray[np.float32]
 

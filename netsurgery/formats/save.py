@@ -13,15 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
-from ..net import Field, Layer, Message, Net, Refused
-from .attach import known_shapes, shared_name, show_shapes
-from .load import IDENTITY
-from .output import replacing, replacing_all
-from .phases import filter_net
-from .text import parse
-from .typed import resolve
-from .versions import file_names
-from .write import quote, write_message
+from ..files.output import replacing, replacing_all
+from ..message import Field, Message
+from ..net import IDENTITY, Layer, Net, Refused
+from .prototxt.phases import filter_net
+from .prototxt.text import parse
+from .prototxt.typed import resolve
+from .prototxt.versions import file_names
+from .prototxt.write import quote, write_message
+from .weights.attach import known_shapes, shared_name, show_shapes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
         with replacing(path) as out:
             out.write(text)
         return
-    from .write_caffemodel import write_to
+    from .weights.write_caffemodel import write_to
 
     _require_weights(net)
     with replacing_all([caffemodel, path]) as (weights, out):
@@ -179,7 +179,7 @@ def _with_own_blobs(layer: Layer, apart: set[str]) -> Layer:
 
 def _require_weights(net: Net) -> None:
     """Raises: WeightsError for a layer that wants blobs and has none, or others; UnsupportedError for two with weights and one name."""
-    from ..run import check_weights
+    from ..interpreter import check_weights
 
     names = Counter(layer.name for layer in net.layers)
     for layer in net.layers:

@@ -9,18 +9,20 @@ import os
 from dataclasses import dataclass, replace
 
 from ..errors import Source
-from ..net import Message, Net
-from .caffemodel import ModelFile, StoredLayer, read_caffemodel
+from ..files.output import replacing, replacing_all
+from ..files.signatures import HEAD, is_binary
+from ..message import Message
+from ..net import Net
 from .load import load, read_file
-from .output import replacing, replacing_all
+from .prototxt.text import MAX_BYTES, parse
+from .prototxt.typed import resolve
+from .prototxt.upgrade import upgrade
+from .prototxt.versions import file_names
+from .prototxt.write import original_text, write_message
 from .save import write_layer
-from .signatures import HEAD, is_binary
-from .text import MAX_BYTES, parse
-from .typed import resolve
-from .upgrade import upgrade
-from .versions import file_names
-from .write import original_text, write_message
-from .write_caffemodel import write_to
+from .weights.caffemodel import read_caffemodel
+from .weights.model_file import ModelFile, StoredLayer
+from .weights.write_caffemodel import write_to
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from importlib import import_module
 
 from .. import _proto
 from ..errors import NetsurgeryError, ShapeError, Source, UnsupportedError
-from ..net import Field, Layer, Message, Refused, Token
-from ._params import IRRELEVANT_OF_LAYER, Params
-from ._type import LayerType
+from ..message import Field, Message, Token
+from ..net import Layer, Refused
+from .core.layer_type import LayerType
+from .core.params import IRRELEVANT_OF_LAYER, Params
 
 # Caffe's type name -> the file whose class answers to it (LayerType.types), loaded when a net needs it.
 _FILES: dict[str, str] = {

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
-from ..net import Message
-from ._caffe2 import Operators, cast
-from ._dims import Dim, Shape, product
-from ._losses_caffe2 import at_least_one, count, keep_labels, labels, pick, places, total
-from ._params import Params
-from ._reach import Reach
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Message
+from .caffe2.losses import at_least_one, count, keep_labels, labels, pick, places, total
+from .caffe2.operators import Operators, cast
+from .core.dims import Dim, Shape, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+from .shared.reduce import reduce
 
 
 class Accuracy(LayerType):

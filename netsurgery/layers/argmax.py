@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..net import Field, Message
-from ._caffe2 import Operators, cast, turned
-from ._dims import Shape, Size, product
-from ._params import Params
-from ._reach import NOWHERE, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Field, Message
+from .caffe2.operators import Operators, cast, turned
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import NOWHERE, Reach
 
 _TO_THE_START = np.iinfo(np.int64).min
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ..net import Message
-from ._caffe2 import Operators, normalize, shifted
-from ._dims import Shape
-from ._fillers import near
-from ._params import Params
-from ._reach import WHOLE, Reach
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Message
+from .caffe2.operators import Operators, normalize, shifted
+from .core.dims import Shape
+from .core.fillers import near
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import WHOLE, Reach
+from .shared.reduce import reduce
 
 
 class BatchNorm(LayerType):

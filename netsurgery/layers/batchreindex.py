@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, cast
-from ._dims import Shape
-from ._reach import SAME, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, cast
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.reach import SAME, Reach
 
 
 class BatchReindex(LayerType):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators
-from ._dims import Shape, product
-from ._fillers import Filler, near
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape, product
+from .core.fillers import Filler, near
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class ChannelScale(LayerType):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ..net import Message
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._reach import NOWHERE, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Message
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import NOWHERE, Reach
 
 
 class Concat(LayerType):

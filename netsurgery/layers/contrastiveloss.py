@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._caffe2 import Operators, cast, choose
-from ._dims import Shape
-from ._losses import Loss, emit_count, emit_rows
-from ._losses_caffe2 import count, items, labels, total
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from .caffe2.losses import count, items, labels, total
+from .caffe2.operators import Operators, cast, choose
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.losses import Loss, emit_count, emit_rows
 
 
 class ContrastiveLoss(Loss):

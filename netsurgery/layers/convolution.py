@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..net import Field, Message
-from ._caffe2 import Operators, conv
-from ._convolve import convolve
-from ._dims import Shape, Size, product
-from ._grouped import spread_groups, take_in
-from ._params import Params
-from ._reach import Reach, window
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, least_axes, read_windows, require_room, require_second
+from ..message import Field, Message
+from .caffe2.operators import Operators, conv
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, window
+from .shared.convolve import convolve
+from .shared.grouped import spread_groups, take_in
+from .shared.windows import Windows, least_axes, read_windows, require_room, require_second
 
 
 class Convolution(LayerType):

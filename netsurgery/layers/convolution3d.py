@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._caffe2 import Operators, conv
-from ._convolve import convolve
-from ._dims import Shape, Size, product
-from ._params import Params
-from ._reach import Reach, window
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, require_room
+from .caffe2.operators import Operators, conv
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, window
+from .shared.convolve import convolve
+from .shared.windows import Windows, require_room
 
 
 class Convolution3D(LayerType):

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..net import Field, Message
-from ._caffe2 import Operators, conv
-from ._convolve import convolve
-from ._dims import Shape, Size, product
-from ._params import Params
-from ._reach import Reach, window
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, read_windows, require_room
+from ..message import Field, Message
+from .caffe2.operators import Operators, conv
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, window
+from .shared.convolve import convolve
+from .shared.windows import Windows, read_windows, require_room
 
 
 class ConvolutionDepthwise(LayerType):

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, pad_image, part, pool
-from ._convolve import views
-from ._dims import Shape
-from ._params import Params
-from ._reach import Reach
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows
+from .caffe2.operators import Operators, pad_image, part, pool
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+from .shared.convolve import views
+from .shared.reduce import reduce
+from .shared.windows import Windows
 
 
 class Correlation(LayerType):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, part
-from ._dims import Shape
-from ._params import Params
-from ._reach import Reach
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, part
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
 
 
 class CropCenter(LayerType):

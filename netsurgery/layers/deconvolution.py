@@ -8,14 +8,14 @@ from math import prod
 import numpy as np
 
 from ..errors import ShapeError
-from ..net import Field, Message
-from ._caffe2 import Operators, places, refuse
-from ._deconvolution_caffe2 import emit_3d
-from ._dims import Shape, Size, product
-from ._fillers import he_normal, near
-from ._reach import Reach, spread
-from ._type import Array, Graph, Tensor
+from ..message import Field, Message
+from .caffe2.deconvolution import emit_3d
+from .caffe2.operators import Operators, places, refuse
 from .convolution import Convolution
+from .core.dims import Shape, Size, product
+from .core.fillers import he_normal, near
+from .core.layer_type import Array, Graph, Tensor
+from .core.reach import Reach, spread
 
 
 class Deconvolution(Convolution):

@@ -7,14 +7,14 @@ from math import prod
 
 import numpy as np
 
-from ._caffe2 import Operators, conv
-from ._convolve import convolve
-from ._dims import Shape, Size, product
-from ._fillers import Filler, he_normal, near
-from ._params import Params
-from ._reach import Reach
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows
+from .caffe2.operators import Operators, conv
+from .core.dims import Shape, Size, product
+from .core.fillers import Filler, he_normal, near
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+from .shared.convolve import convolve
+from .shared.windows import Windows
 
 EPS = 1e-5
 MAX_SIZE = 1000

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import UnsupportedError
-from ._boxes import by_score, rows_or_none, suppress
-from ._boxes_caffe2 import apart, best_first, best_of_images, column, ranks
-from ._boxes_caffe2 import rows_or_none as rows_or_none_caffe2
-from ._boxes_caffe2 import suppress as suppress_caffe2
-from ._boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
-from ._caffe2 import Operators, full, refuse
-from ._detectionboxes import DetectionBoxes
-from ._dims import Shape, by_data, minimum
-from ._type import Array, Graph, Tensor
+from .caffe2.boxes import apart, best_first, best_of_images, column, ranks
+from .caffe2.boxes import rows_or_none as rows_or_none_caffe2
+from .caffe2.boxes import suppress as suppress_caffe2
+from .caffe2.operators import Operators, full, refuse
+from .core.dims import Shape, by_data, minimum
+from .core.layer_type import Array, Graph, Tensor
+from .shared.boxes import by_score, rows_or_none, suppress
+from .shared.boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
+from .shared.detection_boxes import DetectionBoxes
 
 
 class DetectionOutput(DetectionBoxes):

@@ -8,10 +8,10 @@ from typing import TypeVar
 import numpy as np
 
 from .. import _proto
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 _T = TypeVar("_T")
 _FILLERS = ("bilinear", "gaussian", "msra", "positive_unitball", "uniform", "xavier")

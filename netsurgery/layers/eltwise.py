@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, scaled
-from ._dims import Shape, show
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, scaled
+from .core.dims import Shape, show
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class Eltwise(LayerType):

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, cast
-from ._dims import Shape
-from ._fillers import near
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, cast
+from .core.dims import Shape
+from .core.fillers import near
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class Embed(LayerType):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._dims import Shape, product
-from ._losses import Loss, emit_alike, emit_count
-from ._losses_caffe2 import alike, count, total
-from ._type import Array, Graph, Tensor
+from .caffe2.losses import alike, count, total
+from .caffe2.operators import Operators
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, Tensor
+from .shared.losses import Loss, emit_alike, emit_count
 
 
 class EuclideanLoss(Loss):

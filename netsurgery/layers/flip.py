@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, turned
-from ._dims import Shape
-from ._params import Params
-from ._reach import SAME, WHOLE, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, turned
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import SAME, WHOLE, Reach
 
 
 def backwards(op: Graph, x: Tensor, axes: Sequence[int]) -> Tensor:

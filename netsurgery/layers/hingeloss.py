@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._caffe2 import Operators, part
-from ._dims import Shape, product
-from ._losses import Loss, emit_count, emit_rows
-from ._losses_caffe2 import count, items, labels, total
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from .caffe2.losses import count, items, labels, total
+from .caffe2.operators import Operators, part
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.losses import Loss, emit_count, emit_rows
 
 
 class HingeLoss(Loss):

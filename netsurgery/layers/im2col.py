@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators, columns_of, conv
-from ._convolve import padded, views
-from ._dims import Shape, product
-from ._params import Params
-from ._reach import Reach, window
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows, read_windows, require_room, require_second
+from .caffe2.operators import Operators, columns_of, conv
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, window
+from .shared.convolve import padded, views
+from .shared.windows import Windows, read_windows, require_room, require_second
 
 
 class Im2col(LayerType):

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._reach import Reach
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+from .shared.reduce import reduce
 
 _TAPS = (-1, 0, 1, 2)
 # row: power of the distance d from the tap at 0; column: tap. Catmull-Rom's kernel.

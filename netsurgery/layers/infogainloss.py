@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..net import Field, Message
-from ._caffe2 import Operators, cast, choose, like, softmax
-from ._dims import Shape, product
-from ._losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
-from ._losses_caffe2 import divide, keep_labels, labels, places, total
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from ..message import Field, Message
+from .caffe2.losses import divide, keep_labels, labels, places, total
+from .caffe2.operators import Operators, cast, choose, like, softmax
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
 
 
 class InfogainLoss(Loss):

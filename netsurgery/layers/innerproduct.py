@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..net import Field, Message
-from ._caffe2 import Operators
-from ._dims import Shape, Size, product
-from ._fillers import he_normal, near
-from ._grouped import take_in
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Field, Message
+from .caffe2.operators import Operators
+from .core.dims import Shape, Size, product
+from .core.fillers import he_normal, near
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.grouped import take_in
 
 
 class InnerProduct(LayerType):

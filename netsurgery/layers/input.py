@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
-from ._params import Params
-from ._type import LayerType
+from .core.layer_type import LayerType
+from .core.params import Params
 
 
 class Input(LayerType):

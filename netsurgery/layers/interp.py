@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, cast, part, shifted
-from ._dims import Shape, Size
-from ._params import Params
-from ._reach import NOWHERE, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, cast, part, shifted
+from .core.dims import Shape, Size
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import NOWHERE, Reach
 
 _TO_THE_END = np.iinfo(np.int64).max
 

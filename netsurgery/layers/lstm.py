@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._recurrent import Recurrent, Step, emit_lstm, lstm_step
-from ._recurrent_caffe2 import lstm_step as lstm_step_caffe2
-from ._recurrent_caffe2 import unroll
-from ._type import Array, Graph, Tensor
+from .caffe2.operators import Operators
+from .caffe2.recurrence import lstm_step as lstm_step_caffe2
+from .caffe2.recurrence import unroll
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .shared.recurrence import Recurrent, Step, emit_lstm, lstm_step
 
 
 class LSTM(Recurrent):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._caffe2 import Operators, cast, full
-from ._dims import Shape, Size, product
-from ._params import Params
-from ._recurrent import emit_lstm, emit_scan, lstm_step, zeros
-from ._recurrent_caffe2 import lstm_step as lstm_step_caffe2
-from ._recurrent_caffe2 import unroll
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, cast, full
+from .caffe2.recurrence import lstm_step as lstm_step_caffe2
+from .caffe2.recurrence import unroll
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.recurrence import emit_lstm, emit_scan, lstm_step, zeros
 
 
 class LstmJunhyuk(LayerType):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.layer_type import Array, Graph, LayerType, Tensor
 
 
 class Mish(LayerType):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
-from ._losses_caffe2 import count, items, labels, pick, total
-from ._type import Array, Graph, Tensor
+from .caffe2.losses import count, items, labels, pick, total
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .shared.losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
 
 
 class MultinomialLogisticLoss(Loss):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ._boxes_onnx import emit_grid
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._nms_caffe2 import emit_peaks
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.nms import emit_peaks
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.boxes_onnx import emit_grid
 
 NEAR = 3
 """How many pixels around a peak weigh in on where it is."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ..net import Field, Message
-from ._caffe2 import Operators, shifted
-from ._dims import Shape
-from ._params import Params
-from ._reach import WHOLE, Reach
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Field, Message
+from .caffe2.operators import Operators, shifted
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import WHOLE, Reach
+from .shared.reduce import reduce
 
 
 class Normalize(LayerType):

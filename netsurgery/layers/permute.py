@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class Permute(LayerType):

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError, UnsupportedError
-from . import _pooling_caffe2, _pooling_onnx
-from ._caffe2 import Operators
-from ._dims import Shape, Size, ceil_div, minimum, show
-from ._params import Params
-from ._pools import greatest, greatest_places, sums
-from ._reach import NOWHERE, Reach, window
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows
+from .caffe2 import pooling as _pooling_caffe2
+from .caffe2.operators import Operators
+from .core.dims import Shape, Size, ceil_div, minimum, show
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import NOWHERE, Reach, window
+from .shared import pooling_onnx as _pooling_onnx
+from .shared.pools import greatest, greatest_places, sums
+from .shared.windows import Windows
 
 
 class Pooling(LayerType):

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators
-from ._dims import Shape, ceil_div
-from ._params import Params
-from ._pooling_caffe2 import emit_average, emit_max
-from ._pools import LOWEST, greatest, sums
-from ._reach import Reach, window
-from ._type import Array, Graph, LayerType, Tensor
-from ._windows import Windows
+from .caffe2.operators import Operators
+from .caffe2.pooling import emit_average, emit_max
+from .core.dims import Shape, ceil_div
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, window
+from .shared.pools import LOWEST, greatest, sums
+from .shared.windows import Windows
 
 
 class Pooling3D(LayerType):

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._boxes_caffe2 import grid
-from ._boxes_onnx import emit_grid
-from ._caffe2 import Operators, cast, expand
-from ._dims import Shape, Size, product
-from ._params import Params
-from ._reach import Reach
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.boxes import grid
+from .caffe2.operators import Operators, cast, expand
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+from .shared.boxes_onnx import emit_grid
 
 
 class PriorBox(LayerType):

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._boxes import by_score
-from ._boxes_caffe2 import best_first, column, ranks, suppress
-from ._boxes_onnx import LOWEST, emit_only_best
-from ._caffe2 import Operators, full, part
-from ._dims import Shape, Size
-from ._params import Params
-from ._proposals import PLUS_ONE, Proposals, anchors
-from ._proposals_single import SingleImage
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.boxes import best_first, column, ranks, suppress
+from .caffe2.operators import Operators, full, part
+from .core.dims import Shape, Size
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.boxes import by_score
+from .shared.boxes_onnx import LOWEST, emit_only_best
+from .shared.proposals import PLUS_ONE, Proposals, anchors
+from .shared.proposals_single import SingleImage
 
 HAPPYNEAR = ("ratio", "scale", "base_size", "min_size", "post_nms_topn", "nms_thresh")
 SYNOPSYS = ("anchor_base_size", "anchor_scale", "anchor_ratio", "max_rois", "rpn_min_size", "rpn_nms_thresh")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._psroi_caffe2 import emit_psroi
-from ._regions import Regions, round_half_away
-from ._type import Array, Graph, Tensor
+from .caffe2.operators import Operators
+from .caffe2.psroi import emit_psroi
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.regions import Regions, round_half_away
 
 
 class PSROIPooling(Regions):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators, scaled
-from ._dims import Shape
-from ._params import Params
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, scaled
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.reduce import reduce
 
 _NODES = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
 

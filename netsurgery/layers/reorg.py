@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
-from ._caffe2 import Operators
-from ._dims import Shape, Size
-from ._params import Params
-from ._reach import Reach, spread
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape, Size
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, spread
 
 
 class Reorg(LayerType):

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._reach import Reach
-from ._resample_onnx import emit_positions, emit_shares
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+from .shared.resample_onnx import emit_positions, emit_shares
 
 
 class Resample(LayerType):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..net import Message
-from ._caffe2 import Operators, turned
-from ._dims import Shape
-from ._params import Params
-from ._reach import SAME, WHOLE, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Message
+from .caffe2.operators import Operators, turned
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import SAME, WHOLE, Reach
 from .flip import backwards
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._recurrent import Recurrent, Step
-from ._recurrent_caffe2 import rnn_step, unroll
-from ._type import Array, Graph, Tensor
+from .caffe2.operators import Operators
+from .caffe2.recurrence import rnn_step, unroll
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .shared.recurrence import Recurrent, Step
 
 
 class RNN(Recurrent):

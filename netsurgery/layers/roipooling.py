@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._regions import Regions, round_half_away
-from ._type import Array, Graph, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.regions import Regions, round_half_away
 
 NEWEST_OPSET = 21
 """Opset 22 made MaxRoiPool anew, for bfloat16; onnxruntime (1.32) does not run that one."""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._boxes_caffe2 import best_first
-from ._caffe2 import Operators, turned
-from ._dims import Shape
-from ._param_str import ParamStr
-from ._params import Params
-from ._proposals import anchors
-from ._proposals_single import SingleImage
-from ._type import Array, Graph, Tensor
+from .caffe2.boxes import best_first
+from .caffe2.operators import Operators, turned
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.param_str import ParamStr
+from .core.params import Params
+from .shared.proposals import anchors
+from .shared.proposals_single import SingleImage
 
 
 class ProposalLayer(SingleImage):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._along import Along
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.along import Along
 
 
 class Scale(Along):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._caffe2 import Operators
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class SeLU(LayerType):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..net import Message
-from ._caffe2 import Operators, cast, choose, like
-from ._dims import Shape, product
-from ._losses import Loss, LossParam, emit_alike
-from ._losses_caffe2 import alike, divide, total
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from ..message import Message
+from .caffe2.losses import alike, divide, total
+from .caffe2.operators import Operators, cast, choose, like
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.losses import Loss, LossParam, emit_alike
 
 
 class SigmoidCrossEntropyLoss(Loss):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._dims import Shape
-from ._params import Params
+from .core.dims import Shape
+from .core.params import Params
 from .crop import Crop
 
 

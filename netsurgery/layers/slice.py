@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import ShapeError
-from ..net import Message
-from ._caffe2 import Operators, part
-from ._dims import Shape, Size
-from ._params import Params
-from ._reach import NOWHERE, Reach
-from ._type import Array, Graph, LayerType, Tensor
+from ..message import Message
+from .caffe2.operators import Operators, part
+from .core.dims import Shape, Size
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import NOWHERE, Reach
 
 
 class Slice(LayerType):

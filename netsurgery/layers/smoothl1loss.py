@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, scaled
-from ._dims import Shape
-from ._losses import Loss, emit_alike, emit_count
-from ._losses_caffe2 import alike, count, total
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from .caffe2.losses import alike, count, total
+from .caffe2.operators import Operators, scaled
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.losses import Loss, emit_alike, emit_count
 
 
 class SmoothL1Loss(Loss):

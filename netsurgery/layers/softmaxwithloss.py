@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..net import Message
-from ._caffe2 import Operators, cast, choose, like, softmax
-from ._dims import Shape, product
-from ._losses import Loss, LossParam, emit_labels
-from ._losses_caffe2 import divide, keep_labels, labels, pick, places, total
-from ._params import Params
-from ._type import Array, Graph, Tensor
+from ..message import Message
+from .caffe2.losses import divide, keep_labels, labels, pick, places, total
+from .caffe2.operators import Operators, cast, choose, like, softmax
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .shared.losses import Loss, LossParam, emit_labels
 
 FLT_MIN = float(np.finfo(np.float32).tiny)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._params import Params
-from ._type import LayerType
+from .core.layer_type import LayerType
+from .core.params import Params
 
 
 class SpatialDropout(LayerType):

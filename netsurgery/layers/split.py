@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._dims import Shape
-from ._type import Array, Graph, LayerType, Tensor
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
 
 
 class Split(LayerType):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ._caffe2 import Operators, pool
-from ._dims import Shape, Size, ceil_div
-from ._params import Params
-from ._pools import LOWEST
-from ._reduce import reduce
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.operators import Operators, pool
+from .core.dims import Shape, Size, ceil_div
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.pools import LOWEST
+from .shared.reduce import reduce
 
 MAX_LEVELS = 12
 """At level 12 there would be more bins than pixels of any image."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._caffe2 import Operators
-from ._dims import Shape
-from ._params import Params
-from ._reach import Reach, spread
-from ._type import Array, Graph, LayerType, Tensor
-from ._unpooling import Unpooling
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach, spread
+from .shared.unpooling import Unpooling
 
 
 class Upsample(LayerType):

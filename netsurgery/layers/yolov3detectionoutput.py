@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._boxes import yolo_rows
-from ._boxes_caffe2 import corners, grid
-from ._boxes_caffe2 import yolo_rows as yolo_rows_caffe2
-from ._boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
-from ._caffe2 import Operators, cast
-from ._dims import Shape, by_data
-from ._params import Params
-from ._type import Array, Graph, LayerType, Tensor
+from .caffe2.boxes import corners, grid
+from .caffe2.boxes import yolo_rows as yolo_rows_caffe2
+from .caffe2.operators import Operators, cast
+from .core.dims import Shape, by_data
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.boxes import yolo_rows
+from .shared.boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
 
 
 class Yolov3DetectionOutput(LayerType):

@@ -7,9 +7,10 @@ from dataclasses import replace
 from math import prod
 
 from ..errors import NetsurgeryError, RewriteError, ShapeError, Source
-from ..formats.attach import known_shapes
+from ..formats.weights.attach import known_shapes
 from ..layers import make_layer
-from ..net import Field, Layer, Message, Net, Refused
+from ..message import Field, Message
+from ..net import Layer, Net, Refused
 
 
 def make_input(name: str, tops: Mapping[str, Sequence[int] | None], source: Source = Source()) -> Layer:

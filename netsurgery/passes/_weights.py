@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import WeightsError
-from ..formats.attach import known_shapes, shared_name, show_shapes
+from ..formats.weights.attach import known_shapes, shared_name, show_shapes
 from ..net import Layer, Net, Refused
 
 Blob = tuple[str, int]

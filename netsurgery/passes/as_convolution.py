@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import RewriteError
 from ..layers import make_layer
-from ..net import Field, Layer, Message
+from ..message import Field, Message
+from ..net import Layer
 
 Array = NDArray[Any]
 

@@ -6,10 +6,11 @@ fc8: num_output 1000, W (1000, 4096)      change_num_output(net, "fc8", 20):    
 from __future__ import annotations
 
 from ..errors import RewriteError
-from ..formats.attach import known_shapes, show_shapes
+from ..formats.weights.attach import known_shapes, show_shapes
 from ..layers import make_layer
-from ..layers._fillers import draw
-from ..net import Field, Layer, Message, Net, Refused
+from ..layers.core.fillers import draw
+from ..message import Field, Message
+from ..net import Layer, Net, Refused
 from ._weights import wanted_shapes
 
 

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import RewriteError
 from ..layers import make_layer
-from ..layers._dims import axis as free_axis
-from ..layers._dims import show
-from ..net import Field, Layer, Message, Net, Size
+from ..layers.core.dims import axis as free_axis
+from ..layers.core.dims import show
+from ..message import Field, Message
+from ..net import Layer, Net, Size
 from ._inputs import with_shape
 from .as_convolution import Converter, require_sharing
 from .growing import GrowingNet, Shape

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import RewriteError
-from ..formats.attach import known_shapes
-from ..formats.versions import with_plain_names
+from ..formats.prototxt.versions import with_plain_names
+from ..formats.weights.attach import known_shapes
 from ..net import Layer, Net, base_name
 from ._inputs import check_shape, make_input
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..formats.phases import filter_net
+from ..formats.prototxt.phases import filter_net
 from ..layers import find, make_layer
-from ..layers._type import LayerType
-from ..net import Field, Layer, Message, Net, Refused
+from ..layers.core.layer_type import LayerType
+from ..message import Field, Message
+from ..net import Layer, Net, Refused
 from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
 
 SUFFIXES = ("Loss", "Accuracy", "Evaluate")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ..errors import Source, WeightsError
-from ..formats.tensor_files import read_tensors, write_tensors
+from ..formats.weights.tensor_files import read_tensors, write_tensors
 from ..net import Net
 from ._weights import as_float32, with_blobs
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import RewriteError, ShapeError
-from ..formats.attach import known_shapes
+from ..formats.weights.attach import known_shapes
 from ..layers import make_layer
 from ..net import Layer, Net, Refused
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import NetsurgeryError
-from ..geometry import Reaches, follow
-from ..layers._reach import SAME
+from ..layers.core.reach import SAME
 from ..net import Layer, Net, Size
+from ..receptive_field import Reaches, follow
 
 Shape = tuple[Size, ...]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import NetsurgeryError, ShapeError
-from ..formats.attach import shared_name, shares_by_count, show_shapes
-from ..layers._fillers import Array, draw
+from ..formats.weights.attach import shared_name, shares_by_count, show_shapes
+from ..layers.core.fillers import Array, draw
 from ..net import Layer, Net
 
 WAYS = ("fillers", "random")

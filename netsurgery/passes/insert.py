@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..errors import NetsurgeryError, RewriteError
 from ..formats.layer_text import layer as read_layer
-from ..formats.versions import file_names, with_plain_names
+from ..formats.prototxt.versions import file_names, with_plain_names
 from ..layers import make_layer
 from ..net import Layer, Net, Refused
 

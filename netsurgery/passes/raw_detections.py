@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..errors import RewriteError
 from ..layers import make_layer
-from ..layers._detectionboxes import DetectionBoxes
+from ..layers.shared.detection_boxes import DetectionBoxes
 from ..net import Layer, Net
 
 TYPE = "DetectionBoxes"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ShapeError
-from ..formats.attach import known_shapes, show_shapes
+from ..formats.weights.attach import known_shapes, show_shapes
 from ..net import Net
 from ._inputs import check_shape, fitted, with_shape
 from ._weights import wanted_shapes

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..layers import make_layer
-from ..net import Field, Layer, Message, Net, Refused
+from ..message import Field, Message
+from ..net import Layer, Net, Refused
 
 Shapes = Mapping[str, tuple[Any, ...]]
 

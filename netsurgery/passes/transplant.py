@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import Source, WeightsError
-from ..formats.attach import known_shapes, show_shapes
+from ..formats.weights.attach import known_shapes, show_shapes
 from ..net import Layer, Net
 from ._weights import Blob, wanted_shapes, with_blobs
 
@@ -64,7 +64,7 @@ def _blobs(donor: Net | str | os.PathLike[str]) -> tuple[dict[str, Blobs], str]:
     """The blobs of each layer of the donor that has any, and what errors call the donor."""
     if isinstance(donor, Net):
         return {x.name: x.weights for x in donor.layers if x.weights}, donor.files.get("weights", donor.name) or "<net>"
-    from ..formats.caffemodel import read_caffemodel
+    from ..formats.weights.caffemodel import read_caffemodel
 
     stored = read_caffemodel(donor)
     return {x.name: [b.array for b in x.blobs if b] for x in stored.layers if any(x.blobs)}, stored.path

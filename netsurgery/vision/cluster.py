@@ -34,7 +34,7 @@ def stream_on(
     """
     distributed = _distributed()
     name = f"netsurgery-{secrets.token_hex(8)}"
-    from ._shipped import Shipped
+    from .shipped import Shipped
 
     files = {file.name: file.read_bytes() for file in model.parent.iterdir()}
     with _client(distributed, scheduler) as client:

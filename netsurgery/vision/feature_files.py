@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source
-from ..formats.copy import copy_array
-from ..formats.output import replacing
+from ..files.copy import copy_array
+from ..files.output import replacing
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 HEADER = 128

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
-from ..geometry import geometry
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.cut import cut
+from ..receptive_field import geometry
 from .images import ImageFile, read_image
 from .labels import find_channel, name_of
 from .model import image_input, input_shape, open_model

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source
-from ._pillow import pillow
+from .pillow import pillow
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
@@ -233,7 +233,7 @@ class Folder:
         """Writes a file and gives its place. Raises: NetsurgeryError if it cannot be written."""
         place = self.place(name)
         if not self.url:
-            from ..formats.output import replacing
+            from ..files.output import replacing
 
             self._make(os.path.dirname(place))
             with replacing(place) as file:

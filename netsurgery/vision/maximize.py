@@ -65,7 +65,7 @@ def maximize(
     Raises: NetsurgeryError without it, or for a unit that there is not; UnsupportedLayersError for layers of unknown gradient.
     """
     torch = _torch()
-    from ._torch import TorchNet
+    from ..exporters.torch.module import TorchNet
 
     for number, least, what in ((steps, 1, "steps"), (jitter, 0, "jitter"), (blur_every, 1, "blur_every")):
         if number < least:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..exporters.convert import input_axes
-from ..exporters.onnx_file import save_onnx
+from ..exporters.onnx.save import save_onnx
 from ..net import Net
 from . import cache
 

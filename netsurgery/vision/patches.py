@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
-from ..geometry import Geometry, geometry
 from ..net import Net
 from ..passes.cut import cut
+from ..receptive_field import Geometry, geometry
 from .images import ImageFile, find_images
 from .jobs import run_job
 from .labels import find_channel

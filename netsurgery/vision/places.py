@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..geometry import Geometry
 from ..net import Net
+from ..receptive_field import Geometry
 from .resize import Array, sample
 
 POSITIONS = (1, 2, 4, 8)

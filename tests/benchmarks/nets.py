@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import netsurgery
-from netsurgery.formats.write_caffemodel import write_caffemodel
+from netsurgery.formats.weights.write_caffemodel import write_caffemodel
 
 
 class Writer(Protocol):

@@ -26,7 +26,7 @@ import onnxruntime
 from measure import Taken, here, in_turn, process
 
 import netsurgery
-from netsurgery.exporters.int8 import save_int8
+from netsurgery.exporters.onnx.int8 import save_int8
 
 PYTHON = sys.executable
 NETSURGERY = [PYTHON, "-m", "netsurgery"]
@@ -309,7 +309,7 @@ HUGE = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim
 
 def huge_files(folder: Path) -> tuple[Path, Path]:
     """A net of 3.2 GB of weights, which are a hole in the file but for one number of each layer."""
-    from netsurgery.formats.wire import BYTES, put_bytes, put_tag, put_varint
+    from netsurgery.files.wire import BYTES, put_bytes, put_tag, put_varint
 
     prototxt, caffemodel = folder / "huge.prototxt", folder / "huge.caffemodel"
     prototxt.write_text(HUGE)

@@ -1,0 +1,68 @@
+"""The files that an ONNX model points to: whether they are there, and still what they were when the model was made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnx
+
+from ...errors import Source, WeightsError
+from ...files.mapped import map_file
+from ...formats.weights.hashes import sha256, structure_hash
+
+FIX = "put the original file back, or convert again (with --weights embed nothing can come apart)"
+
+
+def check_links(model: onnx.ModelProto, path: str | os.PathLike[str], *, full: bool = True) -> None:
+    """Holds the files in which the model at `path` (of which `model` need not have the numbers) keeps tensors against what it records of
+    them: that they are there, hold every tensor, and, of a caffemodel, size, structure and (with `full`) SHA-256.
+
+    Raises: WeightsError that says which file, and what is wrong with it.
+    """
+    source, folder = Source(os.fspath(path)), Path(os.path.realpath(path)).parent
+    recorded = {prop.key: prop.value for prop in model.metadata_props}
+    for location, end in _ends(model).items():
+        file = folder / location
+        if not file.is_file():
+            raise WeightsError(
+                f"its weights are in {location}, which is not there", source=source, expected=str(file), fix=FIX
+            )
+        size = file.stat().st_size
+        linked = Path(location).name == recorded.get("netsurgery.weights") and "netsurgery.weights.size" in recorded
+        wanted = int(recorded["netsurgery.weights.size"]) if linked else end
+        if size != wanted if linked else size < wanted:
+            raise WeightsError(
+                f"its weights are in {location}, which has {size} bytes",
+                source=source,
+                expected=f"{wanted} bytes, as when the model was made" if linked else f"at least {wanted} bytes",
+                fix=FIX,
+            )
+        if linked:
+            _check_hashes(file, location, recorded, source, full)
+
+
+def _ends(model: onnx.ModelProto) -> dict[str, int]:
+    """Each file beside the model, and how long it must be at least."""
+    ends: dict[str, int] = {}
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            entry = {e.key: e.value for e in tensor.external_data}
+            end = int(entry.get("offset", 0)) + int(entry.get("length", 0))
+            ends[entry["location"]] = max(ends.get(entry["location"], 0), end)
+    return ends
+
+
+def _check_hashes(file: Path, location: str, recorded: dict[str, str], source: Source, full: bool) -> None:
+    mapped = map_file(file)
+    hashes = {"structure_sha256": structure_hash} | ({"sha256": sha256} if full else {})
+    for what, compute in hashes.items():
+        wanted = recorded.get(f"netsurgery.weights.{what}")
+        if wanted is not None and compute(mapped) != wanted:
+            part = "names, shapes or places of its weights are" if what == "structure_sha256" else "it is"
+            raise WeightsError(
+                f"its weights are in {location}, which has changed: {part} not as when the model was made",
+                source=source,
+                expected=f"{what} {wanted}",
+                fix=FIX,
+            )

@@ -1,0 +1,385 @@
+"""Protobuf text -> Message: the words of a prototxt as they stand in the file, with line and column, comments kept.
+
+No schema is asked here: leaf values are Tokens, messages have no type (typed.resolve gives them theirs). What protobuf
+itself accepts is accepted (`field: {`, `<...>`, `[1, 2]`, `,` and `;`, adjacent strings, `[extension.name]`), and some
+things more whose meaning is certain: a byte order mark, no-break spaces, text that is not UTF-8.
+
+Comments: `Field.comments` are those above a field and behind its opening brace, `Field.remark` is the one behind it on
+its last line; comments between the last field of a block and the brace that closes it are further lines of that remark.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import replace
+from sys import intern
+from typing import NamedTuple, NoReturn
+
+from ...errors import ParseError, Source
+from ...files.signatures import HDF5_SIGNATURE, describe_wrong_file
+from ...message import Field, Message, Token
+from .template import is_template, placeholders, template_error
+
+MAX_BYTES = 64 << 20
+"""A prototxt larger than this is refused."""
+_HEAD = 1024  # bytes: a binary file shows within these that it is one
+MAX_DEPTH = 100
+"""Messages nested deeper than this are refused (protobuf's own limit)."""
+
+# Possessive quantifiers (`++`) keep every token linear in its length, whatever the file holds.
+_TOKEN = re.compile(
+    r"""\s*+(?:
+      ([A-Za-z_][A-Za-z0-9_]*+)
+    | (-?(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?[fF]?)(?![\w.]))
+    | ((?:"(?:[^"\\\n]++|\\.)*+")|(?:'(?:[^'\\\n]++|\\.)*+'))
+    | (\[\s*+[A-Za-z_][\w.\-]*+(?:/[\w.\-]++)*+\s*+\])
+    | ([{}<>\[\]:;,\-])
+    | (\#[^\n]*+)
+    | (\Z)
+    | ([^\s{}<>\[\]:;,"'\#]++|.)
+    )""",
+    re.VERBOSE,
+)
+_NAME, _NUMBER, _STRING, _EXTENSION, _MARK, _COMMENT, _END, _BAD = range(1, 9)
+
+_ESCAPE = re.compile(
+    rb"\\(?:[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|U[0-9A-Fa-f]{8}|[^\x80-\xff]|.[\x80-\xbf]*)"
+)
+_ESCAPES = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
+_INFINITE = {"inf", "infinity", "nan"}
+
+
+class _Comment(NamedTuple):
+    line: int
+    at: int
+    end: int
+    text: str
+
+
+def parse(data: bytes | str, file: str = "", *, layer_text: bool = True) -> Message:
+    """The tree of a prototxt, untyped. Top-level `layer` and `layers` messages carry their own text, if `layer_text`.
+
+    Raises: ParseError if it is not protobuf text, with file, line and column; a template is named as one.
+    """
+    return _Parser(_decode(data, file), file, layer_text).run()
+
+
+def readable(text: str) -> str:
+    """`text` with `\\xb2` for each surrogate, which stands for a byte that is not UTF-8; wire.text does the same."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _decode(data: bytes | str, file: str) -> str:
+    """The text of the file; bytes that are not UTF-8 become surrogates."""
+    source = Source(file)
+    if len(data) > MAX_BYTES:
+        raise ParseError(f"the prototxt is {len(data)} bytes long", source=source, expected=f"at most {MAX_BYTES}")
+    if isinstance(data, bytes):
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(data) > 3 and data[1:2] == data[3:4] == b"\0" != data[:1]):
+            raise ParseError("the text is UTF-16", source=source, expected="UTF-8", fix="save the file as UTF-8")
+        if b"\0" in data[:_HEAD] or data.startswith(HDF5_SIGNATURE):
+            raise _binary(data, file)
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    else:
+        text = data.removeprefix("\ufeff")
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # surrogates that stand for no byte: keep them as the bytes they would be
+            text = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+    # Lines that end as on the old Mac: a comment would swallow the rest of the file.
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def _binary(data: bytes, file: str) -> ParseError:
+    """The error for data that are no text."""
+    wrong = None if data.startswith(HDF5_SIGNATURE) else describe_wrong_file(data)
+    if wrong:
+        return ParseError(wrong[0], source=Source(file), expected="a prototxt: protobuf text", fix=wrong[2])
+    return ParseError(
+        "this looks like a binary caffemodel; were the two files swapped?",
+        source=Source(file),
+        expected="a prototxt: protobuf text",
+        fix="give the prototxt first, then the caffemodel",
+    )
+
+
+class _Parser:
+    """Recursive descent. `kind`, `word` and `at` are those of the token ahead, `end` is where the last one ended."""
+
+    def __init__(self, text: str, file: str, layer_text: bool) -> None:
+        self.text, self.file, self.layer_text = text, file, layer_text
+        self.lines = [0, *(m.end() for m in re.finditer("\n", text))]
+        self.tokens: Iterator[re.Match[str]] = _TOKEN.finditer(text)
+        self.kind, self.word, self.at, self.end, self.next_end = _END, "", 0, 0, 0
+        self.pending: list[_Comment] = []
+        self.open: list[tuple[str, str, int]] = []
+
+    def run(self) -> Message:
+        self.advance()
+        fields = self.fields("")
+        if not fields:
+            raise ParseError("the file is empty", source=Source(self.file), expected="a prototxt: protobuf text")
+        self.leave_comments(fields)
+        return Message("", tuple(fields), Source(self.file, 1, 1))
+
+    def advance(self) -> None:
+        self.end = self.next_end
+        for match in self.tokens:
+            kind = match.lastindex or _END
+            if kind != _COMMENT:
+                self.kind, self.at, self.next_end = kind, match.start(kind), match.end()
+                self.word = intern(match[kind])  # the same few words again and again: keep one of each
+                return
+            at, end = match.span(kind)
+            comment = readable(match[kind])[1:].removeprefix(" ").rstrip()
+            self.pending.append(_Comment(self.line(at), at, end, comment))
+
+    def line(self, at: int) -> int:
+        return bisect_right(self.lines, at)
+
+    def source(self, at: int) -> Source:
+        line = bisect_right(self.lines, at)
+        return Source(self.file, line, at - self.lines[line - 1] + 1)
+
+    def is_mark(self, marks: str) -> bool:
+        return self.kind == _MARK and self.word in marks
+
+    def take_comments(self) -> list[_Comment]:
+        comments, self.pending = self.pending, []
+        return comments
+
+    def take_remark(self) -> _Comment | None:
+        """The comment behind the last token, on its line."""
+        if self.pending and self.pending[0].line == self.line(self.end):
+            return self.pending.pop(0)
+        return None
+
+    def leave_comments(self, fields: list[Field]) -> None:
+        """Comments that no field follows go to the last field, as further lines of its remark."""
+        if self.pending and fields:
+            lines = [fields[-1].remark, *(c.text for c in self.take_comments())]
+            fields[-1] = replace(fields[-1], remark="\n".join(lines))
+
+    def fields(self, closer: str) -> list[Field]:
+        """All fields up to `closer` ("" is the end of the file), which is the current token afterwards."""
+        fields: list[Field] = []
+        while True:
+            if self.kind == _NAME or self.kind == _EXTENSION:
+                self.field(fields)
+            elif (self.kind == _MARK and self.word == closer) or (self.kind == _END and not closer):
+                return fields
+            else:
+                self.fail_field()
+
+    def field(self, fields: list[Field]) -> None:
+        """Appends the field that starts here: one, or as many as its list has elements."""
+        name, at, top = self.word, self.at, not self.open
+        if self.kind == _EXTENSION:
+            name = "".join(name.split())
+        comments = self.take_comments()
+        self.advance()
+        colon = self.is_mark(":")
+        if colon:
+            self.advance()
+            if self.pending:
+                comments += self.take_comments()
+        if self.is_mark("{<"):
+            source = self.source(at)
+            message = self.message(name, source, comments)
+            self.separator()
+            remark = self.take_remark()
+            if top and self.layer_text and name in ("layer", "layers"):
+                text = readable(self.text[self.text_start(source, at, comments) : remark.end if remark else self.end])
+                message = Message("", message.fields, source, text)
+            self.append(fields, name, message, source, comments, remark)
+        elif self.is_mark("[") or self.kind == _EXTENSION:
+            self.elements(fields, name, colon, comments)
+        elif colon:
+            value = self.scalar(name)
+            self.separator()
+            self.append(fields, name, value, self.source(at), comments, self.take_remark() if self.pending else None)
+        else:
+            self.fail(f"expected ':' or '{{' after '{name}', found {self.found()}", self.at)
+
+    def append(
+        self,
+        fields: list[Field],
+        name: str,
+        value: Token | Message,
+        source: Source,
+        comments: list[_Comment],
+        remark: _Comment | None,
+    ) -> None:
+        above = tuple([c.text for c in comments]) if comments else ()
+        fields.append(Field(name, value, source, above, remark.text if remark else ""))
+
+    def text_start(self, source: Source, at: int, comments: list[_Comment]) -> int:
+        """Where the text of a layer starts: at the first of the comment lines directly above it."""
+        line = source.line
+        for comment in reversed(comments):
+            if comment.at < at:
+                if comment.line != line - 1:
+                    break
+                line, at = comment.line, comment.at
+        return at
+
+    def separator(self) -> None:
+        if self.is_mark(",;"):
+            self.advance()
+
+    def message(self, name: str, source: Source, comments: list[_Comment]) -> Message:
+        """The message whose opening brace is the current token; comments behind the brace join `comments`."""
+        if len(self.open) == MAX_DEPTH:
+            self.fail(f"messages are nested more than {MAX_DEPTH} deep", self.at)
+        closer = "}" if self.word == "{" else ">"
+        self.open.append((name, closer, self.at))
+        self.advance()
+        while remark := self.take_remark():
+            comments.append(remark)
+        fields = self.fields(closer)
+        if fields:
+            self.leave_comments(fields)
+        else:
+            comments += self.take_comments()
+        self.open.pop()
+        self.advance()
+        return Message("", tuple(fields), source)
+
+    def elements(self, fields: list[Field], name: str, colon: bool, comments: list[_Comment]) -> None:
+        """Appends one field per element of the list that starts here. An empty list leaves nothing."""
+        count = len(fields)
+        if self.kind == _EXTENSION:  # `[MAX]`: where a value stands, it is a list of one name
+            word = self.word[1:-1].strip()
+            if not colon or not re.fullmatch(r"[A-Za-z_]\w*", word):
+                self.fail(f"expected a value after '{name}', found {self.found()}", self.at)
+            source = self.source(self.at)
+            self.advance()
+            self.append(fields, name, Token(word, "name"), source, comments, None)
+        else:
+            start = self.at
+            self.advance()
+            while not self.is_mark("]"):
+                comments += self.take_comments()
+                source = self.source(self.at)
+                value = self.message(name, source, comments) if self.is_mark("{<") else self.element(name, colon, start)
+                self.element_end(start)
+                self.append(fields, name, value, source, comments, self.take_remark())
+                comments = []
+            self.advance()
+        self.separator()
+        if len(fields) > count and (remark := self.take_remark()):
+            last = fields[-1]
+            fields[-1] = replace(last, remark=f"{last.remark} {remark.text}".strip())
+
+    def element(self, name: str, colon: bool, start: int) -> Token:
+        if self.kind == _END:
+            self.fail("'[' is never closed", start)
+        if not colon:
+            self.fail(f"expected ':' after '{name}'", start)
+        return self.scalar(name)
+
+    def element_end(self, start: int) -> None:
+        """After an element: a comma and one more element, or the end of the list."""
+        if self.is_mark(","):
+            self.advance()
+            if not self.is_mark("]"):
+                return
+            self.fail("expected a value after ',', found ']'", self.at)
+        if self.kind == _END:
+            self.fail("'[' is never closed", start)
+        if not self.is_mark("]"):
+            self.fail(f"expected ',' or ']' in the list, found {self.found()}", self.at)
+
+    def scalar(self, name: str) -> Token:
+        kind, word = self.kind, self.word
+        if kind == _NUMBER:
+            self.advance()
+            return Token(word, "number")
+        if kind == _NAME:
+            self.advance()
+            return Token(word, "name")
+        if kind == _STRING:
+            parts = [self.string(word)]
+            self.advance()
+            while self.kind == _STRING:  # adjacent strings are one
+                parts.append(self.string(self.word))
+                self.advance()
+            return Token("".join(parts), "string")
+        if kind == _MARK and word == "-":
+            self.advance()
+            word = self.word
+            if (self.kind == _NUMBER and word[0] != "-") or (self.kind == _NAME and word.lower() in _INFINITE):
+                self.advance()
+                return Token(f"-{word}", "number")
+        self.fail(f"expected a value after '{name}', found {self.found()}", self.at)
+
+    def string(self, word: str) -> str:
+        if "\\" not in word:
+            return intern(word[1:-1])
+        at = self.at
+
+        def unescape(match: re.Match[bytes]) -> bytes:
+            code = match[0][1:]
+            if code[0] in b"01234567":
+                return bytes([int(code, 8) & 255])
+            if len(code) == 1 and code[0] in _ESCAPES:
+                return bytes([_ESCAPES[code[0]]])
+            if code[0] in b"xX" and len(code) > 1:
+                return bytes([int(code[1:], 16)])
+            if code[0] in b"uU" and len(code) > 1:  # UTF-16, in which \\u may come in pairs, or UTF-32
+                units, encoding = (
+                    code.replace(b"\\", b"").replace(code[:1], b""),
+                    "utf-16-be" if code[0] == 117 else "utf-32-be",
+                )
+                return bytes.fromhex(units.decode()).decode(encoding, "replace").encode()
+            shown = readable(match[0].decode("utf-8", "surrogateescape"))
+            self.fail(f"'{shown}' in a string is no escape", at, fix="write '\\\\' for a backslash")
+
+        data = _ESCAPE.sub(unescape, word[1:-1].encode("utf-8", "surrogateescape"))
+        return data.decode("utf-8", "surrogateescape")
+
+    def found(self) -> str:
+        if self.kind == _END:
+            return "the end of the file"
+        if self.kind == _BAD and self.word in "\"'":
+            return "a string that does not end on its line"
+        word = readable(self.word if len(self.word) <= 40 else f"{self.word[:37]}...")
+        word = word if word.isprintable() else ascii(word)[1:-1]
+        return word if self.kind == _STRING else f"'{word}'"
+
+    def fail_field(self) -> NoReturn:
+        """The current token is where a field or a closing brace should be."""
+        if self.kind == _END:
+            name, closer, at = self.open[-1]
+            opener = "{" if closer == "}" else "<"
+            self.fail(f"the '{opener}' of '{name}' is never closed", at, fix=f"add a '{closer}'")
+        if self.is_mark("}>"):
+            if not self.open:
+                self.fail(f"'{self.word}' closes nothing", self.at, fix="remove it, or open the message it belongs to")
+            name, closer, at = self.open[-1]
+            self.fail(f"expected '{closer}' to close '{name}' of line {self.line(at)}, found '{self.word}'", self.at)
+        self.fail(f"expected a field name, found {self.found()}", self.at)
+
+    def fail(self, problem: str, at: int, *, fix: str = "") -> NoReturn:
+        """Raises the error, or the one that explains it better: the file is not what it should be."""
+        head = self.text[:_HEAD]
+        if _CONTROL.search(head):
+            raise _binary(self.text.encode("utf-8", "surrogateescape"), self.file)
+        start = head.lstrip().lower()
+        if start.startswith(("<!doctype", "<html")):
+            raise ParseError(
+                "this is a web page", source=Source(self.file), expected="a prototxt", fix="download the raw file"
+            )
+        if start.startswith("version https://git-lfs"):
+            raise ParseError(
+                "this is a Git LFS pointer", source=Source(self.file), expected="a prototxt", fix="run `git lfs pull`"
+            )
+        source = self.source(at)
+        if "{%" in self.text:
+            raise ParseError("this is a Jinja template", source=source, fix="render it with Jinja first")
+        if is_template(self.text):
+            raise template_error(placeholders(self.text), source)
+        raise ParseError(f"column {source.column}: {problem}", source=source, fix=fix)

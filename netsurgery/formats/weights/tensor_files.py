@@ -1,0 +1,99 @@
+"""Weights as plain arrays: .npz (NumPy) and .safetensors, each blob under `layer:number`."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import NetsurgeryError, Source, WeightsError
+from ...files.copy import copy_array
+from ...files.output import replacing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+SUFFIXES = (".npz", ".safetensors")
+
+
+def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
+    """Writes the arrays as float32, whole or not at all, in the format that the name's ending says.
+
+    Raises: NetsurgeryError for another ending, or if the file cannot be written.
+    """
+    name = os.fspath(path)
+    if _suffix(name) == ".npz":
+        with replacing(name) as out, zipfile.ZipFile(out, "w", allowZip64=True) as archive:
+            for key, array in arrays.items():
+                with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array, "<f4"), allow_pickle=False)
+    else:
+        _write_safetensors(name, arrays)
+
+
+def _write_safetensors(path: str, arrays: Mapping[str, Array]) -> None:
+    """The format: length of the header, the header as JSON, the values one after the other.
+
+    Source: https://github.com/huggingface/safetensors (README: Format)
+    """
+    header: dict[str, Any] = {}
+    end = 0
+    for key, array in arrays.items():
+        start, end = end, end + 4 * array.size
+        header[key] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    text += b" " * (-len(text) % 8)
+    with replacing(path) as out:
+        out.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            copy_array(array, out)
+
+
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The arrays of a .npz or .safetensors file.
+
+    Raises: WeightsError if it is missing, damaged, or something else.
+    """
+    name = os.fspath(path)
+    suffix = _suffix(name)
+    try:
+        if suffix == ".npz":
+            with np.load(name, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        return _read_safetensors(name)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, AttributeError, KeyError) as error:
+        problem = f"cannot be read: {error}"
+    raise WeightsError(problem, source=Source(name), expected=f"a {suffix} file of arrays")
+
+
+def _read_safetensors(path: str) -> dict[str, Array]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ImportError:
+        raise NetsurgeryError(
+            "reading .safetensors needs the package safetensors",
+            source=Source(path),
+            fix="pip install 'netsurgery[safetensors]'",
+        ) from None
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+
+
+def _suffix(path: str) -> str:
+    for suffix in SUFFIXES:
+        if path.endswith(suffix):
+            return suffix
+    raise NetsurgeryError(
+        "is neither .npz nor .safetensors", source=Source(path), expected="a name that ends in one of the two"
+    )

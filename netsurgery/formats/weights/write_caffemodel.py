@@ -1,0 +1,110 @@
+"""Nets to .caffemodel (V2): weights go from where they lie into the file, no copy of them in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ...errors import Source, UnsupportedError
+from ...files.copy import copy_array
+from ...files.output import replacing
+from ...files.wire import BYTES, VARINT, put_bytes, put_tag, put_varint
+from ...message import Field, Message
+from ...net import Layer, Net, Refused
+from ..prototxt.binary import encode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .model_file import StoredLayer
+
+    Array = NDArray[Any]
+
+MAX_BYTES = 2**31 - 1
+"""What protobuf, and with it Caffe, reads from a file."""
+
+_NAME, _LAYER, _BLOBS, _SHAPE, _DATA = 1, 100, 7, 7, 5
+
+
+def write_caffemodel(
+    path: str | os.PathLike[str],
+    net: Net,
+    names: Mapping[str, str] | None = None,
+    others: Sequence[StoredLayer] = (),
+) -> None:
+    """Write the layers of `net` with their parameters and weights, float32.
+
+    Parameters that only forks know are not written: their numbers mean other things to other readers.
+
+    `names` are the blob names of the file where they differ from the net's (layers in place). `others` are layers of another weights
+    file, written behind with their name, type and blobs.
+
+    Raises: UnsupportedError if the file would be over 2 GB, NetsurgeryError if it cannot be written.
+    """
+    with replacing(path) as out:
+        write_to(out, net, names or {}, others, Source(os.fspath(path)))
+
+
+def write_to(
+    out: BinaryIO, net: Net, names: Mapping[str, str], others: Sequence[StoredLayer] = (), source: Source | None = None
+) -> None:
+    """`write_caffemodel` into a file that is open; errors name `source`."""
+    plan = [_plan(layer, names) for layer in net.layers] + [_plan_other(layer) for layer in others]
+    head = put_bytes(_NAME, net.name.encode("utf-8", "surrogateescape")) if net.name else b""
+    size = len(head) + sum(len(start) + sum(len(h) + 4 * a.size for h, a in blobs) for start, blobs in plan)
+    if size > MAX_BYTES:
+        raise UnsupportedError(
+            f"a caffemodel of {size / 1e9:.1f} GB",
+            source=source,
+            expected="at most 2 GB: protobuf, and so Caffe, cannot read more from one file",
+            fix="convert to ONNX with --weights link or --weights external instead",
+        )
+    out.write(head)
+    for start, blobs in plan:
+        out.write(start)
+        _write_blobs(out, blobs)
+
+
+def _plan(layer: Layer, names: Mapping[str, str]) -> tuple[bytes, list[tuple[bytes, Array]]]:
+    """What stands before the blobs of a layer, and for each blob what stands before its values."""
+    # Of a layer that is not known the shapes of old blobs, which have ones in front, stay as they are written there.
+    old = isinstance(layer.kind, Refused)
+    return _planned(_fields(layer, names), [(array, old and array.ndim == 4) for array in layer.weights])
+
+
+def _plan_other(layer: StoredLayer) -> tuple[bytes, list[tuple[bytes, Array]]]:
+    fields = Field("name", layer.name), Field("type", layer.type)
+    return _planned(fields, [(blob.array, blob.legacy) for blob in layer.blobs if blob])
+
+
+def _planned(fields: Iterable[Field], arrays: Iterable[tuple[Array, bool]]) -> tuple[bytes, list[tuple[bytes, Array]]]:
+    body = encode(Message("LayerParameter", tuple(fields)))
+    blobs = [(_blob_head(array, legacy), array) for array, legacy in arrays]
+    length = len(body) + sum(len(head) + 4 * array.size for head, array in blobs)
+    return put_tag(_LAYER, BYTES) + put_varint(length) + body, blobs
+
+
+def _fields(layer: Layer, names: Mapping[str, str]) -> Iterator[Field]:
+    yield Field("name", layer.name)
+    yield Field("type", layer.type)
+    yield from (Field("bottom", names.get(blob, blob)) for blob in layer.bottoms)
+    yield from (Field("top", names.get(blob, blob)) for blob in layer.tops)
+    yield from layer.params.fields
+
+
+def _blob_head(array: Array, legacy: bool) -> bytes:
+    """A BlobProto up to its values, with its own tag and length. A legacy shape is num, channels, height, width, which Caffe fits to
+    any blob of up to 4 axes."""
+    if legacy:
+        shape = b"".join(put_tag(i, VARINT) + put_varint(n) for i, n in enumerate(array.shape, 1))
+    else:
+        shape = put_bytes(_SHAPE, put_bytes(1, b"".join(put_varint(n) for n in array.shape)) if array.ndim else b"")
+    head = shape + (put_tag(_DATA, BYTES) + put_varint(4 * array.size) if array.size else b"")
+    return put_tag(_BLOBS, BYTES) + put_varint(len(head) + 4 * array.size) + head
+
+
+def _write_blobs(out: BinaryIO, blobs: list[tuple[bytes, Array]]) -> None:
+    for head, array in blobs:
+        out.write(head)
+        copy_array(array, out)

@@ -1,0 +1,145 @@
+"""The reference interpreter: a Caffe net computed layer by layer with NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .errors import NetsurgeryError, ShapeError, WeightsError
+from .layers.core.tiles import MEMORY
+from .net import Layer, Net
+
+Array = NDArray[np.floating[Any]]
+
+
+def run(
+    net: Net,
+    feeds: Mapping[str, NDArray[Any]],
+    blobs: Iterable[str] | None = None,
+    dtype: DTypeLike = np.float32,
+    memory: int = 256 << 20,
+) -> dict[str, Array]:
+    """Computes the net on `feeds` (input blob -> array, any size that the net allows), as Caffe does in the TEST phase.
+
+    Gives every blob, inputs included; with a list of `blobs` only those, the others being freed as soon as nothing needs them.
+    `dtype` float64 keeps the interpreter's own rounding out of comparisons. `memory` bounds the bytes that a layer takes for its columns of
+    windows, the only thing that would be much larger than its blobs and weights.
+
+    Raises: ShapeError, WeightsError, UnsupportedLayersError; NetsurgeryError for feeds that are missing or not of the net.
+    """
+    net.require_supported("run")
+    _check_feeds(net, feeds)
+    wanted = _wanted(net, blobs)
+    before = MEMORY.set(memory)
+    try:
+        with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
+            held = _computed(net, feeds, wanted, dtype)
+    finally:
+        MEMORY.reset(before)
+    return {blob: held[blob] for blob in net.blobs if blob in wanted}
+
+
+def _computed(net: Net, feeds: Mapping[str, NDArray[Any]], wanted: set[str], dtype: DTypeLike) -> dict[str, Array]:
+    """The wanted blobs; others are let go as soon as no layer needs them."""
+    needed = _layers_for(net, wanted)
+    uses = dict.fromkeys(net.blobs, 0)
+    for layer in needed:
+        for blob in layer.bottoms:
+            uses[blob] += 1
+    held: dict[str, Array] = {}
+    for layer in needed:
+        if layer.kind.is_input:
+            for top in layer.tops:
+                held[top] = np.asarray(feeds[top], dtype)
+        else:
+            held.update(zip(layer.tops, run_layer(layer, [held[b] for b in layer.bottoms], dtype), strict=True))
+        for blob in layer.bottoms:
+            uses[blob] -= 1
+        for blob in {*layer.bottoms, *layer.tops}:
+            if not uses[blob] and blob not in wanted:
+                held.pop(blob, None)
+    return held
+
+
+def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.float32) -> Sequence[Array]:
+    """The tops of one layer. Raises: ShapeError, WeightsError."""
+    expected = Net.layer_shapes(layer, [b.shape for b in bottoms])
+    check_weights(layer, [b.shape for b in bottoms])
+    weights = [
+        np.require(w, dtype, "A") for w in layer.weights
+    ]  # values in a file may lie at odd addresses, where sums are slow
+    tops = [np.asarray(top, dtype) for top in layer.kind.forward(bottoms, weights)[: len(layer.tops)]]
+    for top, shape in zip(tops, expected, strict=True):
+        if len(top.shape) != len(shape) or any(
+            isinstance(n, int) and n != m for m, n in zip(top.shape, shape, strict=True)
+        ):
+            raise AssertionError(f"layer {layer.title} computed {top.shape}, its shape rule says {shape}")
+    return tops
+
+
+def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
+    """Raises: WeightsError unless the layer has the blobs that its type wants, in their shapes."""
+    if layer.kind.any_blobs:
+        return
+    wanted = [tuple(w) for w in layer.kind.weight_shapes(bottoms)]
+    found = [tuple(w.shape) for w in layer.weights]
+    fits = len(wanted) == len(found) and all(
+        len(w) == len(f) and all(not isinstance(n, int) or n == m for n, m in zip(w, f, strict=True))
+        for w, f in zip(wanted, found, strict=True)
+    )
+    if fits:
+        return
+    if not found:
+        raise WeightsError(
+            "has no weights",
+            layer=layer.title,
+            source=layer.source,
+            expected=f"blobs of shapes {_show(wanted)}",
+            fix="give the caffemodel, or --initialize for made-up weights",
+        )
+    raise WeightsError(
+        f"has blobs of shapes {_show(found)}", layer=layer.title, source=layer.source, expected=_show(wanted)
+    )
+
+
+def _show(shapes: Collection[Sequence[Any]]) -> str:
+    return (
+        ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in shape) or "scalar" for shape in shapes)
+        or "none"
+    )
+
+
+def _check_feeds(net: Net, feeds: Mapping[str, NDArray[Any]]) -> None:
+    inputs = net.inputs
+    if missing := [name for name in inputs if name not in feeds]:
+        raise NetsurgeryError(f"no value for input '{missing[0]}'", expected=f"values for: {', '.join(inputs)}")
+    if unknown := [name for name in feeds if name not in inputs]:
+        raise NetsurgeryError(f"the net has no input '{unknown[0]}'", expected=f"its inputs: {', '.join(inputs)}")
+    for name, shape in inputs.items():
+        if shape is not None and np.ndim(feeds[name]) != len(shape):
+            raise ShapeError(
+                f"input '{name}' was given {np.ndim(feeds[name])} axes: {np.shape(feeds[name])}",
+                expected=f"{len(shape)} axes, as declared: {shape}",
+            )
+
+
+def _wanted(net: Net, blobs: Iterable[str] | None) -> set[str]:
+    if blobs is None:
+        return set(net.blobs)
+    wanted = set(blobs)
+    for blob in sorted(wanted - set(net.blobs)):
+        net.writer(blob)  # raises, with a suggestion
+    return wanted
+
+
+def _layers_for(net: Net, blobs: set[str]) -> list[Layer]:
+    """The layers that are needed for these blobs, in order."""
+    needed, kept = set(blobs), []
+    for layer in reversed(net.layers):
+        if needed.intersection(layer.tops):
+            needed.update(layer.bottoms)
+            kept.append(layer)
+    return kept[::-1]

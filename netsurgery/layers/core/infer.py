@@ -1,0 +1,157 @@
+"""Which sizes are free: shape rules run on unknown sizes, until every axis that a layer ties down is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...errors import ShapeError
+from ...net import Layer, Net
+from .dims import Axis, Constraint, Dim, Shape, Size, axis, collect, constrain, show
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An input axis that has one size only: the layer that ties it down, and how."""
+
+    size: int
+    layer: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """The shape of every blob, sizes known or Dims over the free axes; the axes that are tied down, by whom; axes that must be equal."""
+
+    shapes: Mapping[str, Shape]
+    pins: Mapping[Axis, Pin]
+    equal: Mapping[Axis, Axis]
+
+
+def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Inferred:
+    """Shapes of all blobs with every input axis free that no layer ties down.
+
+    `inputs` fixes axes (a number) or leaves them free (None) where they differ from "all free". Ranks and the sizes of tied axes
+    are those declared.
+
+    Raises: ShapeError if shapes do not fit at the declared sizes, UnsupportedLayersError.
+    """
+    net.require_supported("exported")
+    declared = {name: _declared(net, name, shape, inputs) for name, shape in net.inputs.items()}
+    sizes: dict[Axis, Size] = {}
+    for name, shape in declared.items():
+        given = (inputs or {}).get(name)
+        for i in range(len(shape)):
+            fixed = given[i] if given is not None else None
+            sizes[name, i] = axis(name, i) if fixed is None else fixed
+    at: dict[Axis, Size] = {
+        (name, i): n for name, shape in declared.items() for i, n in enumerate(shape) if n is not None
+    }
+    pins: dict[Axis, Pin] = {}
+    equal: dict[Axis, Axis] = {}
+    while True:
+        shapes, found = _run(net, declared, sizes)
+        changed = False
+        for layer, constraint in found:
+            changed |= _apply(layer, constraint, sizes, at, pins, equal)
+        if not changed:
+            return Inferred(shapes, pins, equal)
+
+
+def _declared(
+    net: Net, name: str, shape: tuple[int, ...] | None, inputs: Mapping[str, Sequence[int | None]] | None
+) -> tuple[int | None, ...]:
+    """The declared sizes of an input, None for one that neither the net nor `inputs` tells."""
+    given = (inputs or {}).get(name)
+    if given is None and shape is None:
+        raise ShapeError(
+            f"the shape of input '{name}' is not declared",
+            layer=net.writer(name).title,
+            source=net.writer(name).source,
+            expected="a shape",
+            fix=f"--input-shape {name}=1,3,224,224",
+        )
+    if given is None:
+        return shape or ()
+    if shape is not None and len(shape) == len(given):
+        return tuple(n if g is None else g for g, n in zip(given, shape, strict=True))
+    return tuple(given)
+
+
+def _run(
+    net: Net, declared: Mapping[str, tuple[int | None, ...]], sizes: Mapping[Axis, Size]
+) -> tuple[dict[str, Shape], list[tuple[Layer, Constraint]]]:
+    shapes: dict[str, Shape] = {}
+    found: list[tuple[Layer, Constraint]] = []
+    for layer in net.layers:
+        if layer.kind.is_input:
+            for top in layer.tops:
+                shapes[top] = tuple(sizes[top, i] for i in range(len(declared[top])))
+            continue
+        with collect() as constraints:
+            tops = Net.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
+            wanted = layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])
+            for blob, weight in zip(wanted, layer.weights, strict=False):  # their number: run.check_weights
+                for n, m in zip(blob, weight.shape, strict=False):
+                    constrain(n, m, "a size of its blobs")
+        shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
+        found += [(layer, c) for c in constraints]
+    return shapes, found
+
+
+def _apply(
+    layer: Layer,
+    constraint: Constraint,
+    sizes: dict[Axis, Size],
+    at: Mapping[Axis, Size],
+    pins: dict[Axis, Pin],
+    equal: dict[Axis, Axis],
+) -> bool:
+    """Makes axes known by one constraint; whether that changed anything."""
+    here, there = (s.at(sizes) if isinstance(s, Dim) else s for s in (constraint.size, constraint.expected))
+    if here == there:
+        return False
+    if isinstance(here, int) and isinstance(there, int):
+        raise _misfit(layer, constraint, here, there)
+    if isinstance(here, int):
+        here, there = there, here
+    if not isinstance(here, Dim) or here.by_data or (isinstance(there, Dim) and there.by_data):
+        return False
+    if isinstance(there, int):
+        if here.axis is None and (unknown := sorted(here.axes.difference(at))):
+            raise _undeclared(layer, constraint, *unknown[0])
+        if here.axis is None and (value := here.at(at)) != there:
+            raise _misfit(layer, constraint, value, there)
+        for free in here.axes:
+            size = there if here.axis else at[free]
+            if not isinstance(size, int):
+                raise AssertionError(f"{free} has no declared size")
+            for alike in [
+                a for a, n in sizes.items() if n == axis(*free)
+            ]:  # itself, and those that were found to be equal
+                sizes[alike] = size
+                pins[alike] = Pin(size, layer.title, constraint.what)
+        return True
+    if here.axis and there.axis:
+        keep, drop = sorted([here.axis, there.axis], key=list(sizes).index)
+        sizes[drop] = axis(*keep)
+        for a in list(sizes):
+            if sizes[a] == axis(*drop):
+                sizes[a] = axis(*keep)
+        equal[drop] = keep
+        return True
+    return False  # sizes that agree at the declared size but are not proved equal: left to the runtime, as Caffe does
+
+
+def _undeclared(layer: Layer, constraint: Constraint, blob: str, axis: int) -> ShapeError:
+    return ShapeError(
+        f"axis {axis} of input '{blob}' has no declared size, and decides {constraint.what}",
+        layer=layer.title,
+        source=layer.source,
+        expected="a number for that axis: the layer ties it down",
+        fix=f"--input-shape {blob}=1,3,224,224",
+    )
+
+
+def _misfit(layer: Layer, constraint: Constraint, here: Size, there: Size) -> ShapeError:
+    return ShapeError(f"{constraint.what}: {show(here)}", layer=layer.title, source=layer.source, expected=show(there))

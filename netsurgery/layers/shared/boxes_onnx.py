@@ -1,0 +1,91 @@
+"""Arithmetic on boxes (x1, y1, x2, y2) as ONNX nodes, for `emit` of the detection layers. What `forward` needs is in boxes.py."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.layer_type import Graph, Tensor
+
+LOWEST = float(np.finfo(np.float32).min)
+"""Below every score: what scores become that are out of the running."""
+
+
+def emit_halves(op: Graph, x: Tensor, axis: int = -1, half: int = 2) -> tuple[Tensor, ...]:
+    """x split in two along an axis of size 2 * half."""
+    return op.many(2, "Split", x, op.ints(half, half), axis=axis)
+
+
+def emit_corners(op: Graph, centre: Tensor, half: Tensor) -> Tensor:
+    """(.., 2) centres and half sides -> (.., 4) corners."""
+    return op("Concat", op("Sub", centre, half), op("Add", centre, half), axis=-1)
+
+
+def emit_decode(op: Graph, prior: Tensor, variance: Tensor | None, loc: Tensor, code: str) -> Tensor:
+    """SSD's boxes from predictions, as DecodeBBox has them."""
+    t = loc if variance is None else op("Mul", variance, loc)
+    if code == "CORNER":
+        return op("Add", prior, t)
+    low, high = emit_halves(op, prior)
+    size = op("Sub", high, low)
+    if code == "CORNER_SIZE":
+        return op("Add", prior, op("Mul", t, op("Concat", size, size, axis=-1)))
+    shift, growth = emit_halves(op, t)
+    middle = op("Mul", op("Add", low, high), op.const(0.5))
+    half = op("Mul", op("Exp", growth), op("Mul", size, op.const(0.5)))
+    return emit_corners(op, op("Add", op("Mul", shift, size), middle), half)
+
+
+def emit_rows_or_none(op: Graph, rows: Tensor, batch: Tensor) -> Tensor:
+    """Rows (K, 7) as (1, 1, K, 7); where K is 0, (i, -1, -1, -1, -1, -1, -1) for each image i."""
+    none = op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7)
+    images = op("Range", op.const(0, "int64"), op("Squeeze", op("Mul", none, batch)), op.const(1, "int64"))
+    blank = op("Pad", op.reshape(op("Cast", images, to=1), -1, 1), op.ints(0, 0, 0, 6), op.const(-1))
+    return op.reshape(op("Concat", rows, blank, axis=0), 1, 1, -1, 7)
+
+
+def emit_grid(op: Graph, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
+    """(h, w, 1, 2 * repeat): for each cell its column and row, `repeat` times."""
+
+    def count(n: Tensor, axes: int, mask: list[int]) -> Tensor:
+        numbers = op("Range", op.const(0, "int64"), op("Squeeze", n), op.const(1, "int64"))
+        return op("Mul", op("Cast", op.reshape(numbers, -1, *[1] * axes), to=1), op.const(mask * repeat))
+
+    return op("Add", count(h, 3, [0, 1]), count(w, 2, [1, 0]))
+
+
+def emit_suppress(
+    op: Graph, boxes: Tensor, scores: Tensor, overlap: float, *, at_equal: bool = False, most: int | None = None
+) -> Tensor:
+    """Which of boxes (R, 4) with scores (R) are kept, best first, equal ones as they stand: int64 (K). `at_equal`: boxes
+    that reach `overlap` go too."""
+    if at_equal and overlap <= 0:
+        most = 1
+    elif at_equal:  # float32 has nothing between this number and the threshold
+        overlap = float(np.nextafter(np.float32(overlap), np.float32(0)))
+    limit = op("Squeeze", op.size(scores, 0)) if most is None else op.const(most, "int64")
+    boxes, scores = op("Unsqueeze", boxes, op.ints(0)), op("Unsqueeze", scores, op.ints(0, 1))
+    found = op("NonMaxSuppression", boxes, scores, limit, op.const(min(overlap, 1.0)))
+    return op("Gather", found, op.const(2, "int64"), axis=1)
+
+
+def emit_yolo_rows(
+    op: Graph, boxes: Tensor, scores: Tensor, found: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
+) -> Tensor:
+    """The rows of the YOLO layers: boxes (R, 4) as corners, scores and found (R, C), labels (R, 1), None: the column + 1."""
+    pairs = op("Transpose", op("NonZero", found), perm=(1, 0))
+    score = op("GatherND", scores, pairs)
+    at = op("Gather", pairs, op.const(0, "int64"), axis=1)
+    if labels is None:
+        label = op("Cast", op("Add", op("Gather", pairs, op.ints(1), axis=1), op.ints(1)), to=1)
+    else:
+        label = op("Gather", labels, at)
+    box = op("Gather", boxes, at)
+    kept = emit_suppress(op, box, score, overlap, at_equal=True)
+    rows = op("Gather", op("Concat", label, op("Unsqueeze", score, op.ints(1)), box, axis=1), kept)
+    return emit_rows_or_none(op, op("Pad", rows, op.ints(0, 1, 0, 0)), batch)
+
+
+def emit_only_best(op: Graph, scores: Tensor, most: int) -> Tensor:
+    """The scores with all but the `most` best of the last axis (of equal ones the first) set to LOWEST."""
+    best, at = op.many(2, "TopK", scores, op("Min", op.ints(most), op.size(scores, -1)), axis=-1)
+    return op("ScatterElements", op("Expand", op.const(LOWEST), op("Shape", scores)), at, best, axis=-1)

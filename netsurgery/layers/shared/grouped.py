@@ -1,0 +1,33 @@
+"""The weights of groups: written as those of one, and after they have taken in what came before the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.layer_type import Array
+
+
+def spread_groups(w: Array, group: int) -> Array:
+    """The weights (A, B, kernel...) of `group` groups as those of one, (A, B * group, kernel...): blocks along the diagonal."""
+    rows, columns = w.shape[0] // group, w.shape[1]
+    dense = np.zeros((w.shape[0], columns * group, *w.shape[2:]), w.dtype)
+    for i in range(group):
+        block = slice(i * rows, (i + 1) * rows)
+        dense[block, i * columns : (i + 1) * columns] = w[block]
+    return dense
+
+
+def take_in(w: Array, group: int, order: Sequence[int], scale: Array, shift: Array) -> tuple[Array, Array] | None:
+    """Weights (M, C / group, ..) that on x do what w does on x[:, order] * scale + shift, and what the shift adds to each of the M
+    sums; in float64. None where a group would need channels of another."""
+    mixed = list(order) != sorted(order)
+    if mixed and group != 1:
+        return None
+    by_group = (group, 1, w.shape[1], *(1,) * (w.ndim - 2))
+    old = w.astype(np.float64).reshape(group, -1, *w.shape[1:])
+    made = (old * scale.reshape(by_group)).reshape(w.shape)
+    if mixed:
+        made = made[:, np.argsort(order)]
+    return made, (old * shift.reshape(by_group)).reshape(len(w), -1).sum(1)

@@ -1,0 +1,188 @@
+"""What the region proposal layers have in common: anchors, boxes decoded from them, suppression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..caffe2.boxes import corners, grid, halves
+from ..caffe2.operators import Operators, cast, expand, part
+from ..core.dims import Shape, Size, by_data, product
+from ..core.layer_type import Array, Graph, LayerType, Tensor
+from .boxes import suppress
+from .boxes_onnx import emit_corners, emit_grid, emit_halves
+
+PLUS_ONE = np.array([0, 0, 1, 1], np.float32)
+"""What turns boxes whose sides are counted as x2 - x1 + 1 into ones whose sides are x2 - x1."""
+
+
+def anchors(
+    base: int, ratios: Sequence[float], scales: Sequence[float], whole: Callable[[float], float] = np.round
+) -> Array:
+    """py-faster-rcnn's anchors (A, 4): for each ratio r a box of whole sides near sqrt(base^2 / r), times each scale."""
+    sides = [(w, whole(w * r)) for r in ratios for w in [whole(float(np.sqrt(base * base / r)))]]
+    half = np.array([((w * s - 1) / 2, (h * s - 1) / 2) for w, h in sides for s in scales])
+    middle = (base - 1) / 2
+    return np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)
+
+
+class Proposals(LayerType):
+    """For each cell and anchor, moved to the cell: w = x2 - x1 + 1, c = x1 + w / 2 (y alike); the box
+    c + dx * w -+ exp(dw) * w / 2, cut to 0 .. image width - 1. Then, from the best score down, boxes go whose intersection
+    over union, with sides of x2 - x1 + 1, with a kept one exceeds the threshold. Rows (image, x1, y1, x2, y2).
+
+    Shapes: scores (N, 2 * A, H, W), background first, deltas (N, 4 * A, H, W), im_info -> (R, 5), the R scores.
+    """
+
+    bottoms = (3, 3)
+    tops = (1, 2)
+    choices = (0, 1)
+    columns = -1
+    scale_at: ClassVar[tuple[int, ...]] = (2,)
+    """Where im_info (height, width, ..) has the scale of the shortest side: one for both, or those of w and h."""
+    cuts_info: ClassVar[bool] = False
+    """Whether height and width lose their fractions."""
+    by_anchor: ClassVar[bool] = False
+    """Whether boxes are counted by anchor, then cell; else by cell, then anchor."""
+    single: ClassVar[bool] = True
+    """Whether only the first image counts."""
+    least: ClassVar[float] = 0
+    """The least side of an intersection that counts, pixels of the edge included."""
+
+    anchors: Array
+    stride: float
+    smallest: float
+    overlap: float
+    most: int
+
+    def score_shape(self, found: Size) -> Shape:
+        return (found, 1)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        scores, deltas, info = bottoms
+        for bottom, name, channels in ((scores, "scores", 2), (deltas, "deltas", 4)):
+            self.rank(bottom, 4, name)
+            self.require(bottom[1], channels * len(self.anchors), f"channels of {name}")
+        for i, what in ((0, "batch"), (2, "height"), (3, "width")):
+            self.require(deltas[i], scores[i], f"{what} of deltas")
+        count = product(info)
+        if isinstance(count, int) and count <= max(self.scale_at):
+            self.require(count, max(self.scale_at) + 1, "numbers in im_info")
+        found = by_data(self.name, "regions")
+        return [(found, 5), self.score_shape(found)][: self.top_count]
+
+    def ranked(self, score: Array, large: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
+        """The scores of one image's boxes, and the order in which to go through them. `large`: no side is too short."""
+        raise NotImplementedError
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        scores, deltas, info = bottoms
+        n, _, h, w = scores.shape
+        d = deltas.reshape(n, -1, 4, h, w).transpose(0, 3, 4, 1, 2)
+        side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
+        cell = np.stack(np.meshgrid(np.arange(w), np.arange(h)), axis=2)[:, :, None].astype(deltas.dtype)
+        centre = d[..., :2] * side + (cell * self.stride + self.anchors[:, :2] + side / 2)
+        half = np.exp(d[..., 2:]) * side / 2
+        numbers = info.ravel()
+        size = np.trunc(numbers[[1, 0]]) if self.cuts_info else numbers[[1, 0]]
+        boxes = np.concatenate([centre - half, centre + half], axis=-1)
+        boxes = np.maximum(np.minimum(boxes, np.tile(size - 1, 2)), 0)
+        smallest = info.dtype.type(self.smallest) * numbers[list(self.scale_at)]
+        large = (boxes[..., 2:] - boxes[..., :2] + 1 >= smallest).all(axis=-1)
+        score = scores[:, len(self.anchors) :].transpose(0, 2, 3, 1)
+        if self.by_anchor:
+            boxes, large, score = (np.moveaxis(x, 3, 1) for x in (boxes, large, score))
+        rows, best = [], []
+        for image in range(1 if self.single else n):
+            s, order = self.ranked(score[image].ravel(), large[image].ravel())
+            box = boxes[image].reshape(-1, 4)[order]
+            kept = suppress(box, self.overlap, plus=1, least=self.least, most=self.most)
+            rows.append(np.concatenate([np.full((len(kept), 1), image, box.dtype), box[kept]], axis=1))
+            best.append(s[order][kept])
+        score = np.concatenate(best)
+        return [np.concatenate(rows), score.reshape(len(score), *[1] * (len(self.score_shape(1)) - 1))][
+            : self.top_count
+        ]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 0:
+            return rng.uniform(0, 1, shapes[0])
+        if index == 1:
+            return rng.normal(0, 0.3, shapes[1])
+        info = np.ones(prod(shapes[2]))
+        info[:2] = shapes[0][2] * self.stride, shapes[0][3] * self.stride
+        return info.reshape(shapes[2])
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        scores, deltas, info = bottoms
+        a, w, h = len(self.anchors), op.size(deltas, 3), op.size(deltas, 2)
+        begin, end, axes = ([0, a], [1, 2 * a], [0, 1]) if self.single and scores.shape[0] != 1 else ([a], [2 * a], [1])
+        score = op("Slice", scores, op.ints(begin), op.ints(end), op.ints(axes))
+        if len(axes) > 1:
+            deltas = op("Slice", deltas, op.ints(0), op.ints(1), op.ints(0))
+        d = op("Transpose", op.reshape(deltas, 0, a, 4, h, w), perm=(0, 3, 4, 1, 2))
+        shift, growth = emit_halves(op, d)
+        side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
+        cell = op("Mul", emit_grid(op, w, h), op.const(self.stride))
+        centre = op("Add", op("Mul", shift, side), op("Add", cell, self.anchors[:, :2] + side / 2))
+        corners = emit_corners(op, centre, op("Mul", op("Exp", growth), side / 2))
+        numbers = op.reshape(info, -1)
+        size = op("Gather", numbers, op.ints(1, 0, 1, 0))
+        edge = op("Sub", op("Floor", size) if self.cuts_info else size, op.const(1))
+        boxes = op("Max", op("Min", corners, edge), op.const(0))
+        low, high = emit_halves(op, boxes)
+        smallest = op("Mul", op("Gather", numbers, op.ints(self.scale_at)), op.const(self.smallest))
+        fits = op("GreaterOrEqual", op("Add", op("Sub", high, low), op.const(1)), smallest)
+        large = op("And", *emit_halves(op, fits, half=1))
+        if self.by_anchor:
+            boxes, large = (op("Transpose", x, perm=(0, 3, 1, 2, 4)) for x in (boxes, large))
+        else:
+            score = op("Transpose", score, perm=(0, 2, 3, 1))
+        lead = [] if self.single else [0]
+        boxes, score, large = (
+            op.reshape(boxes, *lead, -1, 4),
+            op.reshape(score, *lead, -1),
+            op.reshape(large, *lead, -1),
+        )
+        return self.emit_found(op, boxes, score, large, product(bottoms[0].shape[2:]) * a)
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        scores, deltas, info = bottoms
+        a, (h, w) = len(self.anchors), (op.number(n) for n in deltas.shape[2:])
+        score = part(op, scores, 4, 1, a, 2 * a)
+        if self.single and scores.shape[0] != 1:
+            score, deltas = (part(op, x, 4, 0, 0, 1) for x in (score, deltas))
+        d = op("Transpose", op.reshape(deltas, 0, a, 4, h, w), axes=(0, 3, 4, 1, 2))  # (N, h, w, a, 4)
+        shift, growth = halves(op, d, 4)
+        side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
+        cell = op("Mul", grid(op, op.ints(w), op.ints(h)), op.const(self.stride))
+        middle = op("Add", cell, op.const(self.anchors[:, :2] + side / 2))
+        centre = op("Add", op("Mul", shift, op.const(side)), middle)
+        boxes = corners(op, centre, op("Mul", op("Exp", growth), op.const(side / 2)), 4)
+        numbers = op.reshape(info, -1)
+        size = op("Gather", numbers, op.ints(1, 0, 1, 0))
+        edge = op("Sub", op("Floor", size) if self.cuts_info else size, op.const(1.0))
+        boxes = op("Relu", op("Min", boxes, expand(op, edge, op("Shape", boxes))))
+        low, high = halves(op, boxes, 4)
+        smallest = op("Mul", op("Gather", numbers, op.ints(self.scale_at)), op.const(self.smallest))
+        fits = cast(op, op("GE", op("Add", op("Sub", high, low), op.const(1.0)), smallest), "float")
+        large = op("Mul", *halves(op, fits, 4, half=1))
+        if self.by_anchor:
+            boxes, large = (op("Transpose", x, axes=(0, 3, 1, 2, 4)) for x in (boxes, large))
+        else:
+            score = op("Transpose", score, axes=(0, 2, 3, 1))
+        shapes = ((4,), (), ()) if self.single else ((h * w * a, 4), (h * w * a,), (h * w * a,))
+        boxes, score, large = (op.reshape(x, -1, *s) for x, s in zip((boxes, score, large), shapes, strict=True))
+        return self.found_caffe2(op, boxes, score, large, h * w * a)
+
+    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+        """The tops, from boxes (N, M, 4), score (N, M), large (N, M) as 0.0 and 1.0, without N if `single`; `count` is M."""
+        raise NotImplementedError
+
+    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+        """The tops, from boxes (N, M, 4), score (N, M), large (N, M), without N if `single`; `count` is M."""
+        raise NotImplementedError

@@ -1,0 +1,61 @@
+"""What layers share that pool regions: their bottoms, and C's way to round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import NetsurgeryError
+from ..core.dims import Shape, product
+from ..core.layer_type import Array, LayerType
+
+
+class Regions(LayerType):
+    """A layer with bottoms x (N, C, H, W) and rois (R, 5), each (item, x1, y1, x2, y2) in pixels of the image."""
+
+    bottoms = (2, 2)
+    choices = (0,)
+    scale: float
+
+    def check(self, bottoms: Sequence[Shape]) -> None:
+        """Raises: ShapeError unless the bottoms are x and rois."""
+        x, rois = bottoms
+        self.rank(x, 4, "bottom 0")
+        if len(rois) < 2:
+            self.rank(rois, 2, "bottom 1")
+        self.require(product(rois[1:]), 5, "numbers per roi (bottom 1)")
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index != 1:
+            return None
+        height, width = (n / self.scale for n in shapes[0][2:])
+        count = prod(shapes[1]) // 5
+        corners = np.sort(rng.uniform(0, 1, (count, 2, 2)), axis=1) * [width, height]
+        items = rng.integers(0, shapes[0][0], (count, 1))
+        return np.concatenate([items, corners.reshape(-1, 4)], axis=1).reshape(shapes[1])
+
+    def rois(self, bottoms: Sequence[Array]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The rois (R, 5), in float32 as they decide which pixels count, and their items.
+
+        Raises: NetsurgeryError for an item that is not there.
+        """
+        rois = bottoms[1].reshape(-1, 5).astype(np.float32)
+        items = rois[:, 0].astype(np.int64)
+        if items.size and (items.min() < 0 or items.max() >= len(bottoms[0])):
+            raise NetsurgeryError(
+                f"a roi of item {items.min() if items.min() < 0 else items.max()}",
+                layer=self.title,
+                source=self.source,
+                expected=f"0 to {len(bottoms[0]) - 1}: the items of bottom 0",
+            )
+        return rois, items
+
+
+def round_half_away(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """C's round: halves go away from zero."""
+    whole = np.trunc(x)
+    return np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)

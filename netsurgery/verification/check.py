@@ -1,0 +1,313 @@
+"""Whether a model still computes what a net of Caffe's computes: `verify` and `assert_equivalent`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import MismatchError, NetsurgeryError
+from ..interpreter import run
+from ..net import Net
+from ..passes.cut import cut
+from .compare import ATOL, RTOL, Tolerance, measure_rows
+from .environment import hashes, recorded_sources, versions
+from .feeds import Feed, Range, array_feed, image_feed, image_files, random_feed
+from .judge import NEAR, Judge
+from .pairing import Pairing, pair
+from .reports.report import Case, Comparison, Report
+from .runtimes.base import Runtime, model_path, open_model, open_opinion
+from .sizes import choose_shapes
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from .runtimes.base import Array, Model
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What goes in: see `verify`."""
+
+    sizes: Sequence[int | Sequence[int]] = ()
+    batches: Sequence[int] = ()
+    shapes: Sequence[Mapping[str, Sequence[int]]] = ()
+    images: Sequence[str | os.PathLike[str]] = ()
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    seed: int = 0
+
+    def feeds(self, net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Iterator[Feed]:
+        """One Feed after another. `model` has the sizes of the model's inputs."""
+        if self.arrays:
+            yield array_feed(net, self.arrays, self.seed)
+            return
+        files = image_files(self.images)
+        chosen = choose_shapes(net, model, self.sizes, self.batches, self.shapes)
+        asked = bool(self.sizes or self.batches or self.shapes)
+        if not files:
+            for i, s in enumerate(chosen):
+                yield random_feed(net, s, self.seed, i, self.ranges, i > 0 and not asked)
+            return
+        for i, shapes in enumerate(chosen if asked else chosen[:1]):
+            n = max((shape[0] for shape in shapes.values() if len(shape) == 4), default=1)
+            for first in range(0, len(files), n):
+                yield image_feed(net, shapes, files[first : first + n], self.seed, i, self.ranges)
+
+
+def verify(
+    net: Net,
+    model: Model,
+    *,
+    sizes: Sequence[int | Sequence[int]] = (),
+    batches: Sequence[int] = (),
+    shapes: Sequence[Mapping[str, Sequence[int]]] = (),
+    images: Sequence[str | os.PathLike[str]] = (),
+    inputs: Mapping[str, Any] | None = None,
+    ranges: Mapping[str, Range | Sequence[float]] | None = None,
+    against: str | Sequence[str] = "netsurgery",
+    runtime: str | None = None,
+    outputs: Sequence[str] | None = None,
+    names: Mapping[str, str] | None = None,
+    inner: bool | None = None,
+    rtol: float = RTOL,
+    atol: float = ATOL,
+    seed: int = 0,
+    dtype: DTypeLike = np.float64,
+    name: str = "",
+) -> Report:
+    """Runs a model and a reference on the same inputs and compares every output and every blob that both have.
+
+    `model` is an ONNX model (path, bytes, ModelProto), run by onnxruntime, or another Net. Inputs: seeded random images (`seed`) in the
+    range that the net expects (`ranges`: {"data": (0, 255)}), `images` (files or folders), or arrays (`inputs`: {"data": array, .npy or
+    .npz}); at `sizes` of images (227, (451, 300)), numbers of items `batches`, or whole `shapes` ({"data": (1, 3, 227, 227)}); if none are
+    given at the declared size and, where sizes are free, two more.
+
+    `against` says whose numbers are right: "netsurgery" (in `dtype`), "caffe", "opencv", "onnx", or recorded ones ("golden.npz"); or
+    several. A number is right within `atol` + `rtol` * the largest value of its blob. `outputs` are the blobs that must be compared
+    (all outputs of the net), `names` what the model calls blobs ({"prob": "output_0"}); `inner` says whether blobs between are compared
+    (if the model is a Net, or was written by netsurgery).
+
+    Raises: NetsurgeryError if it cannot be compared; what differs is in the report.
+    """
+    began = time.perf_counter()
+    opened = open_model(model, runtime)
+    own = inner if inner is not None else _written_by_us(opened, model)
+    pairing = pair(net, opened, outputs, names, own)
+    known = {
+        blob: value if isinstance(value, Range) else Range(value[0], value[1]) for blob, value in (ranges or {}).items()
+    }
+    asked = Inputs(sizes, batches, shapes, images, inputs or {}, known, seed)
+    opinions = [against] if isinstance(against, str) else list(against)
+    work = _Work(net, opened, pairing, Tolerance(rtol, atol), np.dtype(dtype))
+    cases: list[Case] = []
+    notes: list[str] = list(pairing.notes)
+    if not own and inner is None:
+        notes.append(
+            "only outputs are compared: netsurgery did not write this model, and its blobs may mean something else"
+        )
+    found_versions = dict(opened.versions)
+    for opinion in dict.fromkeys(opinions):
+        reference = None if opinion == "netsurgery" else open_opinion(opinion, net, model)
+        if reference is not None:
+            found_versions |= reference.versions
+            notes += [f"{reference.name}: {reference.note}"] if reference.note else []
+            notes += _other_recording(reference, net)
+        for case, feed_notes in work.cases(asked, reference):
+            cases += [case] if case is not None else []
+            notes += [n for n in feed_notes if n not in notes]
+    sources, warnings = recorded_sources(net, model)
+    return Report(
+        name or os.path.basename(opened.path) or net.name or "model",
+        opened.path or "<in memory>",
+        net.files.get("prototxt", "") or net.files.get("weights", "") or net.name,
+        work.tolerance,
+        tuple(cases),
+        opened.name,
+        (*notes, *warnings),
+        versions() | found_versions,
+        hashes(net, model),
+        sources,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def assert_equivalent(net: Net, model: Model, **options: Any) -> None:
+    """`verify` for tests: raises if the model does not agree with the net. Options as for `verify`.
+
+    Raises: MismatchError with the first blob that is off and those around it; NetsurgeryError if it cannot be compared.
+    """
+    report = verify(net, model, **options)
+    if not report.passed:
+        raise mismatch(report)
+
+
+def mismatch(report: Report) -> MismatchError:
+    """The error that says what differs."""
+    from .reports.text import around
+
+    case, first = report.first_case, report.first_difference
+    if case is None or first is None:
+        raise AssertionError("nothing differs")
+    others = len(report.deciding) - sum(c.passed for c in report.deciding)
+    table = "\n".join(f"    {line}" for line in around(case, first))
+    return MismatchError(
+        f"blob '{first.blob}': {first.problem}",
+        layer=first.layer,
+        source=first.source,
+        expected=f"{report.tolerance.rtol:g} of its largest value, by {case.against}\n  inputs: {case.title}"
+        + (f"\n  differs in {others} of {len(report.deciding)} cases" if len(report.deciding) > 1 else "")
+        + f"\n  blobs around it, in the order of the net:\n{table}"
+        + (f"\n  note: {first.remark}" if first.remark else ""),
+    )
+
+
+@dataclass
+class _Work:
+    """The net, the model, and how they are compared."""
+
+    net: Net
+    model: Runtime
+    pairing: Pairing
+    tolerance: Tolerance
+    dtype: np.dtype[Any]
+
+    def cases(self, asked: Inputs, reference: Runtime | None) -> Iterator[tuple[Case | None, tuple[str, ...]]]:
+        """One Case after another, with notes. The model as it is runs on all inputs first, then with its blobs exposed: each session
+        is made once."""
+        wanted = [*self.pairing.outputs, *self.pairing.inner]
+        net = cut(self.net, wanted)
+        recorded = getattr(reference, "feeds", None)
+        sizes = {blob: self.model.inputs[name] for blob, name in self.pairing.inputs.items()}
+
+        def feeds() -> Iterator[Feed]:  # made anew for each pass: a folder of images may be large
+            yield from recorded(net) if recorded is not None else asked.feeds(net, sizes)
+
+        first = [self._try(net, feed) for feed in feeds()]
+        for feed, as_is in zip(feeds(), first, strict=True):
+            if isinstance(as_is, str):
+                yield None, (f"{feed.title}: passed over: {as_is}",)
+                continue
+            began = time.perf_counter()
+            given = self._run(feed, self.pairing.all) if self.pairing.inner else as_is
+            ran = time.perf_counter()
+            case = self._case(net, feed, given, as_is, reference)
+            done = replace(case, model_seconds=ran - began, seconds=time.perf_counter() - ran)
+            yield done, feed.notes
+
+    def _try(self, net: Net, feed: Feed) -> dict[str, Array] | str:
+        """The outputs of the model as it is; or why the net itself does not take a size that was not asked for."""
+        try:
+            return self._run(feed, self.pairing.outputs)
+        except NetsurgeryError:
+            if feed.optional:
+                try:
+                    run(net, feed.arrays, net.outputs)
+                except NetsurgeryError as refusal:
+                    return str(refusal)
+            raise
+
+    def _run(self, feed: Feed, which: Mapping[str, str]) -> dict[str, Array]:
+        values = self.model.run(self.pairing.feeds(feed.arrays), list(dict.fromkeys(which.values())))
+        return self.pairing.blobs(values, which)
+
+    def _case(
+        self,
+        net: Net,
+        feed: Feed,
+        given: Mapping[str, Array],
+        as_is: Mapping[str, Array],
+        reference: Runtime | None,
+    ) -> Case:
+        judge = Judge(net, {**feed.arrays, **given}, self.pairing.outputs, self.tolerance)
+        if reference is None:
+            origin = f"netsurgery.run ({self.dtype.name})"
+            found = judge.by_layers(feed.arrays, self.dtype)
+        else:
+            origin = reference.name
+            values = self._opinion(reference, feed)
+            found = list(judge.by_blobs(values, origin))
+            self._require_outputs(judge, found, origin)
+        if self.pairing.inner:
+            found += self._as_it_is(judge, as_is, found)
+        if getattr(self.model, "dtype", None) != np.float64:
+            found = judge.excused(found, feed.arrays)
+        for i, comparison in enumerate(found):
+            if not comparison.passed:
+                found[i] = replace(comparison, remark=comparison.remark or judge.remark_on(comparison))
+                break
+        return Case(
+            feed.title,
+            origin,
+            tuple(found),
+            {**self.pairing.missing, **judge.passed_over},
+            tuple(judge.top_five),
+            reference.advisory if reference is not None else False,
+        )
+
+    def _opinion(self, reference: Runtime, feed: Feed) -> dict[str, Array]:
+        which = self.pairing.all
+        if not reference.of_model:
+            return reference.run(feed.arrays, list(which))
+        return self.pairing.blobs(reference.run(self.pairing.feeds(feed.arrays), list(which.values())), which)
+
+    @staticmethod
+    def _require_outputs(judge: Judge, found: Sequence[Comparison], origin: str) -> None:
+        """Raises: NetsurgeryError if the other opinion left outputs out: that is no agreement."""
+        compared = {c.blob for c in found}
+        lost = [
+            blob
+            for blob in judge.outputs
+            if blob not in compared and not judge.passed_over.get(blob, "").startswith("behind")
+        ]
+        if lost or not compared:
+            raise NetsurgeryError(
+                f"{origin} gives no numbers for {', '.join(lost) or 'any blob'}", expected="all outputs of the net"
+            )
+
+    @staticmethod
+    def _as_it_is(judge: Judge, as_is: Mapping[str, Array], found: Sequence[Comparison]) -> list[Comparison]:
+        """The outputs of the model as it is, in which the runtime may fuse what was kept apart to see the blobs. Only what differs,
+        and did not with the blobs seen, is told."""
+        passed = {c.blob for c in found if c.passed or c.measure.max_rel <= NEAR}
+        told = []
+        for blob, value in as_is.items():
+            if blob not in passed:
+                continue
+            layer = judge.net.writer(blob)
+            choice = layer.tops.index(blob) in layer.kind.choices
+            known = judge.given[blob] if choice else judge.reference.get(blob, judge.given[blob])
+            m = measure_rows(known, value, judge.tolerance, layer.kind.columns)
+            if not m.passed:
+                remark = (
+                    "only without the outputs that were added to see blobs: the runtime's own optimisations change it"
+                )
+                told.append(Comparison(blob, layer.title, layer.source, m, "as it is", True, remark))
+        return told
+
+
+def _other_recording(reference: Runtime, net: Net) -> list[str]:
+    """A note for each file of the net that is not the one from which numbers were recorded."""
+    recorded = getattr(reference, "about", {}).get("sha256", {})
+    found = hashes(net, None)
+    return [
+        f"{reference.path} was recorded from another {kind} file (sha256 {recorded[kind]})"
+        for kind in found
+        if recorded.get(kind, found[kind]) != found[kind]
+    ]
+
+
+def _written_by_us(opened: Runtime, model: Model) -> bool:
+    light = getattr(opened, "light", None)
+    if light is None:
+        return bool(getattr(opened, "ours", True))
+    return light.proto.producer_name == "netsurgery" or any(
+        p.key == "netsurgery.version" for p in light.proto.metadata_props
+    )
+
+
+__all__ = ["Inputs", "assert_equivalent", "model_path", "verify"]

@@ -1,0 +1,75 @@
+"""Many comparisons, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+from ..errors import NetsurgeryError
+from ..formats.manifest import Model
+from ..layers import load_plugin
+from .files import Pair, Task, failed, run_task, task_of
+from .reports.report import Report
+
+THREADS = "OMP_NUM_THREADS"
+"""What bounds the threads of BLAS, and of our onnxruntime."""
+
+
+def verify_models(
+    models: Sequence[Model], jobs: int = 1, plugins: Sequence[str | os.PathLike[str]] = ()
+) -> Iterator[Report]:
+    """One Report for each model of a manifest, as each is done. `jobs` processes share the cores; 0 is one for each core. `plugins`
+    are files that register layer types (layers.load_plugin)."""
+    tasks = []
+    for model in models:
+        try:
+            tasks.append(task_of(model))
+        except NetsurgeryError as error:
+            yield failed(
+                Task(model.name, Pair(model.prototxt, model.weights, model.onnx or model.prototxt)), str(error)
+            )
+    jobs = min(jobs or os.cpu_count() or 1, len(tasks))
+    yield from map(run_task, tasks) if jobs <= 1 else _parallel(tasks, jobs, plugins)
+
+
+def _load(plugins: Sequence[str | os.PathLike[str]]) -> None:
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def _parallel(tasks: Sequence[Task], jobs: int, plugins: Sequence[str | os.PathLike[str]]) -> Iterator[Report]:
+    """In a pool of processes. One that dies takes the pool with it: what was not done is then done again, each in a pool of its own."""
+    left: list[Task] = []
+    options: Any = {"mp_context": get_context("spawn"), "initializer": _load, "initargs": (plugins,)}
+    with _sharing_cores(jobs):
+        with ProcessPoolExecutor(jobs, **options) as pool:
+            running = {pool.submit(run_task, task): task for task in tasks}
+            for future in as_completed(running):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    left.append(running[future])
+        for task in left:
+            with ProcessPoolExecutor(1, **options) as pool:
+                try:
+                    yield pool.submit(run_task, task).result()
+                except BrokenProcessPool:
+                    yield failed(task, "its process died: out of memory, or a crash of the runtime")
+
+
+@contextmanager
+def _sharing_cores(jobs: int) -> Iterator[None]:
+    """Processes started meanwhile take their share of the cores, unless the user said how many threads."""
+    if THREADS in os.environ:
+        yield
+        return
+    os.environ[THREADS] = str(max(1, (os.cpu_count() or 1) // jobs))
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]

@@ -1,0 +1,91 @@
+"""Seeded inputs and the numbers that come out, in one file, for comparisons later and elsewhere (on_recorded.py reads it)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import NetsurgeryError
+from ..files.output import replacing
+from ..net import Net
+from .check import Inputs
+from .compare import as_float32
+from .environment import hashes, versions
+from .feeds import Range
+from .runtimes.base import open_opinion
+from .runtimes.netsurgery import NetRuntime
+from .runtimes.recorded import ABOUT
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded: a line for each run, the blobs, and what computed them."""
+
+    path: str
+    runs: tuple[str, ...]
+    blobs: tuple[str, ...]
+    computed_by: str
+    notes: tuple[str, ...] = ()
+
+
+def record(
+    net: Net,
+    path: str | os.PathLike[str],
+    *,
+    sizes: Sequence[int | Sequence[int]] = (),
+    batches: Sequence[int] = (),
+    shapes: Sequence[Mapping[str, Sequence[int]]] = (),
+    images: Sequence[str | os.PathLike[str]] = (),
+    inputs: Mapping[str, Any] | None = None,
+    ranges: Mapping[str, Range | Sequence[float]] | None = None,
+    by: str = "netsurgery",
+    outputs: Sequence[str] | None = None,
+    every_blob: bool = False,
+    seed: int = 0,
+) -> Recording:
+    """Runs the net and writes inputs and outputs to a .npz, with versions and hashes: the same net and seed give the same bytes. Inputs
+    are chosen as `netsurgery.verify` chooses them. `by` computes them: "netsurgery" (in float64, stored as float32), "caffe" or "opencv".
+    `every_blob` stores the blobs between as well.
+
+    Raises: NetsurgeryError."""
+    known = {
+        blob: value if isinstance(value, Range) else Range(value[0], value[1]) for blob, value in (ranges or {}).items()
+    }
+    asked = Inputs(sizes, batches, shapes, images, inputs or {}, known, seed)
+    runtime = open_opinion(by, net, None)
+    wanted = list(outputs) if outputs is not None else list(net.outputs)
+    for blob in wanted:
+        net.writer(blob)  # raises, with a suggestion
+    blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *wanted]))
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    titles, notes = [], list[str]()
+    for run, feed in enumerate(asked.feeds(net, NetRuntime(net).inputs)):
+        values = runtime.run(feed.arrays, blobs)
+        lost = [blob for blob in wanted if blob not in values]
+        if lost:
+            raise NetsurgeryError(f"{runtime.name} gives no numbers for {', '.join(lost)}")
+        arrays |= {f"{run}/in/{blob}": array for blob, array in feed.arrays.items()}
+        arrays |= {f"{run}/out/{blob}": as_float32(array).astype(np.float32) for blob, array in values.items()}
+        titles.append(feed.title)
+        notes += [note for note in feed.notes if note not in notes]
+    computed_by = "netsurgery.run (float64)" if by == "netsurgery" else runtime.name
+    about = {
+        "computed_by": computed_by,
+        "net": net.name,
+        "seed": seed,
+        "runs": titles,
+        "versions": {**versions(), **runtime.versions},
+        "sha256": hashes(net, None),
+    }
+    arrays[ABOUT] = np.array(json.dumps(about, indent=1, sort_keys=True))
+    with replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    stored = {key.split("/", 2)[2] for key in arrays if "/out/" in key}
+    return Recording(
+        os.fspath(path), tuple(titles), tuple(b for b in net.blobs if b in stored), computed_by, tuple(notes)
+    )

@@ -1,0 +1,41 @@
+"""Reports as files, and as an exit code."""
+
+from __future__ import annotations
+
+import json as _json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...files.output import replacing
+from .html import to_html
+from .junit import to_junit
+from .markdown import headline
+from .report import DIFFER, Report
+
+
+def to_json(reports: Sequence[Report]) -> str:
+    """All reports as one JSON document."""
+    document = {
+        "verdict": headline(reports),
+        "passed": exit_code(reports) == 0,
+        "models": [report.to_json() for report in reports],
+    }
+    return _json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_reports(
+    reports: Sequence[Report], *, junit: Path | None = None, json: Path | None = None, html: Path | None = None
+) -> None:
+    """Writes the files that are asked for. Raises: NetsurgeryError if one cannot be written."""
+    for path, content in ((junit, to_junit), (json, to_json), (html, to_html)):
+        if path is not None:
+            made = content(reports)
+            with replacing(path) as file:
+                file.write(made if isinstance(made, bytes) else made.encode())
+
+
+def exit_code(reports: Sequence[Report]) -> int:
+    """0 if all agree, 1 if one differs, 2 if one could not be compared (and none differs)."""
+    if all(report.passed for report in reports) and reports:
+        return 0
+    return 1 if any(report.verdict == DIFFER for report in reports) else 2

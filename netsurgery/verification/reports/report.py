@@ -1,0 +1,220 @@
+"""What a comparison found: a Report of cases, each of which has one Comparison for each blob."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ...errors import Source
+from ..compare import Measure, Tolerance
+
+AGREE, DIFFER, NOT_COMPARED = "agrees", "differs", "could not be compared"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One blob, held against the reference. `rule` says how: "tolerance"; "choices" for a blob that near-ties may turn, held to what its
+    layer makes of the model's own bottoms; "rounding" for one that is off by no more than float32 itself; "as it is" for an output of
+    the model without the outputs that were added to see blobs."""
+
+    blob: str
+    layer: str
+    source: Source
+    measure: Measure
+    rule: str = "tolerance"
+    is_output: bool = False
+    remark: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.measure.passed
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in words, "" if nothing is."""
+        m = self.measure
+        if m.passed:
+            return ""
+        if m.problem:
+            at = f" at {index(m.where)}" if m.where is not None else ""
+            return m.problem + at
+        values = f"{number(m.got)} where the reference has {number(m.expected)}"
+        return f"off by {m.max_rel:.2g} of its largest value at {index(m.where)}: {values}"
+
+    def to_json(self) -> dict[str, Any]:
+        m = self.measure
+        return {
+            "blob": self.blob,
+            "layer": self.layer,
+            "source": str(self.source),
+            "output": self.is_output,
+            "rule": self.rule,
+            "shape": list(m.shape),
+            "passed": m.passed,
+            "max_abs_error": plain(m.max_abs),
+            "max_rel_error": plain(m.max_rel),
+            "where": list(m.where) if m.where is not None else None,
+            "expected": plain(m.expected),
+            "got": plain(m.got),
+            "cosine": plain(m.cosine),
+            "snr_db": plain(m.snr_db),
+            "problem": self.problem,
+            "remark": self.remark,
+        }
+
+
+@dataclass(frozen=True)
+class TopFive:
+    """How often the greatest, and the `k` greatest, values of a softmax stand for the same classes in both."""
+
+    blob: str
+    first: float
+    sets: float
+    k: int = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of inputs, one opinion on what the numbers should be. Comparisons stand in the order of the net."""
+
+    title: str
+    against: str
+    comparisons: tuple[Comparison, ...]
+    not_compared: Mapping[str, str] = field(default_factory=dict)
+    """Blobs that were passed over, and why."""
+    top_five: tuple[TopFive, ...] = ()
+    advisory: bool = False
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return all(c.passed for c in self.comparisons)
+
+    @property
+    def first_difference(self) -> Comparison | None:
+        """The first blob in the order of the net that is off."""
+        return next((c for c in self.comparisons if not c.passed), None)
+
+    @property
+    def worst(self) -> Comparison | None:
+        """The blob with the greatest relative error."""
+        return max(self.comparisons, key=lambda c: c.measure.max_rel, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        first = self.first_difference
+        return {
+            "inputs": self.title,
+            "against": self.against,
+            "advisory": self.advisory,
+            "passed": self.passed,
+            "first_difference": first.blob if first else None,
+            "blobs": [c.to_json() for c in self.comparisons],
+            "not_compared": dict(self.not_compared),
+            "top_five": [vars(t) for t in self.top_five],
+            "seconds": round(self.seconds, 3),
+            "model_seconds": round(self.model_seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `netsurgery.verify` found. It is true if the model agrees with the net."""
+
+    name: str
+    model: str
+    net: str
+    tolerance: Tolerance
+    cases: tuple[Case, ...]
+    runtime: str = ""
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the files that took part."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """What the model records of the files that it was made from, and whether they are these."""
+    error: str = ""
+    """Why nothing could be compared, "" if it could."""
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @cached_property
+    def deciding(self) -> tuple[Case, ...]:
+        """The cases that decide: advisory opinions do only where there are no others."""
+        return tuple(case for case in self.cases if not case.advisory) or self.cases
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was compared and agrees."""
+        return not self.error and bool(self.cases) and all(case.passed for case in self.deciding)
+
+    @property
+    def verdict(self) -> str:
+        if self.error or not self.cases:
+            return NOT_COMPARED
+        return AGREE if self.passed else DIFFER
+
+    @property
+    def first_case(self) -> Case | None:
+        """The first case that decides and differs."""
+        return next((case for case in self.deciding if not case.passed), None)
+
+    @property
+    def first_difference(self) -> Comparison | None:
+        """The first blob, in the order of the net, that is off in the first case that differs."""
+        return self.first_case.first_difference if self.first_case else None
+
+    @property
+    def worst(self) -> Comparison | None:
+        return max(
+            (w for case in self.deciding if (w := case.worst) is not None),
+            key=lambda c: c.measure.max_rel,
+            default=None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain values; what is no finite number is a string ("inf", "nan")."""
+        first = self.first_difference
+        return {
+            "name": self.name,
+            "model": self.model,
+            "net": self.net,
+            "runtime": self.runtime,
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "error": self.error,
+            "rtol": self.tolerance.rtol,
+            "atol": self.tolerance.atol,
+            "first_difference": first.to_json() if first else None,
+            "cases": [case.to_json() for case in self.cases],
+            "notes": list(self.notes),
+            "versions": dict(self.versions),
+            "sha256": dict(self.hashes),
+            "sources": dict(self.sources),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def plain(value: float | None) -> float | str | None:
+    """A number that JSON can hold; infinity and NaN as strings."""
+    if value is None or math.isfinite(value):
+        return value
+    return str(value)
+
+
+def number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
+
+
+def index(where: tuple[int, ...] | None) -> str:
+    """(0, 12, 3, 4)"""
+    return f"({', '.join(map(str, where or ()))})"
+
+
+def decibel(value: float) -> str:
+    return "exact" if value == math.inf else f"{value:.0f} dB"

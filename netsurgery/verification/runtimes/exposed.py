@@ -1,0 +1,165 @@
+"""ONNX models with intermediate values as further outputs, in memory, their weights left where they are.
+
+model.onnx: data -> conv1 -> pool1 -> prob      becomes, as a few KB:   outputs prob, conv1, pool1
+            weights in the file                                         weights: offsets into model.onnx
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from ...errors import ParseError, Source
+from ...files.mapped import map_file
+from ...files.wire import BYTES, Buffer, MalformedError, fields
+
+BIG = 1024
+"""Bytes from which on a tensor is left where it is."""
+
+_GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
+"""Numbers of ModelProto.graph, GraphProto.initializer, TensorProto.raw_data."""
+
+
+@dataclass(frozen=True)
+class LightModel:
+    """A model without the numbers of its large tensors: they are external data, in `folder`, or `arrays`, by name."""
+
+    proto: onnx.ModelProto
+    folder: str
+    path: str = ""
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def values(self) -> set[str]:
+        """Every value that a node of the main graph writes."""
+        return {name for node in self.proto.graph.node for name in node.output if name}
+
+    def with_outputs(self, names: Iterable[str]) -> bytes:
+        """The model as bytes, with these values as outputs besides its own."""
+        proto = onnx.ModelProto()
+        proto.CopyFrom(self.proto)
+        there = {output.name for output in proto.graph.output}
+        for name in names:
+            if name not in there:
+                proto.graph.output.add(name=name)
+        return proto.SerializeToString()
+
+
+def read_light(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> LightModel:
+    """Reads a model, from a file or from memory, without its large tensors. Raises: ParseError if it is none."""
+    if isinstance(model, onnx.ModelProto):
+        return _lightened(model, "")
+    if isinstance(model, bytes):
+        return _lightened(_parsed(model, "<bytes>"), "")
+    path = Path(os.path.realpath(model))  # runtimes refuse links
+    data = map_file(model, ParseError)
+    proto = onnx.ModelProto()
+    try:
+        for number, wire, begin, stop in fields(data, 0, len(data)):
+            if number == _GRAPH and wire == BYTES:
+                _merge_graph(proto.graph, data, begin, stop, path)
+        proto.MergeFrom(_parsed(_without_graphs(data), str(path)))
+    except MalformedError as error:
+        raise _no_model(str(path), error.problem) from None
+    if not proto.graph.node and not proto.graph.output:
+        raise _no_model(str(path), "it holds no graph")
+    return LightModel(proto, str(path.parent), os.fspath(model))
+
+
+def _without_graphs(data: Buffer) -> bytes:
+    kept, done = [], 0
+    for number, wire, _, stop in fields(data, 0, len(data)):
+        if not (number == _GRAPH and wire == BYTES):
+            kept.append(data[done:stop])
+        done = stop
+    return b"".join(kept)
+
+
+def _merge_graph(graph: onnx.GraphProto, data: Buffer, start: int, end: int, path: Path) -> None:
+    kept, done = [], start
+    for number, wire, begin, stop in fields(data, start, end):
+        if number == _INITIALIZER and wire == BYTES and stop - begin >= BIG:
+            graph.initializer.append(_tensor(data, begin, stop, path))
+        else:
+            kept.append(data[done:stop])
+        done = stop
+    rest = onnx.GraphProto()
+    _parse(rest, b"".join(kept), str(path))
+    graph.MergeFrom(rest)
+
+
+def _tensor(data: Buffer, start: int, end: int, path: Path) -> onnx.TensorProto:
+    """A tensor whose numbers, if they are one block of the file, are told by where they stand."""
+    kept, done, place = [], start, None
+    for number, wire, begin, stop in fields(data, start, end):
+        if number == _RAW_DATA and wire == BYTES and stop - begin >= BIG:
+            place = begin, stop - begin
+        else:
+            kept.append(data[done:stop])
+        done = stop
+    tensor = onnx.TensorProto()
+    _parse(tensor, b"".join(kept), str(path))
+    if place is not None:
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", path.name), ("offset", str(place[0])), ("length", str(place[1]))):
+            tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def _lightened(model: onnx.ModelProto, folder: str) -> LightModel:
+    """The same for a model in memory: its large tensors become arrays."""
+    arrays = {}
+    proto = onnx.ModelProto()
+    for name in model.DESCRIPTOR.fields_by_name:
+        if name != "graph":
+            _copy_field(model, proto, name)
+    for name in model.graph.DESCRIPTOR.fields_by_name:
+        if name != "initializer":
+            _copy_field(model.graph, proto.graph, name)
+    for tensor in model.graph.initializer:
+        raw = tensor.raw_data if tensor.HasField("raw_data") and tensor.data_type == onnx.TensorProto.FLOAT else b""
+        if len(raw) < BIG:
+            proto.graph.initializer.add().CopyFrom(tensor)
+            continue
+        arrays[tensor.name] = np.frombuffer(raw, np.float32).reshape(tuple(tensor.dims))
+        light = proto.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+        light.data_location = onnx.TensorProto.EXTERNAL
+        light.external_data.add(key="location", value="in memory")
+    return LightModel(proto, folder, "", arrays)
+
+
+def _copy_field(source: Any, target: Any, name: str) -> None:
+    value = getattr(source, name)
+    if source.DESCRIPTOR.fields_by_name[name].is_repeated:
+        getattr(target, name).extend(value)
+    elif source.HasField(name):
+        if hasattr(value, "CopyFrom"):
+            getattr(target, name).CopyFrom(value)
+        else:
+            setattr(target, name, value)
+
+
+def _parsed(data: bytes, name: str) -> onnx.ModelProto:
+    proto = onnx.ModelProto()
+    _parse(proto, data, name)
+    return proto
+
+
+def _parse(message: Any, data: bytes, name: str) -> None:
+    from google.protobuf.message import DecodeError
+
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise _no_model(name, str(error)) from None
+
+
+def _no_model(name: str, why: str) -> ParseError:
+    return ParseError(f"is no ONNX model: {why}", source=Source(name), expected="a .onnx file")

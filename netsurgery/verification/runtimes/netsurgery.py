@@ -1,0 +1,68 @@
+"""Nets in netsurgery.run, in float64: the reference, and the other side where Caffe is held against Caffe."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ...errors import NetsurgeryError
+from ...interpreter import run
+from ...layers.core.infer import infer
+from ...net import Net
+from .base import model_path
+
+if TYPE_CHECKING:
+    from .base import Array, Feeds, Model
+
+
+class NetRuntime:
+    """A net in netsurgery.run."""
+
+    name = "netsurgery"
+    advisory: ClassVar[bool] = False
+    of_model: ClassVar[bool] = False
+    note: ClassVar[str] = ""
+
+    def __init__(self, net: Net, dtype: DTypeLike = np.float64) -> None:
+        net.require_supported("run")
+        self.net, self.dtype = net, np.dtype(dtype)
+        self.path = net.files.get("prototxt", "")
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"numpy": np.__version__}
+
+    @cached_property
+    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
+        declared = self.net.inputs
+        if any(shape is None for shape in declared.values()):
+            return dict.fromkeys(declared)
+        shapes = infer(self.net).shapes
+        return {name: tuple(n if isinstance(n, int) else None for n in shapes[name]) for name in declared}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.net.outputs
+
+    @property
+    def blobs(self) -> Collection[str]:
+        return self.net.blobs
+
+    def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
+        return dict(run(self.net, feeds, [b for b in blobs if b in self.blobs], self.dtype))
+
+
+def open_model(model: Model) -> NetRuntime:
+    """Raises: UnsupportedLayersError for a net that cannot be run."""
+    if not isinstance(model, Net):
+        raise NetsurgeryError(f"'{model_path(model)}' is no net of Caffe's", expected="a prototxt and its weights")
+    return NetRuntime(model)
+
+
+def open_opinion(net: Net, model: Model) -> NetRuntime:
+    """The reference itself."""
+    return NetRuntime(net)

@@ -1,0 +1,89 @@
+"""ONNX models in onnx.ReferenceEvaluator: what the ONNX standard's own Python code makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import onnx
+from onnx.reference import ReferenceEvaluator
+
+from ...errors import NetsurgeryError, Source, UnsupportedError
+from ...net import Net
+from .base import model_path
+
+if TYPE_CHECKING:
+    from .base import Array, Feeds, Model
+
+
+class Evaluator:
+    """A model in the evaluator. Values bear the names that the model gives them."""
+
+    name = f"onnx.ReferenceEvaluator {onnx.__version__}"
+    advisory: ClassVar[bool] = True
+    of_model: ClassVar[bool] = True
+    note: ClassVar[str] = (
+        "advisory: it says what the standard's Python code makes of the model, not what Caffe computed. Of onnx 1.23 it is known to err in "
+        "LRN and in AveragePool that rounds up with padding, and to fail on MaxRoiPool, NonMaxSuppression, grouped ConvTranspose, OneHot, "
+        "Pad by negative numbers and Scan along other axes than the first"
+    )
+
+    def __init__(self, model: onnx.ModelProto, path: str) -> None:
+        self.path = path
+        self.inputs: dict[str, tuple[int | None, ...] | None] = {value.name: None for value in model.graph.input}
+        self.outputs = tuple(value.name for value in model.graph.output)
+        self._model = model
+        self._evaluators: dict[frozenset[str], Any] = {}
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"onnx": onnx.__version__}
+
+    @cached_property
+    def blobs(self) -> Collection[str]:
+        return {name for node in self._model.graph.node for name in node.output} | set(self.outputs)
+
+    def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
+        asked = [blob for blob in blobs if blob in self.blobs]
+        given = {name: np.asarray(array, np.float32) for name, array in feeds.items()}
+        try:
+            with np.errstate(all="ignore"):
+                values = self._with(frozenset(asked)).run(asked, given)
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            NotImplementedError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            # It is plain Python: an operator that it lacks or gets wrong ends in any of these.
+            raise NetsurgeryError(
+                f"{self.name} cannot run the model: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+                source=Source(self.path),
+            ) from None
+        return dict(zip(asked, map(np.asarray, values), strict=True))
+
+    def _with(self, names: frozenset[str]) -> Any:
+        if names not in self._evaluators:
+            model = onnx.ModelProto()
+            model.CopyFrom(self._model)
+            there = set(self.outputs)
+            for name in sorted(names - there):
+                model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+            self._evaluators = {names: ReferenceEvaluator(model)}
+        return self._evaluators[names]
+
+
+def open_opinion(net: Net, model: Model) -> Evaluator:
+    """Raises: UnsupportedError for what is no ONNX model."""
+    if isinstance(model, Net):
+        raise UnsupportedError("--against onnx needs an ONNX model", expected="MODEL.onnx as what is checked")
+    if isinstance(model, onnx.ModelProto):
+        return Evaluator(model, "")
+    if isinstance(model, bytes):
+        return Evaluator(onnx.ModelProto.FromString(model), "")
+    return Evaluator(onnx.load(model_path(model)), model_path(model))

@@ -1,0 +1,128 @@
+"""ONNX models in onnxruntime, on the CPU: what users run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as _state
+
+from ...errors import NetsurgeryError, Source
+from ...exporters.onnx.links import check_links
+from .exposed import LightModel, read_light
+
+if TYPE_CHECKING:
+    from .base import Array, Feeds, Model
+
+FAILURES = tuple(
+    getattr(_state, name)
+    for name in (
+        "EPFail",
+        "EngineError",
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "ModelLoaded",
+        "NoModel",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+    if hasattr(_state, name)
+)
+"""What onnxruntime raises: it has no base class for them but Exception."""
+
+
+class OnnxRuntime:
+    """A model in onnxruntime. One session lives at a time: the model as it is, or with intermediate blobs as outputs, which keeps
+    onnxruntime from fusing the nodes between them."""
+
+    name = "onnxruntime"
+    advisory: ClassVar[bool] = False
+    of_model: ClassVar[bool] = True
+    note: ClassVar[str] = ""
+
+    def __init__(self, light: LightModel) -> None:
+        self.light, self.path = light, light.path
+        graph = light.proto.graph
+        given = {tensor.name for tensor in graph.initializer}
+        self.inputs: dict[str, tuple[int | None, ...] | None] = {
+            value.name: tuple(
+                d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
+            )
+            for value in graph.input
+            if value.name not in given
+        }
+        self.dtypes = {
+            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in graph.input
+        }
+        self.outputs = tuple(value.name for value in graph.output)
+        self._session: tuple[frozenset[str], Any] | None = None
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"onnxruntime": onnxruntime.__version__}
+
+    @cached_property
+    def blobs(self) -> Collection[str]:
+        return self.light.values | set(self.outputs)
+
+    def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
+        asked = [blob for blob in blobs if blob in self.blobs]
+        session = self._with(frozenset(asked) - set(self.outputs))
+        given = {name: np.asarray(array, self.dtypes[name]) for name, array in feeds.items() if name in self.inputs}
+        try:
+            values = session.run(asked, given)
+        except FAILURES as error:
+            shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in given.items())
+            raise self._failure(f"fails at {shapes}", error) from None
+        return dict(zip(asked, values, strict=True))
+
+    def _with(self, extra: frozenset[str]) -> Any:
+        """The session that gives these values besides the outputs."""
+        if self._session is None or self._session[0] != extra:
+            self._session = None  # the old one goes before the new one comes
+            self._session = extra, self._open(extra)
+        return self._session[1]
+
+    def _open(self, extra: frozenset[str]) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+            options.intra_op_num_threads = int(threads)
+        model: str | bytes
+        if self.path and not extra:
+            model = self.path
+        else:
+            model = self.light.with_outputs(sorted(extra))
+            if self.light.folder:
+                options.add_session_config_entry(
+                    "session.model_external_initializers_file_folder_path", self.light.folder
+                )
+            if self.light.arrays:
+                values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self.light.arrays.values()]
+                options.add_external_initializers(list(self.light.arrays), values)
+        try:
+            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except FAILURES as error:
+            raise self._failure("cannot be opened", error) from None
+
+    def _failure(self, what: str, error: BaseException) -> NetsurgeryError:
+        return NetsurgeryError(
+            f"{what}: onnxruntime {onnxruntime.__version__} says: {' '.join(str(error).split())}",
+            source=Source(self.path or "<model>"),
+        )
+
+
+def open_model(model: Model) -> OnnxRuntime:
+    """Raises: ParseError; WeightsError if files that the model points to are not what they were."""
+    light = read_light(model)
+    if light.path:
+        check_links(light.proto, light.path)
+    return OnnxRuntime(light)
