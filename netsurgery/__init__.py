@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .difference import diff as diff
+    from .drawing.draw import Drawing as Drawing
+    from .drawing.draw import draw as draw
     from .errors import MismatchError as MismatchError
     from .errors import NetsurgeryError as NetsurgeryError
     from .errors import ParseError as ParseError
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {
+    "Drawing": "drawing.draw",
     "Geometry": "receptive_field",
     "Layer": "net",
     "LayerType": "layers.core.layer_type",
@@ -64,6 +67,7 @@ _HOME = {
     "convolutionalize": "passes.convolutionalize",
     "deploy": "passes.deploy",
     "diff": "difference",
+    "draw": "drawing.draw",
     "geometry": "receptive_field",
     "initialize": "passes.initialize",
     "layer": "formats.layer_text",

@@ -21,6 +21,7 @@ COMMANDS = (
     "classify",
     "convert",
     "diff",
+    "draw",
     "features",
     "filters",
     "heatmap",

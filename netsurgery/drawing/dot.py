@@ -22,6 +22,8 @@ class Graph:
     """Of the graph as a whole."""
     nodes: dict[str, Attributes] = field(default_factory=dict)
     edges: list[tuple[str, str, Attributes]] = field(default_factory=list)
+    ranks: list[list[str]] = field(default_factory=list)
+    """Nodes that stand side by side, in this order."""
 
     def source(self) -> str:
         """The graph in Graphviz' language. Nodes are numbered, so that any name will do."""
@@ -30,6 +32,9 @@ class Graph:
         lines += [f"  {name}={quoted(value)};" for name, value in {"rankdir": self.rankdir, **self.attributes}.items()]
         lines += [f"  {number[key]} {_listed(attributes)};" for key, attributes in self.nodes.items()]
         lines += [f"  {number[a]} -> {number[b]} {_listed(attributes)};" for a, b, attributes in self.edges]
+        for rank in self.ranks:
+            side_by_side = " -> ".join(number[key] for key in rank)
+            lines.append(f"  {{ rank=same; edge [style=invis]; {side_by_side}; }}")
         return "\n".join([*lines, "}", ""])
 
 
