@@ -74,8 +74,8 @@ def test_what_it_gives_is_what_the_loss_made() -> None:
 
 def test_the_training_phase_is_deployed_as_well() -> None:
     made = deploy(from_text(TRAIN_VAL, phase="TRAIN"), {"data": (1, 3, 16, 16)})
-    same(made, given() + CONV + RELU + FC + PROB)
-    assert made.notes[0] == "deploy: layer 'drop' (Dropout) left out: it is for the TRAIN phase"
+    assert made["drop"].params.has("include")
+    same(made.without("drop"), given() + CONV + RELU + FC + PROB)
 
 
 def test_channels_come_from_the_first_weights(tmp_path: Path) -> None:

@@ -231,12 +231,26 @@ def _account(net: Message, ignore_unknown: bool) -> list[str]:
 
 
 def _select(net: Message, options: _Options, binary: bool, notes: list[str]) -> Message:
-    """The layers of the phase. A snapshot of a training net holds those of the TRAIN phase alone: they are all there are."""
+    """The layers of the phase. A snapshot of a training net holds those of the TRAIN phase alone: they are all there are; only
+    those in place go by the rules."""
     kept = filter_net(net, options.phase, options.level, options.stages)
-    if binary and kept is not net and filter_net(net, "TRAIN", options.level, options.stages) is net:
-        notes.append("the file holds the net of the TRAIN phase, as snapshots do: all of its layers were taken")
-        return net
-    return kept
+    if not binary or kept is net or filter_net(net, "TRAIN", options.level, options.stages) is not net:
+        return kept
+    of_phase = [f.value for f in kept.fields if f.name == "layer"]
+    gone = [
+        f
+        for f in net.fields
+        if f.name == "layer"
+        and not any(f.value is layer for layer in of_phase)
+        and f.value.has("bottom")
+        and f.value.all("top") == f.value.all("bottom")
+    ]
+    titles = ", ".join(f"'{f.value.last('name', '')}'" for f in gone)
+    notes.append(
+        "the file holds the net of the TRAIN phase, as snapshots do: all of its layers were taken"
+        + (f" but {titles}, which {options.phase} leaves out" if gone else "")
+    )
+    return replace(net, fields=tuple(f for f in net.fields if all(f is not g for g in gone)), text="") if gone else net
 
 
 def _declare(f: Field, shapes: Mapping[str, Sequence[int | str | None]]) -> Field:

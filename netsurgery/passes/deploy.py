@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..formats.prototxt.phases import filter_net
 from ..layers import find, make_layer
 from ..layers.core.layer_type import LayerType
-from ..message import Field, Message
+from ..message import Message
 from ..net import Layer, Net, Refused
 from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
 
@@ -32,14 +31,13 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) ->
 
     Tops of data layers become inputs of one item; the shape is the crop or scaled size with the channels that the first weights
     want, or that of `input_shapes`. A loss with an activation inside leaves it (SoftmaxWithLoss: Softmax, named prob); what a score
-    judges becomes an output: its first bottom behind layers with weights. Labels and whatever else only losses and scores need goes,
-    and so do layers of the TRAIN phase.
+    judges becomes an output: its first bottom behind layers with weights. Labels and whatever else only losses and scores need goes.
+    Which layers belong to the phase and the stages was decided when the net was read: all that it has count.
 
     Raises: RewriteError for an input whose shape does not follow.
     """
     notes: list[str] = []
     given = {top: check_shape(top, shape) for top, shape in (input_shapes or {}).items()}
-    net = _without_training_phase(net, notes)
     if needs_deploy(net) or any(_is_score(layer) for layer in net.layers):
         net = _deployed(net, given, notes)
     for top, shape in given.items():
@@ -77,29 +75,6 @@ def _has_weights(layer: Layer) -> bool:
     if layer.weights or isinstance(layer.kind, Refused):
         return bool(layer.weights)
     return type(layer.kind).weight_shapes is not LayerType.weight_shapes
-
-
-def _without_training_phase(net: Net, notes: list[str]) -> Net:
-    for layer in net.layers:
-        rules = layer.params.has("include") or layer.params.has("exclude")
-        if rules and layer.bottoms and not filter_net(Message("NetParameter", (Field("layer", layer.params),))).fields:
-            notes.append(f"layer {layer.title} left out: it is for the TRAIN phase")
-            if len(layer.bottoms) == 1 and not _is_score(layer):
-                net = net.without(layer.name)
-            else:
-                net = net.with_layers(_drop(net.layers, {layer.name}, set(layer.tops)))
-    return net
-
-
-def _drop(layers: Sequence[Layer], names: set[str], gone: set[str]) -> list[Layer]:
-    """The layers but those of these names and those that need a blob in `gone`, to which their tops are added."""
-    kept = []
-    for layer in layers:
-        if layer.name in names or gone.intersection(layer.bottoms):
-            gone.update(layer.tops)
-        else:
-            kept.append(layer)
-    return kept
 
 
 def _gone(net: Net) -> set[str]:
