@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .exporters.caffe2.export import to_caffe2 as to_caffe2
     from .exporters.onnx.export import to_onnx as to_onnx
     from .exporters.onnx.save import save_onnx as save_onnx
+    from .exporters.torch.module import to_torch as to_torch
     from .formats.layer_text import layer as layer
     from .formats.load import load as load
     from .formats.save import save_caffe as save_caffe
@@ -81,6 +82,7 @@ _HOME = {
     "to_caffe2": "exporters.caffe2.export",
     "to_onnx": "exporters.onnx.export",
     "to_prototxt": "formats.save",
+    "to_torch": "exporters.torch.module",
     "verify": "verification.check",
 }
 

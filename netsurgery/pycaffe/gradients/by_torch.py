@@ -1,0 +1,181 @@
+"""Gradients by PyTorch: of convolutions and recurrent layers, and of any other layer through its translation.
+
+A layer is translated at the sizes that it has now, with its bottoms and those of its parameters that the translation keeps as leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from ..slot import Slot
+from .elementwise import seen
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _torch(slot: Slot) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise UnsupportedError(
+            "its gradient needs PyTorch, which is not installed",
+            layer=slot.title,
+            source=slot.source,
+            fix="pip install 'netsurgery[torch]'",
+        ) from None
+    return torch
+
+
+def _leaf(torch: Any, array: Any, need: bool) -> Any:
+    tensor = torch.from_numpy(np.array(array, np.float32))
+    return tensor.requires_grad_(need)
+
+
+def differentiate(slot: Slot) -> None:
+    """Writes the diffs of the bottoms that need one, adds to those of the parameters.
+
+    Raises: UnsupportedError without PyTorch, or for a layer whose translation has no gradient."""
+    torch = _torch(slot)
+    compute = _COMPUTE.get(slot.type, _translated)
+    bottoms = [
+        _leaf(torch, seen(slot) if i == 0 else blob.read_data(), need)
+        for i, (blob, need) in enumerate(zip(slot.bottoms, slot.bottom_need, strict=True))
+    ]
+    params = [_leaf(torch, blob.read_data(), need) for blob, need in zip(slot.blobs, slot.param_need, strict=True)]
+    leaves = [t for t in (*bottoms, *params) if t.requires_grad]
+    if not leaves:
+        return
+    tops = compute(slot, bottoms, params)
+    pairs = [
+        (top, torch.from_numpy(np.array(blob.read_diff(), np.float32)).reshape(top.shape))
+        for top, blob in zip(tops, slot.tops, strict=False)
+        if top.requires_grad
+    ]
+    if not pairs:
+        raise UnsupportedError("has no gradient", layer=slot.title, source=slot.source)
+    grads = torch.autograd.grad([t for t, _ in pairs], leaves, [d for _, d in pairs], allow_unused=True)
+    found = iter(grads)
+    for blob, tensor in zip(slot.bottoms, bottoms, strict=True):
+        if tensor.requires_grad:
+            grad = next(found)
+            blob.write_diff(0.0 if grad is None else grad.numpy())
+    for blob, tensor in zip(slot.blobs, params, strict=True):
+        if tensor.requires_grad and (grad := next(found)) is not None:
+            blob.add_diff(grad.numpy())
+
+
+def _convolution(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
+    import torch.nn.functional as functional
+
+    kind = slot.op.kind  # type: ignore[attr-defined]
+    window = kind.windows(bottoms[0].dim())
+    runs = {
+        "Convolution": (functional.conv1d, functional.conv2d, functional.conv3d),
+        "Deconvolution": (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d),
+    }
+    run: Any = runs[slot.type][bottoms[0].dim() - 3]
+    bias = params[1] if len(params) > 1 else None
+    sizes = {"stride": window.stride, "padding": window.pad, "dilation": window.dilation, "groups": kind.group}
+    return [run(x, params[0], bias, **sizes) for x in bottoms]
+
+
+def _recurrent(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
+    """The layer step by step from the state that it began with, through which no gradient goes."""
+    import torch
+
+    kind = slot.op.kind  # type: ignore[attr-defined]
+    x, cont = bottoms[:2]
+    shown = len(slot.op.reads) > len(slot.bottoms)
+    steps, n = cont.shape
+    static = kind.static(slot.op.reads)
+    gates = x.reshape(steps, n, -1) @ params[0].T + params[1]
+    if static:
+        gates = gates + bottoms[2].reshape(n, -1) @ params[2].T
+    states = _first_states(slot) if shown else [b[0] for b in bottoms[2 + static :]]
+    rest = params[2 + static :]
+    rows = []
+    for t in range(steps):
+        going = cont[t].unsqueeze(1)
+        step = gates[t] + (going * states[0]) @ rest[0].T
+        if slot.type == "LSTM":
+            i, f, o, g = step.chunk(4, 1)
+            cell = going * f.sigmoid() * states[1] + i.sigmoid() * g.tanh()
+            states = [o.sigmoid() * cell.tanh(), cell]
+        else:
+            states = [step.tanh()]
+        rows.append(states[0])
+    y = torch.stack(rows)
+    if slot.type == "RNN":
+        y = (y @ rest[1].T + rest[2]).tanh()
+    return [y, *(s.unsqueeze(0) for s in states)]
+
+
+def _first_states(slot: Slot) -> list[Tensor]:
+    """The states before the first step of the last forward."""
+    import torch
+
+    op: Any = slot.op
+    count = len(op.states)
+    run = slot.trace
+    if run is None:
+        return [torch.zeros(blob.sizes[1:]) for blob in op.states]
+    names = run.runner.stretch.reads[slot][-count:]
+    values = run.values(names)
+    return [torch.from_numpy(np.array(values[name][0])) for name in names]
+
+
+def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
+    """The layer through the exporter's graph of it."""
+    import torch
+
+    from ...exporters.onnx.export import build
+    from ...exporters.torch.graph import Node, constant, run, unknown
+    from ...net import Net
+    from ..stretch import input_layer
+
+    op: Any = slot.op
+    names = [f"bottom{i}" for i in range(len(bottoms))]
+    tops = [f"top{i}" for i in range(len(op.writes))]
+    weights = tuple(np.ascontiguousarray(p.detach().numpy()) for p in params)
+    layer = replace(op.layer, bottoms=tuple(names), tops=tuple(tops), weights=weights)
+    heads = [input_layer(name, x.shape) for name, x in zip(names, bottoms, strict=True)]
+    shapes = {name: list(x.shape) for name, x in zip(names, bottoms, strict=True)}
+    model, arrays = build(Net((*heads, layer)), outputs=tops, fold=False, input_shapes=shapes)
+    if missing := {name for node in model.graph.node for name in unknown(node)}:
+        raise UnsupportedError(
+            f"its gradient is not known here (ONNX {', '.join(sorted(missing))})",
+            layer=slot.title,
+            source=slot.source,
+        )
+    owners = {(w.__array_interface__["data"][0], w.size): p for w, p in zip(weights, params, strict=True) if w.size}
+    values: dict[str, Tensor] = dict(zip(names, bottoms, strict=True))
+    used = set()
+    for name, array in arrays.items():
+        key = array.__array_interface__["data"][0], array.size
+        if key in owners and array.flags.c_contiguous:
+            values[name] = owners[key].reshape(array.shape)
+            used.add(key)
+        else:
+            values[name] = constant(array)
+    for index, (key, param) in enumerate(owners.items()):
+        if param.requires_grad and key not in used:
+            raise UnsupportedError(
+                f"the gradient of its blob {index} is not known here", layer=slot.title, source=slot.source
+            )
+    with torch.enable_grad():
+        held = run([Node(node) for node in model.graph.node], values, tops)
+    return [held[top] for top in tops]
+
+
+_COMPUTE: dict[str, Callable[[Slot, Sequence[Any], Sequence[Any]], list[Any]]] = {
+    "Convolution": _convolution,
+    "Deconvolution": _convolution,
+    "LSTM": _recurrent,
+    "RNN": _recurrent,
+}

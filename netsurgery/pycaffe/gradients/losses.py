@@ -1,0 +1,168 @@
+"""Gradients of the losses. The diff of the top is the loss weight, or what the script has put there.
+
+Source: BVLC/caffe src/caffe/layers/*_loss_layer.cpp (Backward_cpu)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from ..slot import Slot
+
+NEAR = np.float32(1e-4)
+"""What Caffe adds to a distance before it divides by it."""
+SMALLEST = np.float32(1e-20)
+"""Probabilities are at least this before Caffe divides by them."""
+
+
+def _weight(slot: Slot) -> np.float32:
+    """The diff of the loss."""
+    return np.float32(slot.tops[0].read_diff().reshape(-1)[0])
+
+
+def _no_labels(slot: Slot, *bottoms: int) -> None:
+    for i in bottoms:
+        if i < len(slot.bottom_need) and slot.bottom_need[i]:
+            raise UnsupportedError(
+                f"bottom {i} ('{slot.bottom_names[i]}') is to have a gradient, and is a label",
+                layer=slot.title,
+                source=slot.source,
+                expected="no parameters below the labels",
+                fix="propagate_down: true propagate_down: false in the layer",
+            )
+
+
+def _places(slot: Slot, axis: int) -> tuple[Any, Any, int, int]:
+    """The first bottom as (outer, classes, inner), labels as (outer, inner), and both counts."""
+    x = slot.bottoms[0].read_data()
+    axis %= x.ndim
+    outer = int(np.prod(x.shape[:axis]))
+    rows = x.reshape(outer, x.shape[axis], -1)
+    label = slot.bottoms[1].read_data().astype(np.int64).reshape(outer, -1)
+    return rows, label, outer, rows.shape[2]
+
+
+def _softmax(rows: Any) -> Any:
+    e = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def softmax_with_loss(slot: Slot, kind: Any) -> None:
+    """dx = w (p - onehot(label)) / normalizer, 0 where the label is ignored."""
+    _no_labels(slot, 1)
+    if not slot.bottom_need[0]:
+        return
+    rows, label, outer, inner = _places(slot, kind.along)
+    dx = _softmax(rows)
+    counts = np.full(label.shape, True) if kind.loss.ignore_label is None else label != kind.loss.ignore_label
+    i, j = np.nonzero(counts)
+    dx[i, label[i, j], j] -= 1
+    dx *= counts[:, np.newaxis, :]
+    k = _weight(slot) / np.float32(kind.loss.divisor(outer, inner, int(counts.sum())))
+    slot.bottoms[0].write_diff((dx * k).reshape(slot.bottoms[0].sizes))
+
+
+def infogain(slot: Slot, kind: Any) -> None:
+    """dx = w (p sum(H[label]) - H[label]) / normalizer, 0 where the label is ignored."""
+    _no_labels(slot, 1, 2)
+    if not slot.bottom_need[0]:
+        return
+    rows, label, outer, inner = _places(slot, kind.along)
+    classes = rows.shape[1]
+    gains = slot.bottoms[2].read_data() if len(slot.bottoms) > 2 else kind.matrix
+    gains = np.asarray(gains, np.float32).reshape(classes, classes)
+    counts = np.full(label.shape, True) if kind.loss.ignore_label is None else label != kind.loss.ignore_label
+    known = np.where(counts, label, 0)
+    dx = _softmax(rows) * gains.sum(1)[known][:, np.newaxis, :] - gains[known].transpose(0, 2, 1)
+    dx = dx * counts[:, np.newaxis, :]
+    k = _weight(slot) / np.float32(kind.loss.divisor(outer, inner, int(counts.sum())))
+    slot.bottoms[0].write_diff((dx * k).reshape(slot.bottoms[0].sizes))
+
+
+def sigmoid_cross_entropy(slot: Slot, kind: Any) -> None:
+    """dx = w (sigmoid(x) - target) / normalizer, 0 where the target is ignored."""
+    _no_labels(slot, 1)
+    if not slot.bottom_need[0]:
+        return
+    x = slot.bottoms[0].read_data()
+    target = slot.bottoms[1].read_data().reshape(x.shape)
+    dx = 1 / (1 + np.exp(-x)) - target
+    counts = x.size
+    if kind.loss.ignore_label is not None:
+        keep = target.astype(np.int64) != kind.loss.ignore_label
+        dx, counts = dx * keep, int(keep.sum())
+    k = _weight(slot) / np.float32(kind.loss.divisor(len(x), x.size // max(len(x), 1), counts))
+    slot.bottoms[0].write_diff(dx * k)
+
+
+def euclidean(slot: Slot, kind: Any) -> None:
+    """dx0 = w (x0 - x1) / N; dx1 = -dx0."""
+    a, b = slot.bottoms[0].read_data(), slot.bottoms[1].read_data()
+    k = _weight(slot) / np.float32(len(a))
+    difference = a - b.reshape(a.shape)
+    for need, bottom, sign in zip(slot.bottom_need, slot.bottoms, (1, -1), strict=True):
+        if need:
+            bottom.write_diff((sign * k * difference).reshape(bottom.sizes))
+
+
+def hinge(slot: Slot, kind: Any) -> None:
+    """With m = max(0, 1 + s x), s = -1 for the label's class and 1 for others: dx = w s (L1: [m > 0], L2: 2 m) / N."""
+    _no_labels(slot, 1)
+    if not slot.bottom_need[0]:
+        return
+    x = slot.bottoms[0].read_data()
+    rows = x.reshape(len(x), -1)
+    label = slot.bottoms[1].read_data().astype(np.int64).reshape(-1)
+    sign = np.ones_like(rows)
+    sign[np.arange(len(rows)), label] = -1
+    margin = np.maximum(0, 1 + sign * rows)
+    dx = sign * (2 * margin if kind.squared else (margin > 0))
+    slot.bottoms[0].write_diff((_weight(slot) / np.float32(len(x)) * dx).reshape(x.shape))
+
+
+def multinomial_logistic(slot: Slot, kind: Any) -> None:
+    """dx = -w / (N p) for the label's class, 0 for others."""
+    _no_labels(slot, 1)
+    if not slot.bottom_need[0]:
+        return
+    x = slot.bottoms[0].read_data()
+    rows = x.reshape(len(x), -1)
+    label = slot.bottoms[1].read_data().astype(np.int64).reshape(-1)
+    dx = np.zeros_like(rows)
+    places = np.arange(len(rows)), label
+    dx[places] = -_weight(slot) / np.float32(len(x)) / np.maximum(rows[places], SMALLEST)
+    slot.bottoms[0].write_diff(dx.reshape(x.shape))
+
+
+def contrastive(slot: Slot, kind: Any) -> None:
+    """For similar pairs dx0 = w (x0 - x1) / N; for others -w (margin - d) / (d + 1e-4) (x0 - x1) / N inside the margin (legacy: -w
+    (x0 - x1) / N where d^2 < margin); dx1 = -dx0."""
+    a, b = (bottom.read_data().reshape(len(bottom.read_data()), -1) for bottom in slot.bottoms[:2])
+    similar = slot.bottoms[2].read_data().reshape(-1).astype(np.int64) != 0
+    difference = a - b
+    squares = (difference * difference).sum(1)
+    margin = np.float32(kind.margin)
+    if kind.legacy:
+        inside, pull = margin - squares > 0, np.full_like(squares, -1)
+    else:
+        distance = np.sqrt(squares)
+        inside, pull = margin - distance > 0, -(margin - distance) / (distance + NEAR)
+    k = np.where(similar, np.float32(1), np.where(inside, pull, np.float32(0))) * _weight(slot) / np.float32(len(a))
+    for need, bottom, sign in zip(slot.bottom_need, slot.bottoms, (1, -1), strict=False):
+        if need:
+            bottom.write_diff((sign * k[:, np.newaxis] * difference).reshape(bottom.sizes))
+
+
+RULES: dict[str, Callable[[Slot, Any], None]] = {
+    "ContrastiveLoss": contrastive,
+    "EuclideanLoss": euclidean,
+    "HingeLoss": hinge,
+    "InfogainLoss": infogain,
+    "MultinomialLogisticLoss": multinomial_logistic,
+    "SigmoidCrossEntropyLoss": sigmoid_cross_entropy,
+    "SoftmaxWithLoss": softmax_with_loss,
+}

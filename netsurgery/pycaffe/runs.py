@@ -1,0 +1,200 @@
+"""Stretches of a net as they are run: what is computed at once, what is owed, and which program does it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .blob import Blob, Memory
+from .op import put
+from .program import Program
+from .stretch import Stretch
+
+if TYPE_CHECKING:
+    from .blob import Array
+
+FEW = 4
+"""Inner blobs that are asked for: with more of them, all are computed at once."""
+COMPARED_BYTES = 32 << 20
+"""Parameters that a script holds views of are compared with what was compiled, if they are not larger than this together."""
+SETTLED = 3
+"""Runs with the same edited parameters after which they are compiled as constants."""
+
+
+class Run:
+    """One forward of a stretch: what it was computed from, so that it can be asked for more."""
+
+    def __init__(self, runner: Runner, feeds: dict[str, Array], weights: dict[int, Array]) -> None:
+        self.runner, self.feeds, self.weights = runner, feeds, weights
+        self.shapes = {name: array.shape for name, array in feeds.items()}
+        self.owing: dict[str, tuple[weakref.ref[Memory], Owed]] = {}
+        self.late = 0
+
+    def values(self, names: Collection[str]) -> dict[str, Array]:
+        """Values of the stretch as they were in this run."""
+        held = {name: self.feeds[name] for name in names if name in self.feeds}
+        if wanted := [name for name in names if name not in held]:
+            held |= self.runner.compute(self, wanted)
+        return held
+
+    def owe(self, value: str, memory: Memory) -> None:
+        memory.promise = promise = Owed(self, value)
+        self.owing[value] = weakref.ref(memory), promise
+
+
+class Owed:
+    """A promise of a value of a run."""
+
+    def __init__(self, run: Run, value: str) -> None:
+        self.run, self.value = run, value
+
+    def keep(self, memory: Memory) -> None:
+        run = self.run
+        run.owing.pop(self.value, None)
+        run.late += 1
+        if run.late == 1:
+            values = run.runner.ask(run, self.value)
+        else:
+            values = run.runner.compute(run, [self.value, *run.owing])
+        memory.put(values[self.value], adopt=True)
+        for value, (ref, promise) in list(run.owing.items()):
+            other = ref()
+            if value in values and other is not None and other.promise is promise:
+                other.put(values[value], adopt=True)
+                del run.owing[value]
+
+
+class Runner:
+    """Runs a stretch, with programs that are kept. `always` are values that others need, or that go back to where they came from."""
+
+    def __init__(self, stretch: Stretch, always: Collection[str]) -> None:
+        self.stretch = stretch
+        self.finals = stretch.finals
+        self.always = [value for value in self.finals if value in always]
+        self.habit: set[str] = set()
+        self.key: object = None
+        self.latest: Run | None = None
+        self._constant: dict[frozenset[str], Program] = {}
+        self._loose: dict[frozenset[str], Program] = {}
+        self._bound: dict[int, Array] | None = None
+        self._last: dict[int, Array] | None = None
+        self._same = 0
+
+    def run(self, extra: Collection[str], all_values: bool = False) -> None:
+        """Computes the stretch from what the blobs hold: the values that are needed now go into their blobs, the others are owed."""
+        stretch = self.stretch
+        feeds = {
+            name: blob.data_memory.frozen()[: blob.count].reshape(blob.sizes) for name, blob in stretch.inputs.items()
+        }
+        weights, edited = self._weights()
+        run = self.latest = Run(self, feeds, weights)
+        held = {v for v, blob in self.finals.items() if blob.data_memory.is_held}
+        if edited or all_values:
+            wanted = set(self.finals)
+        else:
+            self.habit |= held
+            wanted = {*self.always, *self.habit, *extra}
+        wanted -= feeds.keys()
+        values = self._program(run, wanted).run(feeds, weights) if wanted else {}
+        for value, blob in self.finals.items():
+            if value in values:
+                put(blob, values[value])
+            elif value not in feeds:
+                run.owe(value, blob.data_memory)
+            elif stretch.inputs[value].data_memory is not blob.data_memory:
+                put(blob, feeds[value], adopt=False)
+
+    def ask(self, run: Run, value: str) -> dict[str, Array]:
+        """A value that was not thought to be needed, and is from now on."""
+        self.habit.add(value)
+        wanted = {*self.always, *self.habit} - run.feeds.keys()
+        return self._program(run, wanted).run(run.feeds, run.weights)
+
+    def compute(self, run: Run, wanted: Collection[str]) -> dict[str, Array]:
+        """Values of a run, with whatever else one program gives."""
+        self.habit |= set(wanted) & self.finals.keys() if len(wanted) == 1 else set()
+        return self._program(run, {*wanted}).run(run.feeds, run.weights)
+
+    def _weights(self) -> tuple[dict[int, Array], bool]:
+        """The parameters for this run, and whether some of them may change before it is asked again."""
+        params = {id(blob): blob for blob in self.stretch.params}
+        held = {key: blob for key, blob in params.items() if blob.data_memory.is_held}
+        weights = {key: self._settled(key, blob) for key, blob in params.items() if key not in held}
+        if not held:
+            return weights, False
+        compared = sum(4 * blob.count for blob in held.values()) <= COMPARED_BYTES
+        edited = False
+        for key, blob in held.items():
+            now = blob.read_data()
+            before = (self._bound or {}).get(key)
+            last = (self._last or {}).get(key)
+            if compared and before is not None and _same(now, before):
+                weights[key] = before
+            elif compared and last is not None and _same(now, last):
+                weights[key] = last
+            elif compared or self._bound is None:
+                weights[key] = now.copy()
+            else:
+                weights[key], edited = now, True
+        return weights, edited
+
+    def _settled(self, key: int, blob: Blob) -> Array:
+        """The numbers of a parameter of which nobody holds a view: those that were compiled, if they are the same."""
+        now = _frozen(blob)
+        for known in (self._bound, self._last):
+            before = known.get(key) if known else None
+            if before is not None and now is not before and _same(now, before):
+                blob.data_memory.put(before, adopt=True)
+                return before
+        return now
+
+    def _program(self, run: Run, wanted: set[str]) -> Program:
+        """A program that gives these values."""
+        if self._bound is None:
+            self._bound = run.weights
+        if all(run.weights[key] is array for key, array in self._bound.items()):
+            self._same = 0
+            return self._pick(self._constant, run, wanted, constant=True)
+        same = self._last is not None and all(run.weights[k] is a for k, a in self._last.items())
+        self._same = self._same + 1 if same else 0
+        self._last = run.weights
+        if self._same >= SETTLED:
+            self._bound, self._same = run.weights, 0
+            self._constant.clear()
+            return self._pick(self._constant, run, wanted, constant=True)
+        return self._pick(self._loose, run, wanted, constant=False)
+
+    def _pick(self, programs: dict[frozenset[str], Program], run: Run, wanted: set[str], *, constant: bool) -> Program:
+        for outputs, program in list(programs.items()):
+            if not program.fits(run.shapes, run.weights):
+                if program.shapes is None:
+                    del programs[outputs]
+                continue
+            if wanted == outputs or (wanted < outputs and (len(outputs) <= len(wanted) + FEW or len(wanted) > FEW)):
+                return program
+        if len(wanted - set(self.always)) > FEW:
+            wanted = wanted | (self.finals.keys() - run.feeds.keys())
+        for outputs in [o for o in programs if o <= wanted and o != frozenset(self.always)]:
+            del programs[outputs]
+        made = Program(self.stretch, sorted(wanted), run.shapes, run.weights, constant=constant)
+        programs[frozenset(wanted)] = made
+        return made
+
+
+def _frozen(blob: Blob) -> Array:
+    """The blob's numbers for good; the same array as long as they are the same."""
+    flat = blob.data_memory.frozen()
+    if flat.size == blob.count and flat.shape == blob.sizes:
+        return flat
+    key = blob.sizes
+    cache = blob.data_memory.shaped
+    if cache is None or cache[0] is not flat or cache[1].shape != key:
+        blob.data_memory.shaped = cache = flat, flat[: blob.count].reshape(key)
+    return cache[1]
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and bool(np.array_equal(a.reshape(-1).view(np.int32), b.reshape(-1).view(np.int32)))
