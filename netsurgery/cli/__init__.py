@@ -28,6 +28,7 @@ COMMANDS = (
     "inspect",
     "layers",
     "maximize",
+    "mean",
     "operate",
     "patches",
     "record",

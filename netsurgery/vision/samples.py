@@ -1,0 +1,199 @@
+"""Samples: images, or rows of numbers, with their labels, as they are given in lists, folders, tables and databases.
+
+    FILE.txt        Caffe's list: a path and a label a line, paths beside the list or below --root
+    FILE.csv        a path and a label a line, with or without a heading
+    FOLDER          a folder per class: labels are the places of the folders' names in order
+    LMDB, LevelDB   Datums
+    FILE.h5         HDF5: the datasets data and label (or as named)
+
+Source: BVLC Caffe, image_data_layer.cpp, data_layer.cpp, hdf5_data_layer.cpp, util/io.cpp (ReadImageToCVMat)
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, Source
+from ..files.databases import database_kind, records
+from .datum import read_datum
+from .images import SUFFIXES, read_gray, read_image
+from .resize_bytes import resize_bytes
+
+TABLES, ARRAYS = (".csv", ".tsv"), (".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One of many: read() gives its pixels as Caffe's data layers have them before they transform them, (C, H, W), uint8
+    (blue first) or float32; label is None where none is known."""
+
+    name: str
+    label: int | None
+    read: Callable[[], NDArray[Any]]
+
+
+def samples(
+    path: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] = "",
+    resize: tuple[int, int] | None = None,
+    gray: bool = False,
+    labelled: bool = True,
+) -> Iterator[Sample]:
+    """The samples that a path stands for, in their order.
+
+    root: where a list's paths begin; resize: the size (h, w) that image files are warped to, as convert_imageset does;
+    gray: read as gray; labelled: whether a sample without a label is an error.
+
+    Raises: NetsurgeryError for what is none of these, or is not there.
+    """
+    name = os.fspath(path)
+    if database_kind(name):
+        yield from _database(name)
+        return
+    if name.lower().endswith(ARRAYS):
+        yield from _arrays(name)
+        return
+    if os.path.isdir(name):
+        entries = _folder(Path(name), labelled)
+    elif name.lower().endswith(TABLES):
+        entries = _table(Path(name))
+    elif os.path.splitext(name)[1].lower() in SUFFIXES:
+        entries = iter([(name, None)])
+    else:
+        entries = _list(Path(name), labelled)
+    for file, label in entries:
+        place = _found(file, Path(name).parent, root)
+        yield Sample(file, label, _reader(place, resize, gray))
+
+
+def _reader(path: str, resize: tuple[int, int] | None, gray: bool) -> Callable[[], NDArray[np.uint8]]:
+    return lambda: read_pixels(path, resize, gray)
+
+
+def read_pixels(path: str, resize: tuple[int, int] | None = None, gray: bool = False) -> NDArray[np.uint8]:
+    """An image file as Caffe's ReadImageToCVMat has it: blue first, or gray, at the size `resize` (h, w) to the last bit
+    as OpenCV warps it.
+
+    Shapes: (3, H, W) or (1, H, W), uint8.
+    Raises: NetsurgeryError if it cannot be read.
+    """
+    image = read_gray(path)[:, :, None] if gray else read_image(path)[:, :, ::-1]
+    if resize is not None:
+        image = resize_bytes(image, resize)
+    return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+def _list(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        file, _, label = line.strip().rpartition(" ")
+        if file and label.lstrip("+-").isdigit():
+            yield file.rstrip(), int(label)
+        elif not labelled:
+            yield line.strip(), None
+        else:
+            raise NetsurgeryError(
+                f"'{line.strip()}' has no label",
+                source=Source(str(path), number),
+                expected="a path, a space, and a number",
+            )
+
+
+def _table(path: Path) -> Iterator[tuple[str, int | None]]:
+    rows = csv.reader(_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    for number, row in enumerate(rows, 1):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) >= 2 and row[1].strip().lstrip("+-").isdigit():
+            yield row[0].strip(), int(row[1])
+        elif number > 1 or len(row) < 2:
+            raise NetsurgeryError(
+                f"'{','.join(row)}' has no label", source=Source(str(path), number), expected="a path, and a number"
+            )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise NetsurgeryError(
+            f"cannot be read: {error.strerror}",
+            source=Source(str(path)),
+            expected="a list of images (.txt), a table (.csv), a folder, LMDB, LevelDB or HDF5",
+        ) from None
+
+
+def _folder(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
+    classes = sorted(p for p in path.iterdir() if p.is_dir())
+    count = 0
+    for label, folder in enumerate(classes):
+        for file in _images(folder):
+            count += 1
+            yield str(file), label
+    if not labelled:
+        for file in _images(path, below=False):
+            count += 1
+            yield str(file), None
+    if not count:
+        expected = "folders of images, one for each class" if labelled else "images"
+        raise NetsurgeryError("there is no image in this folder", source=Source(str(path)), expected=expected)
+
+
+def _images(folder: Path, below: bool = True) -> Iterator[Path]:
+    found = folder.rglob("*") if below else folder.iterdir()
+    yield from sorted(p for p in found if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names of a folder's classes, in the order of their labels; () for anything else."""
+    place = Path(path)
+    if not place.is_dir() or database_kind(place):
+        return ()
+    return tuple(p.name for p in sorted(p for p in place.iterdir() if p.is_dir()))
+
+
+def _found(file: str, beside: Path, root: str | os.PathLike[str]) -> str:
+    """Where a list's path leads: below the root as Caffe has it, else as it is, else beside the list."""
+    if root:
+        return os.path.join(os.fspath(root), file.lstrip("/"))
+    return file if os.path.isabs(file) or os.path.exists(file) else str(beside / file)
+
+
+def _database(path: str) -> Iterator[Sample]:
+    for key, value in records(path):
+        datum = read_datum(value)
+        yield Sample(key.decode("utf-8", "backslashreplace"), datum.label, _holder(datum.pixels))
+
+
+def _holder(pixels: NDArray[Any]) -> Callable[[], NDArray[Any]]:
+    return lambda: pixels
+
+
+def _arrays(path: str, names: Sequence[str] = ("data", "label")) -> Iterator[Sample]:
+    try:
+        import h5py
+    except ImportError:
+        raise NetsurgeryError("HDF5 needs the package h5py", fix="pip install 'netsurgery[hdf5]'") from None
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise NetsurgeryError(f"cannot be read: {error}", source=Source(path), expected="HDF5") from None
+    with file:
+        if names[0] not in file:
+            raise NetsurgeryError(
+                f"has no dataset '{names[0]}'", source=Source(path), expected=f"one of: {', '.join(file)}"
+            )
+        data, labels = file[names[0]], file.get(names[1])
+        for row in range(len(data)):
+            label = None if labels is None else int(np.asarray(labels[row]).reshape(-1)[0])
+            yield Sample(f"{os.path.basename(path)}:{row}", label, _holder(np.asarray(data[row], np.float32)))
