@@ -18,6 +18,8 @@ from ..layers.core.params import IRRELEVANT_OF_NET
 from ..message import Field, Message
 from ..net import IDENTITY, Layer, Net, Refused
 from .origin import origin
+from .prototxt.crops import place_crops
+from .prototxt.dialects import replacements
 from .prototxt.phases import filter_net
 from .prototxt.template import fill_template
 from .prototxt.text import MAX_BYTES, parse
@@ -44,6 +46,8 @@ class _Options:
     input_shapes: Mapping[str, Sequence[int | str | None]] = field(default_factory=dict)
     initialize_missing: bool = False
     seed: int = 0
+    crop: str = "caffe"
+    dialect: str = ""
 
 
 def load(
@@ -59,6 +63,8 @@ def load(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     initialize_missing: bool = False,
     seed: int = 0,
+    crop: str = "caffe",
+    dialect: str = "",
 ) -> Net:
     """Reads a net: a prototxt of any vintage and, if given, the weights that belong to it; or a caffemodel (any binary NetParameter)
     alone; or two NetDefs of Caffe2's, init_net.pb and predict_net.pb.
@@ -67,7 +73,9 @@ def load(
     of a template. `layers` replaces layer types by others for this net. `ignore_unknown` passes over fields of unknown meaning (listed
     in `net.notes`). `input_shapes` gives shapes to inputs that are declared without one; a declared shape stands. Layers whose weights
     the weights file lacks are an error, unless the prototxt says exactly how to fill them or `initialize_missing` lets them be filled
-    by numbers drawn from `seed`. Layers that netsurgery does not support are kept: the error comes when they are needed.
+    by numbers drawn from `seed`. `crop` "auto" lets Crop layers without crop_param take their offset from the net, as in longjon/caffe.
+    `dialect` names the fork whose layers are meant where several forks share a name and no field tells (prototxt.dialects). Layers
+    that netsurgery does not support are kept: the error comes when they are needed.
 
     Raises: ParseError, WeightsError, ShapeError, NetsurgeryError.
     """
@@ -85,6 +93,8 @@ def load(
         input_shapes or {},
         initialize_missing=initialize_missing,
         seed=seed,
+        crop=crop,
+        dialect=dialect,
     )
     if is_binary(read_file(path, HEAD)):
         return _load_binary(path, weights, settings, options)
@@ -175,7 +185,12 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
     inline = read_inline(message)
     if inline is not None and stored is not None:  # Caffe takes what the net holds, and then what the file holds
         stored = replace(stored, layers=(*inline.layers, *stored.layers))
-    layers = _layers(fields, stored or inline, options.layers, ignored if options.ignore_unknown else None)
+    own = {
+        **replacements(options.dialect, (str(f.value.last("type", "")) for f in fields), notes),
+        **(options.layers or {}),
+    }
+    layers = _layers(fields, stored or inline, own, ignored if options.ignore_unknown else None)
+    layers = place_crops(layers, options.crop == "auto", notes)
     layers = _without_lost_scores(layers, notes)
     if binary:
         layers = without_splits(layers, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,9 +28,16 @@ class Convolution(LayerType):
     Source: conv_layer.cpp, base_conv_layer.cpp
     """
 
-    types = ("Convolution",)
-    bottoms = (1, None)
-    tops = (1, None)
+    types: ClassVar[tuple[str, ...]] = ("Convolution", "NdConvolution", "ConvolutionSK")
+    bottoms: ClassVar[tuple[int, int | None]] = (1, None)
+    tops: ClassVar[tuple[int, int | None]] = (1, None)
+
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        from . import find
+
+        fused = find("Convolution:fused") if p.sets("convolution_param", "relu", "fusion_type") else None
+        return fused or cls
 
     def read(self, p: Params) -> None:
         self.p = q = p.message("convolution_param")

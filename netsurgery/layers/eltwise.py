@@ -16,27 +16,34 @@ from .core.params import Params
 class Eltwise(LayerType):
     """SUM: y = coeff1 x1 + coeff2 x2 + ...; PROD: y = x1 x2 ...; MAX: y = max(x1, x2, ...).
 
+    In forks also MIN, DIV: y = x1 / x2, SUB: y = x1 - x2 - ..., and a single bottom (which SUM multiplies by its coefficient, and the
+    others pass on).
+
     Shapes: all alike.
-    Source: eltwise_layer.cpp
+    Source: eltwise_layer.cpp, of BVLC, FlowNet 2, Synopsys
     """
 
     types = ("Eltwise",)
-    bottoms = (2, None)
+    bottoms = (1, None)
     scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("eltwise_param")
         self.operation = q.get_str("operation")
         coeff = q.get_floats("coeff")
-        if self.operation not in ("SUM", "PROD", "MAX"):
-            raise q.refuse("operation", f"operation is {self.operation}", expected="SUM, PROD or MAX")
+        if self.operation not in ("SUM", "PROD", "MAX", "MIN", "DIV", "SUB"):
+            raise q.refuse("operation", f"operation is {self.operation}", expected="SUM, PROD, MAX, MIN, DIV or SUB")
+        if self.operation == "DIV" and self.bottom_count != 2:
+            raise q.refuse("operation", f"DIV of {self.bottom_count} bottoms", expected="2 bottoms")
         if coeff and len(coeff) != self.bottom_count:
             raise q.refuse(
                 "coeff", f"{len(coeff)} coefficients for {self.bottom_count} bottoms", expected="one for each bottom"
             )
-        if coeff and self.operation == "PROD":
-            raise q.refuse("coeff", "coefficients of a product", expected="coeff with SUM only")
+        if coeff and self.operation not in ("SUM", "MAX"):
+            raise q.refuse("coeff", f"coefficients with {self.operation}", expected="coeff with SUM only")
         self.coeff = coeff or (1.0,) * self.bottom_count
+        if self.operation == "SUB":
+            self.operation, self.coeff = "SUM", (1.0, *(-1.0,) * (self.bottom_count - 1))
         self.in_place = self.operation == "PROD"  # SUM and MAX clear the top before they read the bottoms
         q.ignore("stable_prod_grad", why="it chooses how gradients are computed")
 
@@ -62,14 +69,20 @@ class Eltwise(LayerType):
                 y = y + x * x.dtype.type(self.coeff[i + 1])
             elif self.operation == "PROD":
                 y = y * x
+            elif self.operation == "DIV":
+                y = y / x
+            elif self.operation == "MIN":
+                y = np.where(y < x, y, x) if i == 0 else np.where(x < y, x, y)
             else:  # Caffe's comparisons, which decide what becomes of NaN
                 y = np.where(y > x, y, x) if i == 0 else np.where(x > y, x, y)
         return [y]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         first, *others = bottoms
-        if self.operation == "MAX":
-            return [op("Max", *bottoms)]
+        if not others:
+            return [op("Mul", first, op.const(self.coeff[0])) if self._scales else first]
+        if self.operation in ("MAX", "MIN", "DIV"):
+            return [op(self.operation.capitalize(), *bottoms)]
         if self.operation == "PROD":
             y = first
             for x in others:
@@ -80,10 +93,17 @@ class Eltwise(LayerType):
         terms = [x if c == 1 else op("Mul", x, op.const(c)) for x, c in zip(bottoms, self.coeff, strict=True)]
         return [op("Add" if len(terms) == 2 else "Sum", *terms)]
 
+    @property
+    def _scales(self) -> bool:
+        """Whether a single bottom is multiplied by another number than 1."""
+        return self.operation == "SUM" and self.coeff[0] != 1
+
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         first, *others = bottoms
-        if self.operation == "MAX":
-            return [op("Max", *bottoms)]
+        if not others:
+            return [scaled(op, first, self.coeff[0]) if self._scales else first]
+        if self.operation in ("MAX", "MIN", "DIV"):
+            return [op(self.operation.capitalize(), *bottoms)]
         if self.operation == "PROD":
             y = first
             for x in others:

@@ -15,14 +15,24 @@ from .core.params import Params
 from .shared.grouped import take_in
 
 
+def unit_rows(w: Array, k: int) -> Array:
+    """`normalize` of happynear's forks: every k values in a row divided by sqrt(sum of squares + 1e-6), whatever their axis."""
+    rows = w.reshape(-1, k)
+    length = np.sqrt((rows * rows).sum(axis=1, keepdims=True) + w.dtype.type(1e-6))
+    return np.asarray((rows / length).reshape(w.shape))
+
+
 class InnerProduct(LayerType):
     """y = W x + b, x being all axes from `axis` (1) on, flattened.
 
+    In happynear's forks W may be the second bottom, without b; `normalize` brings the rows of a W that is a blob to length 1.
+
     Shapes: (d0, .., d_axis-1, ..) -> (d0, .., d_axis-1, num_output); W (num_output, K), with `transpose` (K, num_output); b (num_output).
-    Source: inner_product_layer.cpp
+    Source: inner_product_layer.cpp, of BVLC and of happynear/caffe-windows
     """
 
     types = ("InnerProduct",)
+    bottoms = (1, 2)
 
     def read(self, p: Params) -> None:
         q = p.message("inner_product_param")
@@ -31,10 +41,15 @@ class InnerProduct(LayerType):
         self.from_axis = q.get_int("axis")
         self.transpose = q.get_bool("transpose")
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
-        if self.num_output < 1:
+        self.normalize = q.get_bool("normalize") and self.bottom_count == 1
+        if self.bottom_count == 2 and self.bias_term:
+            raise q.refuse("bias_term", "bias_term with weights from a bottom", expected="bias_term: false")
+        if self.num_output < 1 and self.bottom_count == 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        if len(bottoms) == 2:
+            return []
         k = product(bottoms[0][self.axis(self.from_axis, len(bottoms[0])) :])
         weight: Shape = (k, self.num_output) if self.transpose else (self.num_output, k)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
@@ -44,19 +59,30 @@ class InnerProduct(LayerType):
         return [weight, *(near(0, shape, rng) for shape in shapes[1:])]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
-        (x,) = bottoms
-        return [(*x[: self.axis(self.from_axis, len(x))], self.num_output)]
+        x = bottoms[0]
+        axis = self.axis(self.from_axis, len(x))
+        if len(bottoms) == 1:
+            return [(*x[:axis], self.num_output)]
+        w = bottoms[1]
+        k, n = (w[0], product(w[1:])) if self.transpose else (product(w[1:]), w[0])
+        self.require(k, product(x[axis:]), "values of bottom 1 for each output")
+        return [(*x[:axis], n)]
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
-        (x,) = bottoms
+        x = bottoms[0]
         lead = x.shape[: self.axis(self.from_axis, x.ndim)]
         rows = x.reshape(int(np.prod(lead)), -1)
-        y = rows @ (weights[0] if self.transpose else weights[0].T)
-        return [(y + weights[1] if self.bias_term else y).reshape(*lead, self.num_output)]
+        w = bottoms[1].reshape(len(bottoms[1]), -1) if len(bottoms) == 2 else weights[0]
+        w = unit_rows(w, rows.shape[1]) if self.normalize else w
+        y = rows @ (w if self.transpose else w.T)
+        return [(y + weights[1] if self.bias_term else y).reshape(*lead, y.shape[1])]
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
-        (x,) = bottoms
+        x = bottoms[0]
         axis = self.axis(self.from_axis, len(x.shape))
+        if len(bottoms) == 2:
+            return [self._by_bottom(op, x, bottoms[1], axis)]
+        weights = self._matrices(weights)
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         k = weights[0].shape[0 if self.transpose else 1]
@@ -70,20 +96,45 @@ class InnerProduct(LayerType):
         y = op("MatMul", x, w if self.transpose else op.weight(np.ascontiguousarray(weights[0].T), "weight"))
         return [op("Add", y, bias) if bias is not None else y]
 
+    def _matrices(self, weights: Sequence[Array]) -> Sequence[Array]:
+        """The blobs, W as it is used."""
+        if not self.normalize or not weights:
+            return weights
+        return [unit_rows(weights[0], weights[0].shape[0 if self.transpose else 1]), *weights[1:]]
+
+    def _by_bottom(self, op: Graph, x: Tensor, w: Tensor, axis: int) -> Tensor:
+        rows = x if len(x.shape) == 2 and axis == 1 else op("Flatten", x, axis=axis)
+        matrix = w if len(w.shape) == 2 else op("Flatten", w, axis=1)
+        y = op("Gemm", rows, matrix, None, transB=int(not self.transpose))
+        if axis == 1:
+            return y
+        return op.reshape(y, *(op.size(x, i) for i in range(axis)), op("Slice", op("Shape", y), op.ints(1), op.ints(2)))
+
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
-        (x,) = bottoms
+        x = bottoms[0]
+        if len(bottoms) == 2:
+            return [self._by_bottom_caffe2(op, x, bottoms[1])]
+        weights = self._matrices(weights)
         bias = op.weight(weights[1], "b") if self.bias_term else op.const(np.zeros(self.num_output))
         kind = "FCTransposed" if self.transpose else "FC"
         axis = self.axis(self.from_axis, len(x.shape))
         return [op(kind, x, op.weight(weights[0], "w"), bias, axis=axis if axis != 1 else None)]
 
+    def _by_bottom_caffe2(self, op: Operators, x: Tensor, w: Tensor) -> Tensor:
+        axis = self.axis(self.from_axis, len(x.shape))
+        matrix = op.reshape(w, op.size(w, 0), -1)
+        rows = op.reshape(x, -1, op.number(product(x.shape[axis:])))
+        y = op("MatMul", rows, matrix, trans_b=None if self.transpose else 1)
+        n = op.number(product(w.shape[1:]) if self.transpose else w.shape[0])
+        return op.reshape(y, *(op.size(x, i) for i in range(axis)), n)
+
     def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        return product(bottoms[0]) * self.num_output
+        return product(bottoms[0]) * tops[0][-1]
 
     def absorb(
         self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...]] | None:
-        if self.from_axis != 1:
+        if self.from_axis != 1 or self.normalize or not weights:
             return None
         factor = scale if self.transpose or scale.ndim == 0 else scale[:, None]
         w = (weights[0].astype(np.float64) * factor).astype(np.float32)
@@ -95,7 +146,7 @@ class InnerProduct(LayerType):
     def absorb_input(
         self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...], bool] | None:
-        if self.from_axis != 1 or len(bottom) < 2:
+        if self.from_axis != 1 or len(bottom) < 2 or self.normalize or not weights:
             return None
         w = (weights[0].T if self.transpose else weights[0]).reshape(self.num_output, len(order), -1)
         taken = take_in(w, 1, order, scale, shift)

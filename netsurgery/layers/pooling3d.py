@@ -1,4 +1,4 @@
-"""Pooling3D: C3D's pooling over time, rows and columns."""
+"""Pooling3D: poolings over time, rows and columns. C3D's keeps every last window; P3D's is an ordinary Pooling."""
 
 from __future__ import annotations
 
@@ -9,30 +9,39 @@ import numpy as np
 from ..errors import ShapeError
 from .caffe2.operators import Operators
 from .caffe2.pooling import emit_average, emit_max
-from .core.dims import Shape, ceil_div
+from .core.dims import Shape
 from .core.layer_type import Array, Graph, LayerType, Tensor
 from .core.params import Params
 from .core.reach import Reach, window
+from .pooling import Pooling
+from .shared.pool_windows import PoolWindows
 from .shared.pools import LOWEST, greatest, sums
 from .shared.windows import Windows
+
+P3D_FIELDS = ("kernel_l", "stride_l", "pad_l", "kernel_h", "kernel_w", "global_pooling")
 
 
 class Pooling3D(LayerType):
     """MAX: y[i] = max of x over window i, cut off at the image. AVE: y[i] = sum of x over window i / its size, cut off at the padded image.
 
-    Only AVE is padded, and only rows and columns are.
+    Only AVE is padded, and only rows and columns are. The fields stand in pooling3d_param, or in pooling_param (C3D 1.0).
 
     Shapes: (N, C, L, H, W) -> (N, C, ceil((L - kernel_depth) / temporal_stride) + 1, ceil((H + 2 pad - kernel_size) / stride) + 1, ...).
     Source: pool3d_layer.cpp of facebook/C3D
     """
 
     types = ("Pooling3D",)
+    note = "C3D's; with kernel_l and the like P3D's, which leaves out a last window in the padding"
+
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        return Pooling3DP3D if p.sets("pooling3d_param", *P3D_FIELDS) else cls
 
     def read(self, p: Params) -> None:
-        q = p.message("pooling3d_param")
+        q = p.message("pooling3d_param" if p.has("pooling3d_param") else "pooling_param")
         self.method = q.get_str("pool")
-        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride"), q.get_int("pad")
-        depth, step = q.get_int("kernel_depth", 0), q.get_int("temporal_stride")
+        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride", 1), q.get_int("pad", 0)
+        depth, step = q.get_int("kernel_depth", 0), q.get_int("temporal_stride", 1)
         self.windows = Windows((depth, k, k), (step, s, s), (0, pad, pad), (1, 1, 1))
         if self.method not in ("MAX", "AVE"):
             raise q.refuse("pool", f"pool is {self.method}", expected="MAX or AVE")
@@ -44,11 +53,14 @@ class Pooling3D(LayerType):
         if pad and (self.method == "MAX" or pad >= k):
             raise q.refuse("pad", f"pad is {pad}", expected="0 for MAX" if self.method == "MAX" else "less than kernel")
 
+    @property
+    def pools(self) -> PoolWindows:
+        return PoolWindows(self.windows, True, (False,) * 3)
+
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms
         self.rank(x, 5)
-        at = self.windows
-        out = [ceil_div(n + 2 * p - k, s) + 1 for n, k, s, p in zip(x[2:], at.kernel, at.stride, at.pad, strict=True)]
+        at, out = self.windows, self.pools.out(x[2:])
         for n, m, s, p in zip(x[2:], out, at.stride, at.pad, strict=True):
             if (
                 isinstance(n, int)
@@ -88,14 +100,14 @@ class Pooling3D(LayerType):
             for n, k, s, p in zip(x.shape[2:], at.kernel, at.stride, at.pad, strict=True)
         )
         if self.method == "MAX":
-            if any(
-                s > k for s, k in zip(at.stride, at.kernel, strict=True)
-            ):  # a last window may hold nothing: ONNX drops it
+            # a last window may hold nothing: ONNX drops it
+            if any(s > k for s, k in zip(at.stride, at.kernel, strict=True)):
                 x, rounds = op("Pad", x, op.ints([0] * 7, tail), op.const(LOWEST)), False
             return [op("MaxPool", x, kernel_shape=at.kernel, strides=at.stride, ceil_mode=int(rounds))]
         # Padded with zeros first: ONNX's own padding would drop a last window that begins in it, which C3D keeps.
         if any(at.pad):
-            x = op("Pad", x, op.ints(0, 0, at.pad, 0, 0, at.pad), shape=_grown(x.shape, at.pad, 2))
+            grown = tuple(n + 2 * p for n, p in zip(x.shape[2:], at.pad, strict=True))
+            x = op("Pad", x, op.ints(0, 0, at.pad, 0, 0, at.pad), shape=(*x.shape[:2], *grown))
         if not rounds:
             return [op("AveragePool", x, kernel_shape=at.kernel, strides=at.stride)]
         # Averages of whole windows, zeros behind the image, over the share of each window that is not behind it: runtimes differ
@@ -109,11 +121,19 @@ class Pooling3D(LayerType):
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
-        out = self.shapes([x.shape])[0][2:]
+        out = self.pools.out(x.shape[2:])
         if self.method == "MAX":
-            return [emit_max(op, x, self.windows, out, round_up=True, drops=False)[0]]
-        return [emit_average(op, x, self.windows, out, layer=self, round_up=True, drops=False)]
+            return [emit_max(op, x, self.pools, out)[0]]
+        return [emit_average(op, x, self.pools, out, layer=self)]
 
 
-def _grown(shape: Shape, by: Sequence[int], sides: int) -> Shape:
-    return (*shape[:2], *(n + sides * p for n, p in zip(shape[2:], by, strict=True)))
+class Pooling3DP3D(Pooling):
+    """Pooling's formula with kernel_l, stride_l (1) and pad_l (0) for the axis before rows and columns.
+
+    Source: pooling3d_layer.cpp of P3D (pseudo-3d-residual-networks), which refuses lengths much greater than the height with padding
+    """
+
+    types = ()
+    message = "pooling3d_param"
+    together = True
+    each = True

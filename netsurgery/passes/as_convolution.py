@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import RewriteError
 from ..layers import make_layer
+from ..layers.innerproduct import unit_rows
 from ..message import Field, Message
 from ..net import Layer
 
@@ -34,6 +35,17 @@ class Converter:
     def convert(self, layer: Layer, bottom: str, seen: tuple[int, ...]) -> Layer:
         """The Convolution that does at each position of `bottom` what the InnerProduct did on the map of shape `seen` (C, h, w)."""
         weights = layer.weights
+        if layer.kind.normalize:
+            if not weights:
+                raise RewriteError(
+                    "normalizes its weights, which a Convolution does not do, and has none yet",
+                    layer=layer.title,
+                    source=layer.source,
+                    expected="its weights",
+                    fix="give the weights file as well, or --initialize random",
+                )
+            row = weights[0].shape[0 if layer.kind.transpose else 1]
+            weights = (unit_rows(weights[0], row), *weights[1:])
         if weights:
             weights = (self._weight(weights[0], seen, layer.kind.transpose), *weights[1:])
         return make_layer(

@@ -40,7 +40,7 @@ def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[s
         elif id(layer) not in on_the_way or layer.type in ("InnerProduct", "Flatten", "Reshape"):
             continue
         elif whole_map(layer, shapes) and not gates(net, layer, shapes):
-            stride = layer.kind.windows.stride
+            stride = () if layer.kind.global_pooling else layer.kind.windows(len(bottoms[0])).stride
             if layer.kind.global_pooling:
                 yield (
                     layer,

@@ -15,6 +15,7 @@ from ..layers import make_layer
 from ..message import Field, Message
 from ..net import Layer, Net, Refused
 
+POOLINGS = ("Pooling", "PoolingND", "NdPooling")
 Shapes = Mapping[str, tuple[Any, ...]]
 
 WINDOW = (
@@ -28,16 +29,24 @@ WINDOW = (
     "pad_h",
     "pad_w",
     "global_pooling",
+    "kernel_shape",
+    "stride_shape",
+    "pad_shape",
+    "kernel_size_3d",
+    "stride_3d",
+    "pad_3d",
 )
 
 
 def whole_map(layer: Layer, shapes: Shapes) -> bool:
     """Whether a Pooling sees all of a map, larger than one position, at the declared size."""
-    if layer.type != "Pooling" or isinstance(layer.kind, Refused):
+    if layer.type not in POOLINGS or isinstance(layer.kind, Refused):
         return False
     sizes, out = shapes[layer.bottoms[0]][2:], shapes[layer.tops[0]][2:]
-    at = layer.kind.windows
-    covered = layer.kind.global_pooling or all(k - p >= n for k, p, n in zip(at.kernel, at.pad, sizes, strict=True))
+    covered = layer.kind.global_pooling
+    if not covered:
+        at = layer.kind.windows(len(sizes) + 2)
+        covered = all(k - p >= n for k, p, n in zip(at.extent, at.pad, sizes, strict=True))
     return covered and set(out) == {1} and set(sizes) != {1}
 
 
@@ -58,19 +67,23 @@ def slide_pools(net: Net, shapes: Shapes) -> tuple[Net, frozenset[str]]:
 
 
 def _slid(layer: Layer, sizes: tuple[int, ...]) -> Layer:
-    at = layer.kind.windows
-    if layer.kind.method == "AVE" and any(at.pad):
-        return layer
-    if not layer.kind.global_pooling and at.kernel == sizes and set(at.stride) == {1} and not any(at.pad):
-        return layer
-    old = layer.params.last("pooling_param", Message("PoolingParameter"))
+    if not layer.kind.global_pooling:
+        at = layer.kind.windows(len(sizes) + 2)
+        if (layer.kind.method == "AVE" and any(at.pad)) or max(at.dilation) > 1:
+            return layer
+        if at.kernel == sizes and set(at.stride) == {1} and not any(at.pad):
+            return layer
+    message = layer.kind.message
+    old = layer.params.last(message, Message("PoolingParameter"))
     if len(set(sizes)) == 1:
         kernel = [Field("kernel_size", sizes[0])]
-    else:
+    elif len(sizes) == 2:
         kernel = [Field("kernel_h", sizes[0]), Field("kernel_w", sizes[1])]
+    else:
+        kernel = [Field("kernel_size", n) for n in sizes]
     kept = tuple(f for f in old.fields if f.name not in WINDOW)
     made = replace(old, fields=(*kept, *kernel, Field("stride", 1)), text="")
-    params = layer.params.with_fields(Field("pooling_param", made))
+    params = layer.params.with_fields(Field(message, made))
     return make_layer(layer.name, layer.type, layer.bottoms, layer.tops, params, source=layer.source)
 
 

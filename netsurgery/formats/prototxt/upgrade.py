@@ -28,7 +28,7 @@ FORK_TYPES = {
     # V1 types that only forks have, under the V2 name of the same layer. ELTWISE_PRODUCT was BVLC's before ELTWISE was.
     "BN": "BN",
     "CLIP": "Clip",
-    "CROP": "Crop",
+    "CROP": "AutoCrop",
     "DEPTHWISECONVOLUTION": "DepthwiseConvolution",
     "DETECTIONOUTPUT": "DetectionOutput",
     "ELTWISE_PRODUCT": "Eltwise",
@@ -41,6 +41,7 @@ FORK_TYPES = {
     "ROIPOOLING": "ROIPooling",
     "ROI_POOLING": "ROIPooling",
     "SMOOTH_L1_LOSS": "SmoothL1Loss",
+    "UNPOOLING": "Unpooling",
     "UPSAMPLE": "Upsample",
 }
 SPEC_FIELDS = {

@@ -222,11 +222,14 @@ def shared_name(layer: Layer, index: int) -> str:
 def fit(shape: tuple[int, ...], legacy: bool, wanted: Sequence[Any]) -> tuple[int, ...] | None:
     """The shape that a stored blob takes where one of shape `wanted` (sizes known or not) is due; None if it does not fit.
 
-    A legacy blob (num, channels, height, width) has ones in front. So may others: the values are the same.
+    A legacy blob (num, channels, height, width) has ones in front. So may others, and NVIDIA's vectors are 1 x C x 1 x 1: the values are
+    the same.
     """
     sizes = tuple(shape)
     if len(wanted) > 4 and legacy:
         return None
+    if len(wanted) == 1 and len(sizes) == 4 and sizes[0] == sizes[2] == sizes[3] == 1:
+        sizes = sizes[1:2]
     while len(sizes) > len(wanted) and sizes[0] == 1:
         sizes = sizes[1:]
     sizes = (1,) * (len(wanted) - len(sizes)) + sizes

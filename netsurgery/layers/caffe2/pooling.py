@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.dims import Size
 from ..core.layer_type import LayerType, Tensor
+from ..shared.pool_windows import PoolWindows
 from ..shared.windows import Windows
 from .operators import LOWEST, Operators, cast, columns_of, pad_image, pool, refuse
 
@@ -27,29 +28,43 @@ def tail(
     return p * (not padded) + (s - 1) * round_up
 
 
-def emit_max(
-    op: Operators, x: Tensor, at: Windows, out: Sequence[Size], *, round_up: bool, drops: bool
-) -> tuple[Tensor, list[int]]:
+def emit(
+    op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, method: str
+) -> list[Tensor]:
+    """The tops of a pooling. Raises: UnsupportedError for what the operators do not do."""
+    if max(pools.at.dilation) > 1:
+        raise refuse(layer, f"dilation {pools.at.dilation}", expected="dilation 1")
+    if method == "AVE":
+        return [emit_average(op, x, pools, out, layer=layer)]
+    y, behind = emit_max(op, x, pools, out)
+    if layer.top_count < 2:
+        return [y]
+    if len(out) != 2:
+        raise refuse(layer, f"a mask of {len(out)} axes", expected="2 axes")
+    return [y, emit_mask(op, x, pools.at, behind, out)]
+
+
+def emit_max(op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size]) -> tuple[Tensor, list[int]]:
     """MaxPool, and the padding behind each axis. A window that lies behind the image gives the lowest number, as in Caffe."""
-    axes = zip(x.shape[2:], out, at.kernel, at.stride, at.pad, strict=True)
-    behind = [tail(op, n, o, k, s, p, padded=False, round_up=round_up, drops=drops) for n, o, k, s, p in axes]
+    at = pools.at
+    axes = zip(x.shape[2:], out, at.kernel, at.stride, at.pad, pools.drops, strict=True)
+    behind = [tail(op, n, o, k, s, p, padded=False, round_up=pools.round_up, drops=d) for n, o, k, s, p, d in axes]
     pads = behind
     if any(b >= k for b, k in zip(behind, at.kernel, strict=True)):  # which the operator refuses
         x, pads = fill(op, x, [0] * len(behind), behind, LOWEST), [0] * len(behind)
     return pool(op, "MaxPool", x, at.kernel, at.stride, (*at.pad, *pads)), behind
 
 
-def emit_average(
-    op: Operators, x: Tensor, at: Windows, out: Sequence[Size], *, layer: LayerType, round_up: bool, drops: bool
-) -> Tensor:
+def emit_average(op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, layer: LayerType) -> Tensor:
     """AveragePool: its own padding, behind the image, does not count, that of Caffe, filled up before, does.
 
     Raises: UnsupportedError if a window lies behind the image."""
-    sizes = list(x.shape[2:])
-    if round_up and not drops:
-        sizes = [op.number(n) if s > k else n for n, k, s in zip(sizes, at.kernel, at.stride, strict=True)]
-    axes = zip(sizes, out, at.kernel, at.stride, at.pad, strict=True)
-    behind = [tail(op, n, o, k, s, p, padded=True, round_up=round_up, drops=drops) for n, o, k, s, p in axes]
+    at, sizes = pools.at, list(x.shape[2:])
+    if pools.round_up:
+        sides = zip(sizes, at.kernel, at.stride, pools.drops, strict=True)
+        sizes = [op.number(n) if s > k and not d else n for n, k, s, d in sides]
+    axes = zip(sizes, out, at.kernel, at.stride, at.pad, pools.drops, strict=True)
+    behind = [tail(op, n, o, k, s, p, padded=True, round_up=pools.round_up, drops=d) for n, o, k, s, p, d in axes]
     if any(b >= k for b, k in zip(behind, at.kernel, strict=True)):
         raise refuse(layer, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel")
     if any(at.pad):

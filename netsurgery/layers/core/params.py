@@ -120,6 +120,11 @@ class Params:
         self._asked.add(name)
         return self._message.has(name)
 
+    def sets(self, message: str, *names: str) -> bool:
+        """Whether the file sets one of these fields of an inner message. Does not count as asking for it."""
+        inner = [m for m in self._message.all(message) if isinstance(m, Message)]
+        return any(m.has(name) for m in inner for name in names)
+
     def get_int(self, name: str, default: int | None = None) -> int:
         return int(self._scalar(name, "int32", default))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...errors import ShapeError
 from ..core.dims import Size
 from ..core.params import Params
+from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,11 @@ class Windows:
 
 
 def read_windows(p: Params, spatial: int) -> Windows:
-    """kernel_size, stride, pad and dilation as Caffe's base convolution reads them: once for all axes, once each, or as _h and _w.
+    """kernel_size, stride, pad and dilation as Caffe's base convolution reads them, in any of the forks' spellings.
 
     Source: base_conv_layer.cpp, LayerSetUp
     """
-    dilation = p.get_ints("dilation")
-    if p.has("dilation_h") or p.has("dilation_w"):  # spelt so in some forks
-        dilation = (p.get_int("dilation_h", 1), p.get_int("dilation_w", 1))
-    return Windows(
-        _pair(p, "kernel_size", "kernel", None, spatial),
-        _pair(p, "stride", "stride", 1, spatial),
-        _pair(p, "pad", "pad", 0, spatial, least=0),
-        _each(p, "dilation", dilation, 1, spatial, least=1),
-    )
-
-
-def least_axes(p: Params) -> int:
-    """How many spatial axes the fields speak of: two with _h and _w, else as many as one has values; one value is for any number."""
-    if any(p.has(f"{stem}_{side}") for stem in ("kernel", "stride", "pad", "dilation") for side in "hw"):
-        return 2
-    return max(1, *(len(p.get_ints(name)) for name in ("kernel_size", "stride", "pad", "dilation")))
+    return Windows(*(read_axes(p, spelling, spatial) for spelling in (KERNEL, STRIDE, PAD, DILATION)))
 
 
 def require_second(p: Params, rank: int | None = None) -> None:
@@ -66,29 +52,6 @@ def require_second(p: Params, rank: int | None = None) -> None:
         raise p.refuse("axis", f"axis is {axis}{f' of {rank} axes' if rank is not None else ''}", expected="1")
 
 
-def _pair(p: Params, name: str, stem: str, default: int | None, spatial: int, least: int = 1) -> tuple[int, ...]:
-    h, w = f"{stem}_h", f"{stem}_w"
-    if p.has(h) or p.has(w):
-        if spatial != 2:
-            raise p.refuse(h, f"{h} and {w} with {spatial} spatial axes", expected=name)
-        if p.has(name):
-            raise p.refuse(name, f"both {name} and {h} or {w} are set", expected="one of the two")
-        return _each(p, name, (p.get_int(h, default or 0), p.get_int(w, default or 0)), default, spatial, least)
-    return _each(p, name, p.get_ints(name), default, spatial, least)
-
-
-def _each(
-    p: Params, name: str, values: Sequence[int], default: int | None, spatial: int, least: int
-) -> tuple[int, ...]:
-    if not values and default is not None:
-        values = (default,)
-    if len(values) not in (1, spatial):
-        raise p.refuse(name, f"{len(values)} values of {name}", expected=f"1, or {spatial}: one for each spatial axis")
-    if any(v < least for v in values):
-        raise p.refuse(name, f"{name} is {', '.join(map(str, values))}", expected=f"at least {least}")
-    return tuple(values) * (spatial if len(values) == 1 else 1)
-
-
 def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
     """Raises: ShapeError if the kernel does not fit into the padded input."""
     for n, e, p in zip(sizes, windows.extent, windows.pad, strict=True):
@@ -96,3 +59,6 @@ def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
             raise ShapeError(
                 f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=title, expected="a kernel that fits"
             )
+
+
+__all__ = ["Windows", "least_axes", "read_windows", "require_room", "require_second"]

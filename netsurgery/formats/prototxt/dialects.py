@@ -1,0 +1,51 @@
+"""Forks that gave one name to different layers: where no field tells them apart, the user says which one is meant, or the net shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from ... import layers as layer_files
+from ...errors import NetsurgeryError
+from ...layers.core.layer_type import LayerType
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The layer types of a fork that differ from what the name stands for otherwise, as "module:class"; `shown_by` are types that only
+    nets of that fork have."""
+
+    layers: Mapping[str, str]
+    shown_by: frozenset[str] = frozenset()
+    says: str = ""
+
+
+DIALECTS: dict[str, Dialect] = {
+    "liteflownet": Dialect(
+        {"Warp": "warp:WarpByPlaces"}, frozenset({"Grid"}), "Warp is given places; PWC-Net's (the default) a flow"
+    ),
+    "keras-hard": Dialect({"HardSwish": "hardswish:KerasHardSwish"}, says="HardSwish has the line x / 5 + 1 / 2"),
+}
+
+
+def replacements(dialect: str, types: Iterable[str], notes: list[str]) -> dict[str, type[LayerType]]:
+    """The classes that stand for layer types in this dialect (""; the one that a net of these types shows, if any). A note says so.
+
+    Raises: NetsurgeryError for a dialect that is not known."""
+    there = set(types)
+    if dialect and dialect not in DIALECTS:
+        raise NetsurgeryError(f"dialect '{dialect}' is not known", expected=f"one of: {', '.join(DIALECTS)}")
+    if dialect:
+        chosen = [dialect]
+    else:
+        chosen = [name for name, d in DIALECTS.items() if d.shown_by & there and d.layers.keys() & there]
+    classes: dict[str, type[LayerType]] = {}
+    for name in chosen:
+        for type, place in DIALECTS[name].layers.items():
+            module, cls = place.split(":")
+            classes[type] = getattr(import_module(f"{layer_files.__name__}.{module}"), cls)
+        if not dialect:
+            evidence = ", ".join(sorted(DIALECTS[name].shown_by & there))
+            notes.append(f"read in the dialect {name}, which {evidence} shows: {DIALECTS[name].says} (--dialect)")
+    return classes

@@ -1,0 +1,166 @@
+"""ConvLSTM: an LSTM whose states are maps and whose matrices are convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShapeError
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.convolve import convolve
+from .shared.recurrence import emit_scan
+from .shared.windows import Windows, least_axes, read_windows
+
+
+class ConvLSTM(LayerType):
+    """[i, f, o, g] = conv_x(x_t) + conv_h(cont_t h) + b + [w_i c, w_f c, w_o c, 0]; c = cont_t sig(f) c + sig(i) tanh(g),
+    h = sig(o) tanh(c): the peepholes see the c of the step before, whatever cont_t is. Without `expose_hidden` h and c begin as 0.
+
+    Shapes: x (T, N, C, H, W), cont (T, N), with `expose_hidden` h, c (1, N, M, H, W) -> (T, N, M, H, W), with it the last h and c;
+        blobs W_x (4M, C, kernel), 2 unused numbers, W_h (4M, M, kernel), b (4M), w_i, w_f, w_o (H, W), 2 unused numbers.
+    Source: conv_lstm_layer.cpp, conv_lstm_unit_layer.cpp of DAVSOD (agethen's ConvLSTM)
+    """
+
+    types = ("ConvLSTM",)
+    bottoms = (2, 4)
+    tops = (1, 3)
+    mixes = "takes the first axis of its bottom for time"
+    note = "the state is not kept from one call to the next: expose_hidden gives and takes it"
+
+    def read(self, p: Params) -> None:
+        self.exposed = p.message("recurrent_param").get_bool("expose_hidden")
+        q = p.message("lstm_debug_param")
+        if q.get_strs("expose"):
+            raise q.refuse("expose", "blobs inside the layer are exposed", expected="expose_hidden alone")
+        if q.get_bool("ignore_x"):
+            raise q.refuse("ignore_x", "x is ignored", expected="false")
+        self.peeps = not q.get_bool("disable_hadamard", False)
+        self.peep_axis, self.peep_axes = q.get_int("axis_hadamard"), q.get_int("num_axes_hadamard")
+        parts = p.messages("lstm_conv_param")
+        if not 1 <= len(parts) <= 2:
+            raise p.refuse("lstm_conv_param", f"{len(parts)} times lstm_conv_param", expected="once, or twice")
+        for part in parts:
+            self._check(part)
+        kinds = [part.get_str("type") for part in parts]
+        x = parts[1] if kinds[0] == "hidden" and len(parts) == 2 else parts[0]
+        h = parts[1] if kinds[0] == "input" and len(parts) == 2 else parts[0]
+        self.units, self.bias = parts[0].get_int("num_output"), h.get_bool("bias_term")
+        self.of_x, self.of_h = (read_windows(part, 2) for part in (x, h))
+        self.group_x, self.group_h = x.get_int("group"), h.get_int("group")
+        if self.bottom_count != 2 + 2 * self.exposed:
+            raise ShapeError(
+                f"{self.bottom_count} bottoms, expose_hidden is {str(self.exposed).lower()}",
+                layer=self.title,
+                source=self.source,
+                expected="x and cont; with expose_hidden also h and c",
+            )
+
+    @staticmethod
+    def _check(part: Params) -> None:
+        if part.get_int("num_output", 0) < 1:
+            raise part.refuse("num_output", "num_output is not set", expected="a positive number")
+        if least_axes(part) > 2:
+            raise part.refuse("kernel_size", "more than two axes", expected="a kernel over height and width")
+        part.ignore("axis", "bias_term", "group", "type", why="the layer sets the axis; the others are read above")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, m = bottoms[0], self.units
+        peep = (1, x[1], m, *x[3:])[self.peep_axis :][: self.peep_axes]
+        return [
+            (4 * m, x[2] // self.group_x, *self.of_x.kernel),
+            (1,),
+            (1,),
+            (4 * m, m // self.group_h, *self.of_h.kernel),
+            *[(4 * m,)] * self.bias,
+            *[peep] * (3 * self.peeps),
+            (1,),
+            (1,),
+        ]
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        x, cont = bottoms[:2]
+        self.rank(x, 5, "x (bottom 0)")
+        self.rank(cont, 2, "cont (bottom 1)")
+        for n, wanted, what in zip(cont, x, ("time steps", "streams"), strict=False):
+            self.require(n, wanted, f"{what} of cont (bottom 1)")
+        for windows, what in ((self.of_x, "x"), (self.of_h, "h")):
+            for n, wanted in zip(windows.out(x[3:]), x[3:], strict=True):
+                self.require(n, wanted, f"a size of the convolution of {what}")
+        state: Shape = (1, x[1], self.units, *x[3:])
+        for i, shape in enumerate(bottoms[2:], 2):
+            self.rank(shape, 5, f"bottom {i}")
+            for n, wanted in zip(shape, state, strict=True):
+                self.require(n, wanted, f"a size of the state (bottom {i})")
+        return [(*x[:2], *state[2:]), *[state] * (2 * self.exposed)]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        x, blobs = bottoms[0], self.weight_shapes(bottoms)
+        return x[0] * x[1] * product(x[3:]) * (product(blobs[0]) + product(blobs[3]))
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
+
+    def _parts(self, weights: Sequence[Array]) -> tuple[Array | None, list[Array]]:
+        """The bias, and the three peepholes in a shape that spreads over (N, M, H, W)."""
+        bias = weights[4] if self.bias else None
+        first = 4 + self.bias
+        behind = (1,) * (5 - self.peep_axis - self.peep_axes)
+        return bias, [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        x, cont = bottoms[:2]
+        t, n, m = x.shape[0], x.shape[1], self.units
+        bias, peeps = self._parts(weights)
+        of_x = convolve(x.reshape(t * n, *x.shape[2:]), weights[0], self.of_x, self.group_x)
+        of_x = of_x.reshape(t, n, 4 * m, *x.shape[3:])
+        h, c = (s[0] for s in bottoms[2:]) if self.exposed else [np.zeros((n, m, *x.shape[3:]), x.dtype)] * 2
+        y = np.empty((t, n, m, *x.shape[3:]), x.dtype)
+        for step in range(t):
+            on = cont[step].reshape(-1, 1, 1, 1).astype(x.dtype)
+            gates = of_x[step] + convolve(h * on, weights[3], self.of_h, self.group_h)
+            if bias is not None:
+                gates += bias.reshape(-1, 1, 1)
+            for k, w in enumerate(peeps):
+                gates[:, k * m : (k + 1) * m] += w * c
+            i, f, o = np.split(1 / (1 + np.exp(-gates[:, : 3 * m])), 3, axis=1)
+            c = on * f * c + i * np.tanh(gates[:, 3 * m :])
+            h = y[step] = o * np.tanh(c)
+        return [y, h[None], c[None]][: 1 + 2 * self.exposed]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, cont = bottoms[:2]
+        m = self.units
+        t, n, _, rows, columns = (op.size(x, i) for i in range(5))
+        bias, peeps = self._parts(weights)
+        bias_input = op.weight(bias, "bias") if bias is not None else None
+        flat = op.reshape(x, -1, op.size(x, 2), rows, columns)
+        kernel = op.weight(weights[0], "weight")
+        of_x = op("Conv", flat, kernel, bias_input, **self.of_x.attributes, group=self.group_x)
+        gates = op.reshape(of_x, t, n, 4 * m, rows, columns)
+        recurrent, holes = (
+            op.weight(weights[3], "recurrent"),
+            [op.weight(w, f"peephole{k}") for k, w in enumerate(peeps)],
+        )
+        at: Windows = self.of_h
+
+        def step(inner: Graph, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Sequence[Tensor]:
+            moved = inner("Conv", inner("Mul", h, cont), recurrent, **at.attributes, group=self.group_h)
+            parts = list(inner.many(4, "Split", inner("Add", gates, moved), inner.ints([m] * 4), axis=1))
+            for k, w in enumerate(holes):
+                parts[k] = inner("Add", parts[k], inner("Mul", w, c))
+            i, f, o = (inner("Sigmoid", part) for part in parts[:3])
+            left = inner("Mul", inner("Mul", cont, f), c)
+            c = inner("Add", left, inner("Mul", i, inner("Tanh", parts[3])))
+            return [inner("Mul", o, inner("Tanh", c)), c]
+
+        if self.exposed:
+            first = [op("Squeeze", s, op.ints(0)) for s in bottoms[2:]]
+        else:
+            first = [op("Expand", op.const(0.0), op.ints(n, m, rows, columns))] * 2
+        y, *last = emit_scan(op, step, gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
+        return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)][: 1 + 2 * self.exposed]

@@ -1,0 +1,72 @@
+"""Division: parts of one size, cut out of a map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from .caffe2.operators import Operators, part
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
+
+
+class Division(LayerType):
+    """y_k = x[:, :, ycoord_k : ycoord_k + height, xcoord_k : xcoord_k + width]
+
+    Shapes: (N, C, H, W) -> (N, C, height, width) for each top.
+    Source: division_layer.cpp of JAANet
+    """
+
+    types = ("Division",)
+    tops = (1, None)
+
+    def read(self, p: Params) -> None:
+        q = p.message("division_param")
+        self.size = q.get_int("height", 0), q.get_int("width", 0)
+        if min(self.size) < 1:
+            raise q.refuse("height", f"height and width are {self.size}", expected="positive numbers")
+        self.corners = list(zip(q.get_ints("ycoord"), q.get_ints("xcoord"), strict=False))
+        if len(self.corners) < self.top_count:
+            raise q.refuse(
+                "ycoord",
+                f"{len(self.corners)} pairs of ycoord and xcoord for {self.top_count} tops",
+                expected="a pair for each top",
+            )
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.rank(x, 4)
+        for corner in self.corners[: self.top_count]:
+            for n, start, size in zip(x[2:], corner, self.size, strict=True):
+                if isinstance(n, int) and start + size > n:
+                    raise ShapeError(
+                        f"{size} from {start} on, out of {n}",
+                        layer=self.title,
+                        source=self.source,
+                        expected="parts inside the bottom",
+                    )
+        return [(*x[:2], *self.size)] * self.top_count
+
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        ends = list(zip(*self.corners[: self.top_count], strict=True))
+        return [[Reach(1, min(starts), max(starts)) for starts in ends]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,), (h, w) = bottoms, self.size
+        return [x[:, :, top : top + h, left : left + w] for top, left in self.corners[: self.top_count]]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,), (h, w) = bottoms, self.size
+        return [
+            op("Slice", x, op.ints(top, left), op.ints(top + h, left + w), op.ints(2, 3))
+            for top, left in self.corners[: self.top_count]
+        ]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,), (h, w) = bottoms, self.size
+        return [
+            part(op, part(op, x, 4, 2, top, top + h), 4, 3, left, left + w)
+            for top, left in self.corners[: self.top_count]
+        ]

@@ -1,0 +1,64 @@
+"""ExpMax: exponentials of what each channel lies below the greatest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..message import Message
+from .caffe2.operators import Operators, scaled
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.reduce import reduce
+
+
+class ExpMax(LayerType):
+    """y = base^(shift + scale (x - max of x over the channels)); base -1 stands for e.
+
+    The original looks at the first item of a batch for the greatest values and works on that item alone: it is for batches of one, and
+    each item of a larger one is treated alike here.
+
+    Shapes: (N, C, ...) -> the same.
+    Source: expmax_layer.cu of LiteFlowNet
+    """
+
+    types = ("ExpMax",)
+    scope = "channels"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        q = p.message("expmax_param")
+        base, scale, shift = q.get_float("base"), q.get_float("scale"), q.get_float("shift")
+        if base != -1 and not 0 < base < math.inf:
+            raise q.refuse("base", f"base is {base:g}", expected="a positive number, or -1 for e")
+        log = 1.0 if base == -1 else math.log(base)
+        self.inner, self.outer = log * scale, math.exp(log * shift)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        if len(x) < 2:
+            raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
+        return [x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        below = x - x.max(axis=1, keepdims=True)
+        return [np.exp(below * x.dtype.type(self.inner)) * x.dtype.type(self.outer)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        below = op("Sub", x, reduce(op, "ReduceMax", x, (1,), keep=True))
+        y = op("Exp", below if self.inner == 1 else op("Mul", below, op.const(self.inner)))
+        return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        below = op("Sub", x, op("ReduceMax", x, axes=(1,), keepdims=1))
+        return [scaled(op, op("Exp", scaled(op, below, self.inner)), self.outer)]
+
+    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+        return params

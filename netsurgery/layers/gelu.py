@@ -1,0 +1,49 @@
+"""GELU: x, gated by a normal distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .caffe2.operators import Operators, scaled, shifted
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+
+INNER, CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+
+class GELU(LayerType):
+    """y = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), the usual approximation of x times the normal distribution of x.
+
+    `enable_bert_version` chooses another implementation of the same numbers.
+
+    Shapes: any.
+    Source: GeluLayer.cs of MyCaffe
+    """
+
+    types = ("GELU", "Gelu")
+    in_place = True
+    scope = "number"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        p.message("gelu_param").ignore("enable_bert_version", why="the formula is the same")
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        number = x.dtype.type
+        return [number(0.5) * x * (1 + np.tanh(number(INNER) * (x + number(CUBIC) * x * x * x)))]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        cube = op("Mul", op("Mul", op("Mul", x, x), x), op.const(CUBIC))
+        bent = op("Tanh", op("Mul", op("Add", x, cube), op.const(INNER)))
+        return [op("Mul", op("Mul", x, op.const(0.5)), op("Add", bent, op.const(1.0)))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        cube = scaled(op, op("Mul", op("Mul", x, x), x), CUBIC)
+        bent = op("Tanh", scaled(op, op("Add", x, cube), INNER))
+        return [op("Mul", scaled(op, x, 0.5), shifted(op, bent, 1.0))]

@@ -1,0 +1,40 @@
+"""HardSigmoid: a straight line between 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .caffe2.operators import Operators, scaled, shifted
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+
+
+class HardSigmoid(LayerType):
+    """y = min(max(alpha x + beta, 0), 1); alpha is 1 / 5 and beta 1 / 2 unless they are set.
+
+    Shapes: any.
+    Source: hard_sigmoid_layer.cpp (Synopsys), hardsigmoid_layer.cpp of MobileNetV3's forks
+    """
+
+    types = ("HardSigmoid", "HSigmoid")
+    in_place = True
+    scope = "number"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        field = "hardsigmoid_param" if p.has("hardsigmoid_param") else "hard_sigmoid_param"
+        q = p.message(field)
+        self.alpha, self.beta = q.get_float("alpha", 0.2), q.get_float("beta", 0.5)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        number = x.dtype.type
+        return [np.minimum(np.maximum(x * number(self.alpha) + number(self.beta), 0), 1)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("HardSigmoid", bottoms[0], alpha=self.alpha, beta=self.beta)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("Clip", shifted(op, scaled(op, bottoms[0], self.alpha), self.beta), min=0.0, max=1.0)]

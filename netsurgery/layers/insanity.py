@@ -1,0 +1,50 @@
+"""Insanity: a leaky ReLU whose slope was drawn at random in training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+
+
+class Insanity(LayerType):
+    """y = max(x, 0) + min(x, 0) / m, m = (ub - lb) / (log |ub| - log |lb|): the mean of the slopes 1 / s for s between lb and ub.
+
+    Shapes: two axes or more.
+    Source: insanity_layer.cpp of happynear/caffe-windows
+    """
+
+    types = ("Insanity",)
+    in_place = True
+    scope = "number"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        q = p.message("insanity_param")
+        low, high = q.get_float("lb"), q.get_float("ub")
+        if high <= low or low * high == 0:
+            raise q.refuse("lb", f"lb is {low:g}, ub {high:g}", expected="lb less than ub, neither of them 0")
+        self.slope = (math.log(abs(high)) - math.log(abs(low))) / (high - low)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        if len(x) < 2:
+            raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
+        return [x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return [np.maximum(x, 0) + np.minimum(x, 0) * x.dtype.type(self.slope)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("LeakyRelu", bottoms[0], alpha=self.slope)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op("LeakyRelu", bottoms[0], alpha=self.slope)]

@@ -1,0 +1,82 @@
+"""LabelSpecificAdd, LabelSpecificMargin, LabelSpecificRescale: they move the score of the label in training, and copy it in testing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ..errors import ShapeError
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+
+
+class LabelSpecificAdd(LayerType):
+    """y = x: `bias` is added to the score of the label in the TRAIN phase alone (`transform_test` changes nothing).
+
+    Shapes: scores (N, ...), labels -> the scores.
+    Source: label_specific_add.cpp of happynear/caffe-windows
+    """
+
+    types = ("LabelSpecificAdd",)
+    bottoms: ClassVar[tuple[int, int | None]] = (2, 3)
+    tops: ClassVar[tuple[int, int | None]] = (1, 2)
+    in_place = True
+    scope = "number"
+    has_labels = True
+    message: ClassVar[str] = "label_specific_add_param"
+
+    def read(self, p: Params) -> None:
+        p.ignore(self.message, why="it says what happens in the TRAIN phase")
+        if self.top_count > 1:
+            raise ShapeError(
+                "its second top, what training adds, is not computed in the TEST phase",
+                layer=self.title,
+                source=self.source,
+                expected="one top",
+                fix="remove the second top",
+            )
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [bottoms[0]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [bottoms[0]]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [bottoms[0]]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [bottoms[0]]
+
+
+class LabelSpecificMargin(LabelSpecificAdd):
+    """y = x: the margin is put between classes in the TRAIN phase alone. Its blob, the margin, is not used.
+
+    Shapes: scores (N, ...), labels -> the scores; blob (1), or (3) with `auto_tune`.
+    Source: label_specific_margin_layer.cpp of happynear's NormFace and Fine-Tune forks
+    """
+
+    types = ("LabelSpecificMargin",)
+    note = "by formula"
+    any_blobs = True
+    message = "label_specific_margin_param"
+
+
+class LabelSpecificRescale(LabelSpecificAdd):
+    """y = x, unless `rescale_test`, which needs the labels and is refused.
+
+    Shapes: scores (N, ...), labels -> the scores.
+    Source: label_specific_rescale_layer.cpp of happynear's NormFace
+    """
+
+    types = ("LabelSpecificRescale",)
+    note = "by formula"
+    message = "label_specific_rescale_param"
+
+    def read(self, p: Params) -> None:
+        q = p.message(self.message)
+        if q.get_bool("rescale_test"):
+            raise q.refuse("rescale_test", "scores are rescaled by their labels when testing", expected="false")
+        super().read(p)

@@ -1,0 +1,81 @@
+"""MatMul: matrices multiplied, item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ShapeError
+from .caffe2.operators import Operators
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+
+
+class MatMul(LayerType):
+    """y = a b over the last two axes, a and b turned around first where `transpose_a` or `transpose_b` say so. b is the second bottom, or a
+    blob of `blob_shape`. Where a has more axes than b, b is one matrix for all of a.
+
+    Shapes: a (.., M, K), b (.., K, N) -> (.., M, N).
+    Source: matmul_layer.cpp (Synopsys)
+    """
+
+    types = ("MatMul",)
+    bottoms = (1, 2)
+    mixes = "multiplies over the last axes of its bottoms"
+    note = "by formula"
+
+    def read(self, p: Params) -> None:
+        q = p.message("matmul_param")
+        self.turn_a, self.turn_b = q.get_bool("transpose_a"), q.get_bool("transpose_b")
+        self.blob = q.get_ints("blob_shape")
+        if self.bottom_count == 1 and len(self.blob) < 2:
+            raise q.refuse("blob_shape", "one bottom and no blob_shape", expected="two bottoms, or blob_shape")
+
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [self.blob] if len(bottoms) == 1 else []
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        a, b = bottoms[0], bottoms[1] if len(bottoms) == 2 else self.blob
+        if len(b) < 2 or len(a) < len(b) or (len(a) > len(b) and (len(b) != 2 or self.turn_a or self.turn_b)):
+            raise ShapeError(
+                f"matrices of {len(a)} and {len(b)} axes",
+                layer=self.title,
+                source=self.source,
+                expected="as many, 2 or more; or 2 for the second, neither turned around",
+            )
+        m, k = (a[-1], a[-2]) if self.turn_a else (a[-2], a[-1])
+        inner, n = (b[-1], b[-2]) if self.turn_b else (b[-2], b[-1])
+        self.require(inner, k, "the axis of the second matrix that is summed over")
+        if len(a) == len(b):
+            for i, (size, wanted) in enumerate(zip(b[:-2], a[:-2], strict=True)):
+                self.require(size, wanted, f"axis {i} of the second matrix")
+        return [(*a[:-2], m, n)]
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        return product(tops[0]) * bottoms[0][-2 if self.turn_a else -1]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        a, b = bottoms[0], bottoms[1] if len(bottoms) == 2 else weights[0]
+        a = np.swapaxes(a, -1, -2) if self.turn_a else a
+        b = np.swapaxes(b, -1, -2) if self.turn_b else b
+        return [a @ b]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a = bottoms[0]
+        b = bottoms[1] if len(bottoms) == 2 else op.weight(weights[0], "weight")
+        return [op("MatMul", _turned(op, a, self.turn_a), _turned(op, b, self.turn_b))]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        a = bottoms[0]
+        b = bottoms[1] if len(bottoms) == 2 else op.weight(weights[0], "w")
+        first, second = 1 if self.turn_a else None, 1 if self.turn_b else None
+        if len(a.shape) == 2:
+            return [op("MatMul", a, b, trans_a=first, trans_b=second)]
+        return [op("BatchMatMul", a, b, trans_a=first, trans_b=second, broadcast=1)]
+
+
+def _turned(op: Graph, x: Tensor, turn: bool) -> Tensor:
+    rank = len(x.shape)
+    return op("Transpose", x, perm=[*range(rank - 2), rank - 1, rank - 2]) if turn else x
