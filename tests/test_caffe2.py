@@ -212,6 +212,13 @@ def back(net: netsurgery.Net, folder: Path, **options: Any) -> netsurgery.Net:
 
 
 ROUND = [case for case in cases.find("conformance", "conformance-forks") if case.parent.name != "surgery"]
+ROUND = [case for case in ROUND if cases.name(case) not in cases.NOT_IN_CAFFE2]
+
+
+@pytest.mark.parametrize("case", cases.NOT_IN_CAFFE2)
+def test_what_caffe2_cannot_say_is_refused_by_name(case: str) -> None:
+    with pytest.raises(UnsupportedError, match="has no form in Caffe2"):
+        netsurgery.to_caffe2(cases.load(cases.FIXTURES / case))
 
 
 @pytest.mark.parametrize("case", ROUND, ids=cases.name)

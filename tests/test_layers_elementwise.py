@@ -491,16 +491,19 @@ def test_layers_that_mix_positions_refuse_to_become_maps(layer: str, problem: st
         (one("Exp", "exp_param { base: 0 }"), "base is 0\n  expected: a positive number, or -1 for e"),
         (one("Log", "log_param { base: 1 }"), "base is 1\n  expected: a positive number other than 1, or -1 for e"),
         (one("Clip", "clip_param { min: 0 }"), "max is not set\n  expected: both min and max"),
-        (one("Eltwise", "eltwise_param { operation: MIN }", "xx"), "operation is MIN\n  expected: SUM, PROD or MAX"),
+        (
+            one("Eltwise", "eltwise_param { operation: SORT }", "xx"),
+            "operation is SORT\n  expected: SUM, PROD, MAX, MIN, DIV or SUB",
+        ),
         (
             one("Eltwise", "eltwise_param { coeff: 2 }", "xx"),
             "1 coefficients for 2 bottoms\n  expected: one for each bottom",
         ),
         (
             one("Eltwise", "eltwise_param { coeff: 2 coeff: 3 operation: PROD }", "xx"),
-            "coefficients of a product\n  expected: coeff with SUM only",
+            "coefficients with PROD\n  expected: coeff with SUM only",
         ),
-        (one("Eltwise"), "1 bottoms: x\n  expected: at least 2 bottoms"),
+        (one("Eltwise", "eltwise_param { operation: DIV }"), "DIV of 1 bottoms\n  expected: 2 bottoms"),
         (
             one("Scale", "scale_param { num_axes: -2 }"),
             "num_axes is -2\n  expected: 0 or more, or -1 for all that follow",

@@ -271,7 +271,7 @@ V1_TYPES = {
     "TANH": "TanH", "THRESHOLD": "Threshold", "WINDOW_DATA": "WindowData",
     # forks'
     "ROI_POOLING": "ROIPooling", "ROIPOOLING": "ROIPooling", "SMOOTH_L1_LOSS": "SmoothL1Loss", "UPSAMPLE": "Upsample",
-    "CROP": "Crop", "BN": "BN", "NORMALIZE": "Normalize", "PRIORBOX": "PriorBox", "RELU6": "ReLU6",
+    "CROP": "AutoCrop", "BN": "BN", "NORMALIZE": "Normalize", "PRIORBOX": "PriorBox", "RELU6": "ReLU6",
     "DETECTIONOUTPUT": "DetectionOutput", "DEPTHWISECONVOLUTION": "DepthwiseConvolution", "RESHAPE": "Reshape",
     # one that nobody knows stays as it is, for the layers to refuse
     "TOPK": "TOPK",

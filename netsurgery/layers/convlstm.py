@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from .caffe2.operators import Operators, conv, full
+from .caffe2.recurrence import each
 from .core.dims import Shape, Size, product
 from .core.layer_type import Array, Graph, LayerType, Tensor
 from .core.params import Params
@@ -164,3 +166,31 @@ class ConvLSTM(LayerType):
             first = [op("Expand", op.const(0.0), op.ints(n, m, rows, columns))] * 2
         y, *last = emit_scan(op, step, gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
         return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)][: 1 + 2 * self.exposed]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        x, cont = bottoms[:2]
+        m, steps = self.units, op.number(x.shape[0])
+        rows, columns = (op.number(n) for n in x.shape[3:])
+        bias, peeps = self._parts(weights)
+        added = op.weight(bias, "b") if bias is not None else None
+        flat = op.reshape(x, -1, op.size(x, 2), rows, columns, shape=(None, x.shape[2], rows, columns))
+        gates = conv(op, flat, op.weight(weights[0], "x_w"), added, self.of_x, self.group_x)
+        gates = op.reshape(gates, steps, -1, 4 * m, rows, columns)
+        kernel, holes = op.weight(weights[3], "h_w"), [op.weight(w[None], f"peep{k}") for k, w in enumerate(peeps)]
+        if self.exposed:
+            h, c = (op("Squeeze", s, dims=(0,)) for s in bottoms[2:])
+        else:
+            h = c = full(op, 0.0, op.size(x, 1), m, rows, columns)
+        tops = []
+        for now, on in zip(
+            each(op, gates, steps), each(op, op("ExpandDims", cont, dims=(2, 3, 4)), steps), strict=True
+        ):
+            moved = conv(op, op("Mul", h, on), kernel, None, self.of_h, self.group_h)
+            parts = list(op.many(4, "Split", op("Add", now, moved), axis=1, split=(m,) * 4))
+            parts[:3] = [op("Add", part, op("Mul", c, w)) for part, w in zip(parts, holes, strict=False)] or parts[:3]
+            i, f, o = (op("Sigmoid", part) for part in parts[:3])
+            c = op("Add", op("Mul", op("Mul", f, on), c), op("Mul", i, op("Tanh", parts[3])))
+            h = op("Mul", o, op("Tanh", c))
+            tops.append(h)
+        y = op("Concat", *tops, axis=0, add_axis=1)
+        return [y, *(op("ExpandDims", s, dims=(0,)) for s in (h, c))][: 1 + 2 * self.exposed]

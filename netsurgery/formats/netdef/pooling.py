@@ -148,10 +148,12 @@ def _count(n: int, p: int, k: int, s: int, up: bool, drops: bool) -> int:
 def _pooling3d(net: Importer, op: Op, x: str, method: str, kernel: Sizes, stride: Sizes, pad: Sizes, up: bool) -> None:
     exact = all((n + 2 * p - k) % s == 0 for n, p, k, s in zip(net.shape(x)[2:], pad, kernel, stride, strict=True))
     alike = kernel[1] == kernel[2] and stride[1] == stride[2] and pad[1] == pad[2] and pad[0] == 0
-    if not alike or not (up or exact) or (any(pad) and "MAX" in method):
-        raise op.refuse(
-            "windows over three axes", expected="squares, rounded up, and padding of AVE alone, as C3D has them"
-        )
+    if not alike or not (up or exact) or any(pad):
+        parts = (("kernel_size", kernel), ("stride", stride), ("pad", pad))
+        sides = [f"{name}: {value}" for name, values in parts for value in values]
+        sides += ["round_mode: FLOOR"] * (not up)
+        net.add(op, "PoolingND", [x], op.outputs[:1], f"pooling_nd_param {{ {method} {' '.join(sides)} }}")
+        return
     depth = f"kernel_depth: {kernel[0]} temporal_stride: {stride[0]}"
     fields = f"{method} kernel_size: {kernel[1]} stride: {stride[1]} pad: {pad[1]} {depth}"
     net.add(op, "Pooling3D", [x], op.outputs[:1], f"pooling3d_param {{ {fields} }}")

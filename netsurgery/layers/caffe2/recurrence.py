@@ -22,14 +22,14 @@ def unroll(
     count = op.number(steps)
     matrix = op.weight(recurrent, "h_w")
     states, tops = first, []
-    for now, going in zip(_each(op, gates, count), _each(op, cont, count), strict=True):
+    for now, going in zip(each(op, gates, count), each(op, cont, count), strict=True):
         kept = op("Mul", states[0], going)
         states = step(op, op("Add", now, op("MatMul", kept, matrix, trans_b=1)), going, states)
         tops.append(states[0])
     return op("Concat", *tops, axis=0, add_axis=1), states
 
 
-def _each(op: Operators, x: Tensor, count: int) -> list[Tensor]:
+def each(op: Operators, x: Tensor, count: int) -> list[Tensor]:
     """x[0], x[1], ..."""
     parts = op.many(count, "Split", x, axis=0, split=(1,) * count) if count > 1 else [x]
     return [op("Squeeze", part, dims=(0,)) for part in parts]
