@@ -173,7 +173,7 @@ class ConvLSTM(LayerType):
         rows, columns = (op.number(n) for n in x.shape[3:])
         bias, peeps = self._parts(weights)
         added = op.weight(bias, "b") if bias is not None else None
-        flat = op.reshape(x, -1, op.size(x, 2), rows, columns, shape=(None, x.shape[2], rows, columns))
+        flat = op.reshape(x, -1, op.size(x, 2), rows, columns)
         gates = conv(op, flat, op.weight(weights[0], "x_w"), added, self.of_x, self.group_x)
         gates = op.reshape(gates, steps, -1, 4 * m, rows, columns)
         kernel, holes = op.weight(weights[3], "h_w"), [op.weight(w[None], f"peep{k}") for k, w in enumerate(peeps)]
