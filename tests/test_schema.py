@@ -12,7 +12,7 @@ from google.protobuf import message_factory, text_format
 
 from netsurgery import _proto
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def new(name: str) -> Any:

@@ -1,0 +1,46 @@
+"""What the cases of fixtures/ lack: ranks, edge cases and refusals of layers/convolution.py."""
+
+from __future__ import annotations
+
+import pytest
+from one_layer import agree, make, numbers, one, refusal
+
+import netsurgery
+from netsurgery.errors import ShapeError
+
+
+@pytest.mark.parametrize("type", ["Convolution", "Deconvolution", "DepthwiseConvolution"])
+@pytest.mark.parametrize(
+    ("axis", "shape"), [(0, (3, 2, 6, 7)), (1, (2, 4, 6, 7)), (2, (2, 2, 5, 7)), (3, (2, 2, 6, 8))]
+)
+def test_bottoms_of_a_convolution_have_one_shape(type: str, axis: int, shape: tuple[int, ...]) -> None:
+    params = "convolution_param { num_output: 2 kernel_size: 3 }"
+    net = make(one(type, params, ("a", "b"), ("y", "z")), a=(2, 2, 6, 7), b=shape)
+    expected = (2, 2, 6, 7)[axis]
+    text = (
+        f"net.prototxt:3: layer 'y' ({type}): axis {axis} of bottom 1, that of bottom 0 being expected: {shape[axis]}\n"
+        f"  expected: {expected}\n"
+        '  fix: give each shape a layer of its own: those with the same names (param { name: "w" }) share weights'
+    )
+    assert refusal(lambda: net.shapes(), ShapeError) == text
+
+
+def test_bottoms_of_a_convolution_have_one_rank() -> None:
+    layer = one("Convolution", "convolution_param { num_output: 2 kernel_size: 3 }", ("a", "b"), ("y", "z"))
+    text = "net.prototxt:3: layer 'y' (Convolution): bottom 1 has 3 axes: (2, 2, 6)\n  expected: 4 axes"
+    assert refusal(lambda: make(layer, a=(2, 2, 6, 7), b=(2, 2, 6)).shapes(), ShapeError) == text
+
+
+@pytest.mark.parametrize("type", ["Convolution", "Deconvolution"])
+def test_bottoms_of_a_convolution_stay_free_together(type: str) -> None:
+    layer = one(type, "convolution_param { num_output: 2 kernel_size: 3 }", ("a", "b"), ("y", "z"))
+    net = make(layer, [numbers(2, 2, 3, 3), numbers(2)], a=(2, 2, 6, 7), b=(2, 2, 6, 7))
+    for feed in agree(
+        net, {"a": numbers(2, 2, 6, 7), "b": numbers(2, 2, 6, 7)}, {"a": numbers(1, 2, 9, 5), "b": numbers(1, 2, 9, 5)}
+    ):
+        assert feed["y"].shape == feed["z"].shape
+    sizes = [
+        [d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim] for i in netsurgery.to_onnx(net).graph.input
+    ]
+    assert sizes[0] == sizes[1]
+    assert [isinstance(n, str) for n in sizes[0]] == [True, False, True, True]

@@ -1,0 +1,190 @@
+"""netsurgery.verify: what it compares, on what, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from verifying import SMALL, small
+
+import netsurgery
+from netsurgery.errors import NetsurgeryError
+from netsurgery.formats.load import from_text
+from netsurgery.net import Net
+
+
+def fully_convolutional(text: str = SMALL) -> Net:
+    cut = "".join(line + "\n" for line in text.splitlines() if '"fc"' not in line and '"prob"' not in line)
+    return small(cut)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [(1, 3, 12, 10), (2, 3, 13, 13), (1, 3, 11, 13)]),
+        ({"sizes": [20]}, [(1, 3, 20, 20)]),
+        ({"sizes": [20, (9, 31)], "batches": [1, 4]}, [(n, 3, h, w) for h, w in ((20, 20), (9, 31)) for n in (1, 4)]),
+        ({"batches": [5]}, [(5, 3, 12, 10)]),
+        ({"shapes": [{"data": (2, 3, 8, 9)}]}, [(2, 3, 8, 9)]),
+    ],
+)
+def test_sizes(options: dict[str, Any], expected: list[tuple[int, ...]]) -> None:
+    net = fully_convolutional()
+    report = netsurgery.verify(net, netsurgery.to_onnx(net), **options)
+    assert report.passed
+    titles = [case.title.split(",")[0] for case in report.cases]
+    assert titles == [f"data {'x'.join(map(str, shape))}" for shape in expected]
+
+
+def test_a_static_model_is_compared_at_its_size() -> None:
+    net = fully_convolutional()
+    model = netsurgery.to_onnx(net, input_shapes={"data": [1, 3, 9, "w"]})
+    report = netsurgery.verify(net, model)
+    assert {case.title.split(",")[0].rsplit("x", 1)[0] for case in report.cases} == {"data 1x3x9"}
+    with pytest.raises(NetsurgeryError) as caught:
+        netsurgery.verify(net, model, sizes=[10])
+    assert str(caught.value) == ("axis 2 of input 'data' cannot be 10: the model has it fixed at 9\n  expected: 9")
+
+
+def test_a_size_that_a_layer_ties_down_is_refused() -> None:
+    net = small()
+    with pytest.raises(NetsurgeryError) as caught:
+        netsurgery.verify(net, netsurgery.to_onnx(net), sizes=[20])
+    assert str(caught.value) == (
+        "axis 2 of input 'data' cannot be 20: layer 'fc' (InnerProduct) ties it to 12\n"
+        "  expected: 12\n"
+        "  fix: --fully-convolutional frees the axes that InnerProduct ties, in both"
+    )
+
+
+def test_random_inputs_are_seeded_and_in_range() -> None:
+    from netsurgery.verification.feeds import Range, expected_range, random_feed
+
+    net = fully_convolutional()
+    a, b = (random_feed(net, {"data": (2, 3, 40, 50)}, 7, 0, {}).arrays["data"] for _ in range(2))
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, random_feed(net, {"data": (2, 3, 40, 50)}, 8, 0, {}).arrays["data"])
+    assert (a.min(), a.max()) == (-128, 127)
+    assert np.array_equal(a, np.round(a))  # pixels
+    unit = random_feed(net, {"data": (1, 3, 9, 9)}, 7, 1, {}).arrays["data"]
+    assert (unit.min(), unit.max()) == (-1, 1)
+    given = random_feed(net, {"data": (1, 3, 9, 9)}, 7, 0, {"data": Range(0, 255)}).arrays["data"]
+    assert (given.min(), given.max()) == (0, 255)
+    trained = from_text(
+        'layer { name: "data" type: "Data" top: "data" data_param { batch_size: 1 }\n'
+        "transform_param { scale: 0.5 mean_value: 100 mean_value: 110 mean_value: 120 crop_size: 8 } }\n"
+    )
+    assert str(expected_range(trained, "data")) == "-55 .. 72.5 (as layer 'data' (Data) prepares them)"
+    prepares = from_text(
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }\n'
+        'layer { name: "p" type: "Power" bottom: "data" top: "p" power_param { scale: 0.0078125 shift: -1 } }\n'
+    )
+    assert str(expected_range(prepares, "data")) == (
+        "-128 .. 384 (of which layer 'p' (Power) makes small numbers around 0)"
+    )
+    assert expected_range(net, "data") is None
+
+
+def test_labels_and_regions_make_sense() -> None:
+    from netsurgery.verification.feeds import random_feed
+
+    loss = from_text(
+        'layer { name: "x" type: "Input" top: "x" top: "l" input_param { shape { dim: 50 dim: 6 } shape { dim: 50 } } }\n'
+        'layer { name: "y" type: "SoftmaxWithLoss" bottom: "x" bottom: "l" top: "y" }\n'
+    )
+    labels = random_feed(loss, {"x": (50, 6), "l": (50,)}, 0, 0, {}).arrays["l"]
+    assert set(labels) == set(range(6))
+    assert netsurgery.verify(loss, netsurgery.to_onnx(loss)).passed
+
+
+def test_images_and_arrays(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    net = fully_convolutional()
+    model = netsurgery.to_onnx(net)
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[..., 0] = 200  # red
+    (tmp_path / "images").mkdir()
+    for i in range(3):
+        image.fromarray(pixels).save(tmp_path / "images" / f"{i}.png")
+    report = netsurgery.verify(net, model, images=[tmp_path / "images"], batches=[2], ranges={"data": (0, 255)})
+    assert report.passed
+    assert [case.title for case in report.cases] == ["data 2x3x12x10, 0.png, 1.png", "data 2x3x12x10, 2.png"]
+    from netsurgery.verification.feeds import Range, image_feed
+
+    feed = image_feed(net, {"data": (1, 3, 4, 4)}, [tmp_path / "images" / "0.png"], 0, 0, {"data": Range(0, 255)})
+    assert feed.arrays["data"][0, :, 0, 0].tolist() == [0, 0, 200]  # BGR
+    x = np.random.default_rng(0).normal(size=(1, 3, 9, 9)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", data=x)
+    for given in ({"data": tmp_path / "x.npy"}, {"data": tmp_path / "x.npz"}, {"": tmp_path / "x.npz"}, {"data": x}):
+        report = netsurgery.verify(net, model, inputs=given)
+        assert report.passed
+        assert [case.title for case in report.cases] == ["data 1x3x9x9, as given"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": {"data": "nowhere.npy"}}, "nowhere.npy: cannot be read: No such file or directory"),
+        ({"inputs": {"dta": np.zeros(3)}}, "the net has no input 'dta'"),
+        ({"inputs": {"data": np.array(["a"])}}, "input 'data' holds <U1"),
+        ({"images": ["nowhere.png"]}, "nowhere.png: cannot be read: No such file or directory"),
+        ({"sizes": [(3, 4, 5)]}, "size 3x4x5"),
+        ({"shapes": [{"x": (1,)}]}, "the net has no input 'x'"),
+        ({"shapes": [{"data": (1, 3, 9, 9)}], "sizes": [9]}, "whole shapes and sizes or batches"),
+        (
+            {"shapes": [{"data": (1, 5, 9, 9)}]},
+            "axis 1 of input 'data' cannot be 5: layer 'conv' (Convolution) ties it to 3",
+        ),
+        ({"against": "torch"}, "--against 'torch' is not known"),
+        ({"runtime": "tflite"}, "runtime 'tflite' is not known"),
+        ({"against": "nowhere.npz"}, "nowhere.npz: cannot be read: No such file or directory"),
+        ({"outputs": ["prb"]}, "there is no blob 'prb'"),
+        ({"names": {"prb": "x"}}, "there is no blob 'prb'"),
+        ({"names": {"pool": "x"}}, "has no value 'x'"),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error(options: dict[str, Any], message: str) -> None:
+    net = fully_convolutional()
+    with pytest.raises(NetsurgeryError) as caught:
+        netsurgery.verify(net, netsurgery.to_onnx(net), **options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\x08\x07", b"\xff" * 64, bytes(range(256))])
+def test_what_is_no_model_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(content)
+    for model in (tmp_path / "bad.onnx", content):
+        with pytest.raises(NetsurgeryError):
+            netsurgery.verify(small(), model)
+
+
+def test_every_truncation_of_a_model_is_told(tmp_path: Path) -> None:
+    data = netsurgery.to_onnx(small()).SerializeToString()
+    path = tmp_path / "cut.onnx"
+    for end in range(0, len(data) - 200, 97):
+        path.write_bytes(data[:end])
+        with pytest.raises(NetsurgeryError):
+            netsurgery.verify(small(), path, batches=[1])
+
+
+def test_a_blob_that_only_the_runtimes_optimisations_get_wrong_is_found() -> None:
+    """Outputs of the model as it is are compared besides those of the model with its blobs exposed."""
+    from netsurgery.verification import check
+    from netsurgery.verification.runtimes.onnxruntime import OnnxRuntime, open_model
+
+    class Optimised(OnnxRuntime):
+        def run(self, feeds: Any, blobs: Any) -> Any:
+            values = super().run(feeds, blobs)
+            return {k: v + 1 if set(blobs) <= set(self.outputs) else v for k, v in values.items()}
+
+    net = small()
+    runtime = Optimised(open_model(netsurgery.to_onnx(net)).light)
+    pairing = check.pair(net, runtime)
+    work = check._Work(net, runtime, pairing, check.Tolerance(), np.dtype(np.float64))
+    (case, _), *_ = work.cases(check.Inputs(batches=[1]), None)
+    assert case is not None
+    assert case.first_difference is not None
+    assert (case.first_difference.blob, case.first_difference.rule) == ("prob", "as it is")
