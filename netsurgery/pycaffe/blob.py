@@ -59,6 +59,11 @@ class Memory:
         return self._lease is not None and self._lease() is not None
 
     @property
+    def was_viewed(self) -> bool:
+        """Whether a script ever asked for a view."""
+        return self._lease is not None
+
+    @property
     def flat(self) -> Array:
         """The numbers, to be read only."""
         if self.promise is not None:

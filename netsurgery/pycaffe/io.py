@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,6 +100,9 @@ def datum_to_array(datum: Any) -> Array:
     return pixels.reshape(datum.channels, datum.height, datum.width)
 
 
+_NUMBERS = count()
+
+
 class Transformer:
     """What to do with an image before a net takes it, for each of its inputs.
 
@@ -111,6 +115,7 @@ class Transformer:
 
     def __init__(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
         self.inputs = inputs
+        self.number = next(_NUMBERS)
         self.transpose: dict[str, Sequence[int]] = {}
         self.channel_swap: dict[str, Sequence[int]] = {}
         self.raw_scale: dict[str, float] = {}

@@ -131,8 +131,7 @@ def _b_spline(x: Array, order: int) -> Array:
     terms = (
         (-1) ** k * math.comb(order + 1, k) * np.maximum(x + (order + 1) / 2 - k, 0) ** order for k in range(order + 2)
     )
-    total: Array = np.sum(np.stack(list(terms)), axis=0)
-    return total / math.factorial(order)
+    return np.asarray(np.sum(np.stack(list(terms)), axis=0) / math.factorial(order), np.float64)
 
 
 def _spline_coefficients(lines: Array, order: int) -> Array:
@@ -141,5 +140,5 @@ def _spline_coefficients(lines: Array, order: int) -> Array:
     index, weight = _spline_taps(np.arange(count, dtype=np.float64), count, order)
     matrix = np.zeros((count, count))
     np.add.at(matrix, (np.arange(count)[:, None], index), weight)
-    solved: Array = np.linalg.solve(matrix, lines.reshape(count, -1)).reshape(lines.shape)
-    return solved
+    solved = np.asarray(np.linalg.solve(matrix, lines.reshape(count, -1)), np.float64)
+    return solved.reshape(lines.shape)

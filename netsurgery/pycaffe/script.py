@@ -37,7 +37,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     sys.argv = list(arguments)
     sys.path[0] = os.path.dirname(os.path.abspath(path))
-    runpy.run_path(path, run_name="__main__")
+    names = runpy.run_path(path, run_name="__main__")
+    if "netsurgery.pycaffe.net" in sys.modules:
+        from .explain import at_exit
+
+        at_exit(names.values())
     return 0
 
 
@@ -64,7 +68,7 @@ def _explain(path: str, text: str, error: SyntaxError) -> str:
         return said
     return (
         f"{said}\n  this is Python 2, and this Python is {sys.version_info.major}.{sys.version_info.minor}\n"
-        f"  fix: translate it once: pip install fissix && fissix -w {path}"
+        f"  fix: translate it once: pip install fissix && python -m fissix -w {path}"
     )
 
 
