@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
+from .kind import Kind
 from .message import Message
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .layers.core.dims import Shape
+
     Array = NDArray[Any]
 
 IDENTITY = ("name", "type", "bottom", "top", "blobs")
 """Fields of LayerParameter that Layer holds itself."""
-
-Size = int | None
-"""One dimension of a blob; None where it depends on the data (how many boxes were found)."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The kind of a layer that cannot be used, with the error that says why. It is raised when the layer is needed, not on loading."""
-
-    error: NetsurgeryError
-    in_place: bool = True
-
-    def shapes(self, bottoms: Sequence[Any]) -> Sequence[Any]:
-        raise self.error
 
 
 @dataclass(frozen=True)
@@ -39,7 +27,8 @@ class Layer:
     """One layer: `bottoms` and `tops` are blob names of which each has one writer (see Net).
 
     `params` is its LayerParameter message (V2, whatever the vintage) without name, type, bottom, top and blobs; `weights` are its blobs
-    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file made of `params` (a LayerType of layers/, or Refused).
+    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file reads from `params` (a LayerType of layers/, or
+    Refused): it is read anew when they change, so that `dataclasses.replace(layer, params=...)` is a layer that fits together.
     """
 
     name: str
@@ -49,7 +38,15 @@ class Layer:
     params: Message = Message("LayerParameter")
     weights: tuple[Array, ...] = field(default=(), compare=False)
     source: Source = field(default=Source(), compare=False)
-    kind: Any = field(default=None, compare=False, repr=False)
+    kind: Kind = field(default=Kind(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", self.kind.for_layer(self))
+
+    @property
+    def statement(self) -> tuple[object, ...]:
+        """What its kind is read from."""
+        return self.name, self.type, self.params, len(self.bottoms), len(self.tops)
 
     @property
     def title(self) -> str:
@@ -58,13 +55,7 @@ class Layer:
 
     def with_name(self, name: str) -> Layer:
         """The same layer under another name."""
-        if name == self.name:
-            return self
-        kind = self.kind
-        if hasattr(kind, "name"):
-            kind = copy.copy(kind)
-            kind.name = name
-        return replace(self, name=name, kind=kind)
+        return self if name == self.name else replace(self, name=name)
 
     def with_blobs(self, names: Mapping[str, str]) -> Layer:
         """The same layer with bottoms and tops renamed: {old: new}."""
@@ -171,7 +162,7 @@ class Net:
         """Blobs that are fed from outside, in order, with their declared shapes."""
         shapes: dict[str, tuple[int, ...] | None] = {}
         for layer in self.layers:
-            if getattr(layer.kind, "is_input", False):
+            if layer.kind.is_input:
                 shapes.update(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
         return Inputs(shapes)
 
@@ -326,12 +317,13 @@ class Net:
 
     def require_supported(self, what: str = "used") -> None:
         """Raises: UnsupportedLayersError that lists every layer that netsurgery refuses."""
-        errors = [layer.kind.error for layer in self.layers if isinstance(layer.kind, Refused)]
+        errors = [layer.kind.error for layer in self.layers if layer.kind.error is not None]
         if errors:
             raise UnsupportedLayersError(errors, what)
 
-    def shapes(self, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[str, tuple[Size, ...]]:
-        """The shape of every blob when the inputs have these shapes (those not given: as declared). None where the data decide.
+    def shapes(self, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[str, Shape]:
+        """The shape of every blob when the inputs have these shapes (those not given: as declared); a size that the data
+        decide is no number.
 
         Raises: ShapeError, UnsupportedLayersError."""
         self.require_supported()
@@ -340,9 +332,9 @@ class Net:
         for name in given:
             if name not in declared:
                 raise ShapeError(f"the net has no input '{name}'", source=self.source, fix=_closest(name, declared))
-        shapes: dict[str, tuple[Size, ...]] = {}
+        shapes: dict[str, Shape] = {}
         for layer in self.layers:
-            if getattr(layer.kind, "is_input", False):
+            if layer.kind.is_input:
                 for top in layer.tops:
                     shape = given.get(top, declared[top])
                     if shape is None:
@@ -360,9 +352,9 @@ class Net:
         return shapes
 
     @staticmethod
-    def layer_shapes(layer: Layer, bottoms: Sequence[Any]) -> Sequence[Any]:
+    def layer_shapes(layer: Layer, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         """The shapes of the layer's tops, by its own rule; unused automatic tops (a loss without a top) are cut off."""
-        tops: Sequence[Any] = layer.kind.shapes(bottoms)
+        tops = layer.kind.shapes(bottoms)
         if len(tops) < len(layer.tops):
             raise ShapeError(
                 f"{len(layer.tops)} tops",

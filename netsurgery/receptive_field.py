@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from .errors import NetsurgeryError, ShapeError
+from .layers.core.dims import Size
 from .layers.core.reach import NOWHERE, SAME, Number, Reach
-from .net import Layer, Net, Size
+from .net import Layer, Net
 
 Reaches = tuple[Reach, ...]
 """What a blob's positions see of an input: one Reach for each of the input's axes behind the channels."""
@@ -307,7 +308,7 @@ def _positions(shape: Sequence[Size], axes: int) -> tuple[int, ...]:
 
 
 def _whole(sizes: Sequence[Size]) -> tuple[int, ...]:
-    return tuple(n if n is not None else 0 for n in sizes)
+    return tuple(n if isinstance(n, int) else 0 for n in sizes)
 
 
 def _plain(number: Number | None) -> Number | None:

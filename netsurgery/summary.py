@@ -8,9 +8,10 @@ from typing import Any
 
 from .errors import NetsurgeryError, ShapeError
 from .formats.origin import fork_fields
+from .layers.core.dims import Size
 from .layers.core.reach import Number
 from .message import Message
-from .net import Layer, Net, Refused, Size
+from .net import Layer, Net
 from .receptive_field import Reaches, geometry, reaches
 
 Shapes = dict[str, tuple[Size, ...]]
@@ -41,7 +42,7 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
                 "parameters": _parameters(layer, bottoms, shared),
                 "macs": _macs(layer, bottoms, [held.get(t) for t in layer.tops]),
                 "sees": {name: found for name, of in seen.items() for top in layer.tops[:1] if (found := of.get(top))},
-                "error": str(layer.kind.error.problem) if isinstance(layer.kind, Refused) else None,
+                "error": None if layer.kind.error is None else layer.kind.error.problem,
             }
         )
     return {
@@ -76,7 +77,7 @@ def _known(net: Net, given: Mapping[str, Sequence[int | str | None]]) -> tuple[N
     held: Shapes = {}
     kept = []
     for layer in net.layers:
-        if isinstance(layer.kind, Refused) or not all(b in held for b in layer.bottoms):
+        if not layer.kind.is_supported or not all(b in held for b in layer.bottoms):
             continue
         if layer.kind.is_input:
             made = [_input_shape(top, net.inputs[top], given.get(top)) for top in layer.tops]
@@ -108,7 +109,7 @@ def _parameters(layer: Layer, bottoms: Sequence[Any], shared: set[Any]) -> int |
     """How many numbers the layer's blobs hold that no layer before it shares."""
     if layer.weights:
         sizes = [tuple(w.shape) for w in layer.weights]
-    elif isinstance(layer.kind, Refused) or any(b is None for b in bottoms):
+    elif not layer.kind.is_supported or any(b is None for b in bottoms):
         return None
     else:
         sizes = [tuple(shape) for shape in layer.kind.weight_shapes(bottoms)]
@@ -125,7 +126,7 @@ def _parameters(layer: Layer, bottoms: Sequence[Any], shared: set[Any]) -> int |
 
 
 def _macs(layer: Layer, bottoms: Sequence[Any], tops: Sequence[Any]) -> int | None:
-    if isinstance(layer.kind, Refused) or any(shape is None or None in shape for shape in (*bottoms, *tops)):
+    if not layer.kind.is_supported or any(shape is None or None in shape for shape in (*bottoms, *tops)):
         return None
     count = layer.kind.macs(bottoms, tops)
     return count if isinstance(count, int) else None
@@ -173,8 +174,8 @@ def _number(n: Number | None) -> int | float | None:
     return n if n is None or isinstance(n, int) else int(n) if Fraction(n).denominator == 1 else float(n)
 
 
-def _listed(shape: Sequence[Size] | None) -> list[Size] | None:
-    return None if shape is None else list(shape)
+def _listed(shape: Sequence[object] | None) -> list[int | None] | None:
+    return None if shape is None else [n if isinstance(n, int) else None for n in shape]
 
 
 def _product(sizes: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ PACKAGE = Path(netsurgery.__file__).parent
 ROOMS = [
     ["errors", "_proto"],
     ["message"],
+    ["kind"],
     ["net"],
     ["layers.core"],
     ["layers.shared", "layers.caffe2"],

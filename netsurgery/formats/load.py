@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from .. import _proto
 from ..errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError
 from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
+from ..kind import Refused
 from ..layers import make_layer
 from ..layers.core.params import IRRELEVANT_OF_NET
 from ..message import Field, Message
-from ..net import IDENTITY, Layer, Net, Refused
+from ..net import IDENTITY, Layer, Net
 from .origin import origin
 from .prototxt.crops import place_crops
 from .prototxt.dialects import replacements
@@ -215,7 +216,7 @@ def _expanded(net: Net) -> Net:
     """The net with the layers in place of those that stand for several."""
     layers: list[Layer] = []
     for layer in net.layers:
-        several = None if isinstance(layer.kind, Refused) else layer.kind.expand(layer)
+        several = None if not layer.kind.is_supported else layer.kind.expand(layer)
         layers += [layer] if several is None else several
     return net if len(layers) == len(net.layers) and all(map(is_, layers, net.layers)) else net.with_layers(layers)
 
@@ -293,7 +294,7 @@ def _without_lost_scores(layers: Sequence[Layer], notes: list[str]) -> tuple[Lay
     kept = []
     for layer in layers:
         lost = [b for b in layer.bottoms[1:] if b not in written]
-        if lost and not isinstance(layer.kind, Refused) and layer.kind.training_only:
+        if lost and layer.kind.is_supported and layer.kind.training_only:
             notes.append(f"layer {layer.title} left out: it only scores, and there is no '{lost[0]}'")
         else:
             kept.append(layer)

@@ -114,7 +114,7 @@ def from_net(net: Net, *, without_mean: bool = False) -> Preprocessing | None:
 
     Raises: NetsurgeryError if it names a mean file that is not there."""
     for layer in net.layers:
-        if getattr(layer.kind, "is_input", False) and layer.params.has("transform_param"):
+        if layer.kind.is_input and layer.params.has("transform_param"):
             return _from_layer(layer, without_mean)
     return None
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..files.output import replacing, replacing_all
 from ..message import Field, Message
-from ..net import IDENTITY, Layer, Net, Refused
+from ..net import IDENTITY, Layer, Net
 from .prototxt.phases import filter_net
 from .prototxt.text import parse
 from .prototxt.typed import resolve
@@ -193,7 +193,7 @@ def _require_weights(net: Net) -> None:
             )
     shapes = known_shapes(net)
     for layer in net.layers:
-        if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
+        if not layer.kind.is_supported or not all(b in shapes for b in layer.bottoms):
             continue
         bottoms = [shapes[b] for b in layer.bottoms]
         if layer.weights:

@@ -35,12 +35,6 @@ class Data(LayerType):
     is_input = True
     note = "its tops are inputs; what prepares the images is not done"
 
-    image: tuple[int, int, int]
-    """(C, H, W) of a prepared image, 0 where the file does not tell it."""
-
-    preparation: str
-    """What is done to the pixels, in words."""
-
     def read(self, p: Params) -> None:
         transform = self._message(p, "transform_param")
         self._message(p, "annotated_data_param")
@@ -54,7 +48,7 @@ class Data(LayerType):
             q = self._message(p, f"{stem or self.type.removesuffix('Data').lower()}_data_param")
         batch = q.get_int("batch_size", 1 if self.type == "ImageData" else 0)
         image = self._image(q, transform)
-        self.image = image
+        self.image_size = image
         self.preparation = self._preparation(transform)
         whole = batch > 0 and all(image)
         self.data_shape = (batch, *image) if whole else None

@@ -27,6 +27,10 @@ class Power(LayerType):
         self.power, self.scale, self.shift = q.get_float("power"), q.get_float("scale"), q.get_float("shift")
 
     @property
+    def line(self) -> tuple[float, float] | None:
+        return (self.scale, self.shift) if self.power == 1 else None
+
+    @property
     def is_constant(self) -> bool:
         return self.power * self.scale == 0
 

@@ -26,7 +26,7 @@ class Softmax(LayerType):
     in_place = True
 
     def read(self, p: Params) -> None:
-        self.along = p.message("softmax_param").get_int("axis")
+        self.along = self.distribution = p.message("softmax_param").get_int("axis")
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.axis(self.along, len(bottoms[0]))

@@ -9,8 +9,10 @@ from math import prod
 from ..errors import NetsurgeryError, RewriteError, ShapeError, Source
 from ..formats.weights.attach import known_shapes
 from ..layers import make_layer
+from ..layers.core.dims import Shape, numbers
+from ..layers.innerproduct import InnerProduct
 from ..message import Field, Message
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
 
 def make_input(name: str, tops: Mapping[str, Sequence[int] | None], source: Source = Source()) -> Layer:
@@ -37,8 +39,8 @@ def find_shape(data: Layer, top: str, net: Net) -> tuple[tuple[int, ...], str]:
     Raises: RewriteError if it does not follow.
     """
     index = data.tops.index(top)
-    image = getattr(data.kind, "image", None)
-    declared = None if isinstance(data.kind, Refused) else data.kind.declared(len(data.tops))[index]
+    image = data.kind.image_size
+    declared = data.kind.declared(len(data.tops))[index]
     if declared is not None and image is None:
         return declared, "as declared"
     if declared is not None and index:
@@ -77,9 +79,7 @@ def _vector(net: Net, top: str) -> int | None:
     """How many values the InnerProducts take that alone read the blob."""
     readers = net.readers(top)
     for layer in readers:
-        if layer.type != "InnerProduct" or not layer.weights or isinstance(layer.kind, Refused):
-            return None
-        if layer.kind.from_axis != 1:
+        if not isinstance(layer.kind, InnerProduct) or not layer.weights or layer.kind.from_axis != 1:
             return None
     sizes = {layer.weights[0].size // layer.kind.num_output for layer in readers}
     return sizes.pop() if len(sizes) == 1 else None
@@ -109,17 +109,17 @@ def _fits(net: Net, top: str, shape: Sequence[int]) -> bool:
         return False
 
 
-def _weights(net: Net) -> Iterator[tuple[Layer, list[tuple[int, ...]], bool]]:
+def _weights(net: Net) -> Iterator[tuple[Layer, list[Shape], bool]]:
     """Each layer with weights whose bottoms are known: the shapes that it wants, and whether its weights are these, ones in front aside."""
     shapes = known_shapes(net) if any(layer.weights for layer in net.layers) else {}
     for layer in net.layers:
-        if layer.weights and not isinstance(layer.kind, Refused) and all(b in shapes for b in layer.bottoms):
+        if layer.weights and layer.kind.is_supported and all(b in shapes for b in layer.bottoms):
             wanted = [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
             found = [w.shape for w in layer.weights]
             yield layer, wanted, [_core(w) for w in wanted] == [_core(f) for f in found]
 
 
-def _core(shape: Sequence[int]) -> tuple[int, ...]:
+def _core(shape: Shape) -> Shape:
     shape = tuple(shape)
     while shape and shape[0] == 1:
         shape = shape[1:]
@@ -130,6 +130,9 @@ def fitted(net: Net) -> Net:
     """The net with weights in the shapes that their layers want: legacy ones could not be told while an input had no shape."""
     for layer, wanted, same in list(_weights(net)):
         if same and [w.shape for w in layer.weights] != wanted:
-            arrays = tuple(w.reshape(s) if w.size == prod(s) else w for w, s in zip(layer.weights, wanted, strict=True))
+            arrays = tuple(
+                w.reshape(numbers(s)) if w.size == prod(numbers(s)) else w
+                for w, s in zip(layer.weights, wanted, strict=True)
+            )
             net = net.with_layers(replace(x, weights=arrays) if x is layer else x for x in net.layers)
     return net

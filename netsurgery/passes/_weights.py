@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import WeightsError
 from ..formats.weights.attach import known_shapes, shared_name, show_shapes
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
 Blob = tuple[str, int]
 """(layer name, number of the blob)."""
@@ -32,7 +32,7 @@ def as_float32(values: ArrayLike, layer: Layer, index: int) -> NDArray[Any]:
 
 def wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
     """The shapes of the blobs that the layer wants; None where they do not follow."""
-    if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
+    if not layer.kind.is_supported or not all(b in shapes for b in layer.bottoms):
         return None
     return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
 

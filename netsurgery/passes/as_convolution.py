@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import RewriteError
 from ..layers import make_layer
-from ..layers.innerproduct import unit_rows
+from ..layers.innerproduct import InnerProduct, unit_rows
 from ..message import Field, Message
 from ..net import Layer
 
@@ -35,7 +35,8 @@ class Converter:
     def convert(self, layer: Layer, bottom: str, seen: tuple[int, ...]) -> Layer:
         """The Convolution that does at each position of `bottom` what the InnerProduct did on the map of shape `seen` (C, h, w)."""
         weights = layer.weights
-        if layer.kind.normalize:
+        kind = layer.kind
+        if isinstance(kind, InnerProduct) and kind.normalize:
             if not weights:
                 raise RewriteError(
                     "normalizes its weights, which a Convolution does not do, and has none yet",
@@ -44,10 +45,10 @@ class Converter:
                     expected="its weights",
                     fix="give the weights file as well, or --initialize random",
                 )
-            row = weights[0].shape[0 if layer.kind.transpose else 1]
+            row = weights[0].shape[0 if kind.transpose else 1]
             weights = (unit_rows(weights[0], row), *weights[1:])
         if weights:
-            weights = (self._weight(weights[0], seen, layer.kind.transpose), *weights[1:])
+            weights = (self._weight(weights[0], seen, is_transposed(layer)), *weights[1:])
         return make_layer(
             layer.name,
             "Convolution",
@@ -64,6 +65,10 @@ class Converter:
             rows = np.ascontiguousarray(weight.T) if transpose else weight
             self._made[key] = rows.reshape(rows.shape[0], *seen)
         return self._made[key]
+
+
+def is_transposed(layer: Layer) -> bool:
+    return isinstance(layer.kind, InnerProduct) and layer.kind.transpose
 
 
 def _params(params: Message, kernel: tuple[int, ...]) -> Message:
@@ -104,9 +109,9 @@ def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]
             continue
         for other in layers:
             shape, wanted = seen.get(other.tops[0]), seen[first.tops[0]]
-            if shape != wanted or other.kind.transpose != first.kind.transpose:
+            if shape != wanted or is_transposed(other) != is_transposed(first):
                 how = f"would see {shape}" if shape else "stays as it is"
-                how += " and is transposed" if shape and other.kind.transpose != first.kind.transpose else ""
+                how += " and is transposed" if shape and is_transposed(other) != is_transposed(first) else ""
                 raise RewriteError(
                     f"shares its weight '{name}' with {other.title}, which {how}",
                     layer=first.title,

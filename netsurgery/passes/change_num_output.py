@@ -5,12 +5,13 @@ fc8: num_output 1000, W (1000, 4096)      change_num_output(net, "fc8", 20):    
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..errors import RewriteError
 from ..formats.weights.attach import known_shapes, show_shapes
-from ..layers import make_layer
 from ..layers.core.fillers import draw
 from ..message import Field, Message
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 from ._weights import wanted_shapes
 
 
@@ -33,10 +34,7 @@ def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> N
                 source=old.source,
                 fix="declare the shapes of the inputs",
             )
-        made = make_layer(
-            made.name, made.type, made.bottoms, made.tops, made.params,
-            source=made.source, weights=draw(made.kind, wanted, seed), layers={made.type: type(made.kind)},
-        )  # fmt: skip
+        made = replace(made, weights=tuple(draw(made.kind, wanted, seed)))
         changed = net.with_layers(made if x is old else x for x in net.layers)
     for other in changed.layers:
         needs, found = wanted_shapes(other, shapes), [w.shape for w in other.weights]
@@ -56,7 +54,7 @@ def _changed(layer: Layer, num_output: int) -> Layer:
     holders = [
         f for f in layer.params.fields if isinstance(f.value, Message) and f.value.has("num_output")
     ]  # fmt: skip
-    if isinstance(layer.kind, Refused) or not hasattr(layer.kind, "num_output") or len(holders) != 1:
+    if not layer.kind.num_output or len(holders) != 1:
         raise RewriteError(
             "has no num_output",
             layer=layer.title,
@@ -65,16 +63,6 @@ def _changed(layer: Layer, num_output: int) -> Layer:
         )
     (holder,) = holders
     param = Field(holder.name, holder.value.with_fields(Field("num_output", num_output)))
-    made = make_layer(
-        layer.name,
-        layer.type,
-        layer.bottoms,
-        layer.tops,
-        layer.params.with_fields(param),
-        source=layer.source,
-        layers={layer.type: type(layer.kind)},
-        blob_count=len(layer.weights),
-    )
-    if isinstance(made.kind, Refused):
-        raise made.kind.error
+    made = replace(layer, params=layer.params.with_fields(param), weights=())
+    made.kind.require_supported()
     return made

@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 
 from ..errors import RewriteError
 from ..layers import make_layer
+from ..layers.core.dims import Shape, Size, numbers, show
 from ..layers.core.dims import axis as free_axis
-from ..layers.core.dims import show
+from ..layers.innerproduct import InnerProduct
 from ..message import Field, Message
-from ..net import Layer, Net, Size
+from ..net import Layer, Net
 from ._inputs import with_shape
 from .as_convolution import Converter, require_sharing
-from .growing import GrowingNet, Shape
+from .growing import GrowingNet
 from .map_notes import map_notes
 from .slide_pools import slide_pools
 
@@ -50,9 +51,10 @@ def convolutionalize(
     Shapes: a blob (N, C) becomes (N, C, 1, 1) at the declared size, (N, C, h, w) at larger ones.
     Raises: RewriteError for a layer that would not do at each position what it did before; ShapeError, UnsupportedLayersError.
     """
-    targets = {x.tops[0] for x in net.layers if x.type == "InnerProduct" and (only is None or x.name in only)}
+    targets = {x.tops[0] for x in net.layers if isinstance(x.kind, InnerProduct) and (only is None or x.name in only)}
     for layer in [net[name] for name in only or ()]:
-        if layer.type != "InnerProduct":
+        layer.kind.require_supported()
+        if not isinstance(layer.kind, InnerProduct):
             raise RewriteError(
                 "is no InnerProduct", layer=layer.title, source=layer.source, expected="InnerProduct layers (--only)"
             )
@@ -99,8 +101,8 @@ class _Surgery:
 
     def done(self) -> Net:
         for layer in self.net.layers:
-            if layer.type == "InnerProduct":
-                self._inner_product(layer)
+            if isinstance(layer.kind, InnerProduct):
+                self._inner_product(layer, layer.kind)
             else:
                 self._other(layer)
         if self.why and not self.seen and not self.slid:
@@ -127,22 +129,22 @@ class _Surgery:
                 self.forms[top] = self._map_form(top)
 
     def _map_form(self, blob: str) -> _Form:
-        return _Form("", blob, tuple(n for n in self.made.shapes[blob][1:] if n is not None))
+        return _Form("", blob, numbers(self.made.shapes[blob][1:]))
 
     def _as_map(self, blob: str) -> _Form:
         """The form of an old blob, as a map if it can be one: a blob with positions is one itself."""
         form = self.forms[blob]
         return self._map_form(form.plain) if not form.map and len(self.made.shapes[form.plain]) > 2 else form
 
-    def _inner_product(self, layer: Layer) -> None:
+    def _inner_product(self, layer: Layer, kind: InnerProduct) -> None:
         (bottom,) = layer.bottoms
         if layer.tops[0] not in self.targets:
-            self._leave(layer)
+            self._leave(layer, kind)
             return
-        axis = layer.kind.axis(layer.kind.from_axis, len(self.old[bottom]))
+        axis = kind.axis(kind.from_axis, len(self.old[bottom]))
         if axis != 1:
             raise RewriteError(
-                f"axis is {layer.kind.from_axis}: it answers for each of the first {axis} axes of {_show(self.old[bottom])}",
+                f"axis is {kind.from_axis}: it answers for each of the first {axis} axes of {_show(self.old[bottom])}",
                 layer=layer.title,
                 source=layer.source,
                 expected="axis 1: one answer for each item of the batch",
@@ -152,13 +154,13 @@ class _Surgery:
         if not form.map:
             if self.strict:
                 raise self._is_flat(layer)
-            self._leave(layer, self._is_flat(layer))
+            self._leave(layer, kind, self._is_flat(layer))
             return
         if not self.made.has_positions(form.map):
             lost = self._no_positions(layer, form)
             if self.strict or not self.forms[bottom].plain:
                 raise lost
-            self._leave(layer, lost)
+            self._leave(layer, kind, lost)
             return
         self.seen[layer.tops[0]] = form.seen
         self._take_map(self.converter.convert(layer, form.map, form.seen))
@@ -189,7 +191,7 @@ class _Surgery:
             fix=f"convert '{behind.name}', too (--only)" if behind else "declare the input as a map (N, C, h, w)",
         )
 
-    def _leave(self, layer: Layer, why: RewriteError | None = None) -> None:
+    def _leave(self, layer: Layer, kind: InnerProduct, why: RewriteError | None = None) -> None:
         """An InnerProduct that stays one. A map in front of it must have the declared size then."""
         self.why = self.why or why
         (bottom,) = layer.bottoms
@@ -198,9 +200,7 @@ class _Surgery:
         if form.plain:
             self._take(replace(layer, bottoms=(form.plain,)))
             return
-        params = layer.kind.over_channels(
-            layer.params, "inner_product_param", layer.kind.from_axis, len(self.old[bottom])
-        )
+        params = kind.over_channels(layer.params, "inner_product_param", kind.from_axis, len(self.old[bottom]))
         self._take(_with(layer, params, (form.map,)))
 
     def _other(self, layer: Layer) -> None:
@@ -319,14 +319,14 @@ class _Surgery:
             return
         wanted = (*shape, *self.made.shapes[self.forms[scores].map][2:])
         self.made.declare(blob, wanted)
-        self.labels[blob] = tuple(n for n in wanted if n is not None)
+        self.labels[blob] = numbers(wanted)
 
 
 def _wanted_as_maps(net: Net, targets: set[str]) -> set[str]:
     """The blobs from which InnerProducts that are converted see a map, if only through layers that can act on it."""
     wanted: set[str] = set()
     for layer in reversed(net.layers):
-        passes = layer.type != "InnerProduct" and (layer.type in FLATTEN or layer.kind.scope != "map")
+        passes = not isinstance(layer.kind, InnerProduct) and (layer.type in FLATTEN or layer.kind.scope != "map")
         if targets.intersection(layer.tops) or (passes and wanted.intersection(layer.tops)):
             wanted.update(layer.bottoms)
     return wanted
@@ -349,12 +349,7 @@ def _doing_nothing(layer: Layer, rank: int) -> Message:
 
 def _with(layer: Layer, params: Message, bottoms: tuple[str, ...]) -> Layer:
     """The layer on other bottoms, with other parameters."""
-    if params == layer.params:
-        return replace(layer, bottoms=bottoms)
-    types = {layer.type: type(layer.kind)}
-    return make_layer(
-        layer.name, layer.type, bottoms, layer.tops, params, source=layer.source, weights=layer.weights, layers=types
-    )
+    return replace(layer, bottoms=bottoms, params=params)
 
 
 def _show(shape: Sequence[Size]) -> str:

@@ -70,7 +70,7 @@ def _needed(net: Net, wanted: set[str], given: set[str], *, inputs: bool) -> lis
     needed = wanted - given
     kept = []
     for layer in reversed(net.layers):
-        if needed.intersection(layer.tops) or (inputs and getattr(layer.kind, "is_input", False)):
+        if needed.intersection(layer.tops) or (inputs and layer.kind.is_input):
             needed.update(b for b in layer.bottoms if b not in given)
             kept.append(layer)
     return kept[::-1]

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..layers import find, make_layer
-from ..layers.core.layer_type import LayerType
 from ..message import Message
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
 
 SUFFIXES = ("Loss", "Accuracy", "Evaluate")
@@ -55,26 +54,24 @@ def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], notes: list[str]) 
         shape, why = (given[top], "as given") if top in given else find_shape(layer, top, net)
         net = with_shape(net, top, shape)
         notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {why}")
-        if top == layer.tops[0] and (done := getattr(layer.kind, "preparation", "")):
+        if top == layer.tops[0] and (done := layer.kind.preparation):
             notes.append(f"input '{top}' is expected as the layer prepared it: {done}")
     return net
 
 
 def _is_source(layer: Layer) -> bool:
     """Whether it gives data from outside: an Input, a data layer, one without bottoms that we do not know."""
-    return not layer.bottoms and (isinstance(layer.kind, Refused) or bool(layer.kind.is_input))
+    return not layer.bottoms and (not layer.kind.is_supported or layer.kind.is_input)
 
 
 def _is_score(layer: Layer) -> bool:
-    if isinstance(layer.kind, Refused):
+    if not layer.kind.is_supported:
         return bool(layer.bottoms) and layer.type.endswith(SUFFIXES)
-    return bool(layer.kind.training_only)
+    return layer.kind.training_only
 
 
 def _has_weights(layer: Layer) -> bool:
-    if layer.weights or isinstance(layer.kind, Refused):
-        return bool(layer.weights)
-    return type(layer.kind).weight_shapes is not LayerType.weight_shapes
+    return bool(layer.weights) or layer.kind.has_weights
 
 
 def _gone(net: Net) -> set[str]:
@@ -112,16 +109,13 @@ def _useful(net: Net) -> set[str]:
 def _judged(score: Layer, learned: set[str]) -> list[str]:
     """The bottoms of a score that are the net's answer: behind layers with weights, in a net without any the first."""
     answers = [b for b in score.bottoms if b in learned] or ([] if learned else list(score.bottoms[:1]))
-    type_of = find(score.type) if isinstance(score.kind, Refused) else score.kind
+    type_of = find(score.type) if not score.kind.is_supported else score.kind
     return answers[: type_of.judged] if type_of is not None and type_of.has_labels else answers
 
 
 def _prediction(score: Layer) -> tuple[str, Message] | None:
     """The type and parameters of the activation inside a loss."""
-    found: tuple[str, Message] | None = None
-    if not isinstance(score.kind, Refused):
-        found = score.kind.prediction(score.params)
-    return found
+    return score.kind.prediction(score.params)
 
 
 def _without_scores(net: Net, useful: set[str], notes: list[str]) -> list[Layer]:

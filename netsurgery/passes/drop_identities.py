@@ -20,7 +20,7 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
     layers = []
     for layer in net.layers:
         layer = replace(layer, bottoms=tuple(alias.get(b, b) for b in layer.bottoms))
-        if getattr(layer.kind, "is_identity", False) and len(layer.bottoms) == 1:
+        if layer.kind.is_identity and len(layer.bottoms) == 1:
             (bottom,) = layer.bottoms
             for top in layer.tops:
                 alias[top] = bottom
@@ -33,7 +33,7 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
     # whose top is wanted.
     renamed: dict[str, str] = {}
     for layer in list(layers):
-        if getattr(layer.kind, "is_identity", False) and len(layer.bottoms) == 1:
+        if layer.kind.is_identity and len(layer.bottoms) == 1:
             (bottom,) = layer.bottoms
             if bottom not in inputs and bottom not in wanted and bottom not in renamed:
                 renamed[bottom] = layer.tops[0]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..errors import RewriteError, ShapeError
 from ..formats.weights.attach import known_shapes
-from ..layers import make_layer
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
 
 def fold_preprocessing(
@@ -69,8 +69,8 @@ def _only_input(net: Net) -> str:
     return next(iter(net.inputs))
 
 
-def _reads_only_size(layer: Layer, blob: str, shapes: dict[str, tuple[int | None, ...]]) -> bool:
-    if isinstance(layer.kind, Refused) or not all(b in shapes for b in layer.bottoms):
+def _reads_only_size(layer: Layer, blob: str, shapes: dict[str, tuple[Any, ...]]) -> bool:
+    if not layer.kind.is_supported or not all(b in shapes for b in layer.bottoms):
         return False
     reach = layer.kind.reach([shapes[b] for b in layer.bottoms])
     return all(seen is None for b, seen in zip(layer.bottoms, reach, strict=True) if b == blob)
@@ -80,8 +80,8 @@ def _taken_in(
     layer: Layer, shape: Sequence[int], order: Sequence[int], scale: np.ndarray, shift: np.ndarray, inexact: bool
 ) -> Layer:
     taken = None
-    if not isinstance(layer.kind, Refused) and layer.weights and len(layer.bottoms) == 1:
-        taken = layer.kind.absorb_input(layer.params, layer.weights, shape, order, scale, shift)
+    if layer.weights and len(layer.bottoms) == 1:
+        taken = layer.kind.absorb_input(layer.params, layer.weights, tuple(shape), order, scale, shift)
     if taken is None:
         raise RewriteError(
             "reads the input and cannot take this in",
@@ -100,8 +100,4 @@ def _taken_in(
             expected="a first convolution without padding",
             fix="subtract the mean before the net, or accept it: inexact_borders=True (inexact-borders on the command line)",
         )
-    made = make_layer(
-        layer.name, layer.type, layer.bottoms, layer.tops, params,
-        source=layer.source, weights=weights, layers={layer.type: type(layer.kind)},
-    )  # fmt: skip
-    return replace(made, weights=weights)
+    return replace(layer, params=params, weights=weights)

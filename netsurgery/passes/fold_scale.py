@@ -8,8 +8,8 @@ conv1 = conv1@bn1 * u + v                                 per output channel
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from ..layers import make_layer
 from ..net import Layer, Net
 
 
@@ -51,13 +51,4 @@ def _folded(linear: Layer, affine: Layer) -> Layer | None:
     if absorbed is None:
         return None
     params, weights = absorbed
-    return make_layer(
-        linear.name,
-        linear.type,
-        linear.bottoms,
-        affine.tops,
-        params,
-        source=linear.source,
-        weights=weights,
-        layers={linear.type: type(linear.kind)},
-    )
+    return replace(linear, tops=affine.tops, params=params, weights=weights)

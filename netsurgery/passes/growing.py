@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import NetsurgeryError
+from ..layers.core.dims import Shape
 from ..layers.core.reach import SAME
-from ..net import Layer, Net, Size
+from ..net import Layer, Net
 from ..receptive_field import Reaches, follow
-
-Shape = tuple[Size, ...]
 
 
 class GrowingNet:

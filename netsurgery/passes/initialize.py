@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.weights.attach import shared_name, shares_by_count, show_shapes
+from ..layers.core.dims import Shape, known, numbers
 from ..layers.core.fillers import Array, draw
 from ..net import Layer, Net
 
@@ -42,16 +44,16 @@ def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
     return replace(net.with_layers(layers), notes=(*net.notes, note) if drawn else net.notes)
 
 
-def _wanted(layer: Layer, shapes: dict[str, tuple[int | None, ...]]) -> list[tuple[int, ...]]:
+def _wanted(layer: Layer, shapes: Mapping[str, Shape]) -> list[tuple[int, ...]]:
     wanted = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
-    if not all(isinstance(n, int) for shape in wanted for n in shape):
+    if not all(map(known, wanted)):
         raise ShapeError(
             f"wants blobs of shapes {show_shapes(wanted)}",
             layer=layer.title,
             source=layer.source,
             expected="sizes that do not depend on the data",
         )
-    return wanted
+    return [numbers(shape) for shape in wanted]
 
 
 def _drawn(layer: Layer, wanted: list[tuple[int, ...]], seed: int, how: str, shared: dict[str, Array]) -> list[Array]:

@@ -12,8 +12,7 @@ from dataclasses import replace
 from ..errors import NetsurgeryError, RewriteError
 from ..formats.layer_text import layer as read_layer
 from ..formats.prototxt.versions import file_names, with_plain_names
-from ..layers import make_layer
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
 
 def insert(net: Net, layer: Layer | str, *, after: str | None = None, before: str | None = None) -> Net:
@@ -27,8 +26,8 @@ def insert(net: Net, layer: Layer | str, *, after: str | None = None, before: st
     UnsupportedError for what is wrong with the text.
     """
     new = read_layer(layer) if isinstance(layer, str) else layer
-    if isinstance(new.kind, Refused) and (new.bottoms or new.tops):
-        raise new.kind.error
+    if new.bottoms or new.tops:
+        new.kind.require_supported()
     if (after is None) == (before is None):
         raise NetsurgeryError("insert takes one place", expected="after=... or before=...")
     if new.name in net:
@@ -92,9 +91,8 @@ def _between(net: Net, new: Layer, place: Layer, at: int, after: bool) -> Net:
         )
     blob = blobs[0]
     names = file_names(net)
-    made = make_layer(new.name, new.type, (blob,), (new.name,), new.params, source=new.source)
-    if isinstance(made.kind, Refused):
-        raise made.kind.error
+    made = replace(new, bottoms=(blob,), tops=(new.name,))
+    made.kind.require_supported()
     top = f"{names[blob]}@{new.name}" if made.kind.in_place else new.name
     if not made.kind.in_place and top in names.values():
         raise RewriteError(

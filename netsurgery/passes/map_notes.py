@@ -39,9 +39,9 @@ def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[s
             yield layer, f"slides now, with a kernel of {_times(bottoms[0][2:])} and stride 1"
         elif id(layer) not in on_the_way or layer.type in ("InnerProduct", "Flatten", "Reshape"):
             continue
-        elif whole_map(layer, shapes) and not gates(net, layer, shapes):
-            stride = () if layer.kind.global_pooling else layer.kind.windows(len(bottoms[0])).stride
-            if layer.kind.global_pooling:
+        elif (pool := whole_map(layer, shapes)) and not gates(net, layer, shapes):
+            stride = () if pool.global_pooling else pool.windows(len(bottoms[0])).stride
+            if pool.global_pooling:
                 yield (
                     layer,
                     "takes in the whole map: one answer for each image, whatever its size (--sliding-pool lets it slide)",

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..layers import make_layer
+from ..layers.pooling import Pooling
 from ..message import Field, Message
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
-POOLINGS = ("Pooling", "PoolingND", "NdPooling")
 Shapes = Mapping[str, tuple[Any, ...]]
 
 WINDOW = (
@@ -38,16 +37,17 @@ WINDOW = (
 )
 
 
-def whole_map(layer: Layer, shapes: Shapes) -> bool:
-    """Whether a Pooling sees all of a map, larger than one position, at the declared size."""
-    if layer.type not in POOLINGS or isinstance(layer.kind, Refused):
-        return False
+def whole_map(layer: Layer, shapes: Shapes) -> Pooling | None:
+    """The kind of a Pooling that sees all of a map, larger than one position, at the declared size."""
+    kind = layer.kind
+    if not isinstance(kind, Pooling):
+        return None
     sizes, out = shapes[layer.bottoms[0]][2:], shapes[layer.tops[0]][2:]
-    covered = layer.kind.global_pooling
-    if not covered:
-        at = layer.kind.windows(len(sizes) + 2)
-        covered = all(k - p >= n for k, p, n in zip(at.extent, at.pad, sizes, strict=True))
-    return covered and set(out) == {1} and set(sizes) != {1}
+    covers = kind.global_pooling
+    if not covers:
+        at = kind.windows(len(sizes) + 2)
+        covers = all(k - p >= n for k, p, n in zip(at.extent, at.pad, sizes, strict=True))
+    return kind if covers and set(out) == {1} and set(sizes) != {1} else None
 
 
 def slide_pools(net: Net, shapes: Shapes) -> tuple[Net, frozenset[str]]:
@@ -56,8 +56,8 @@ def slide_pools(net: Net, shapes: Shapes) -> tuple[Net, frozenset[str]]:
     AVE ones whose padding counts.
     """
     layers = [
-        _slid(layer, shapes[layer.bottoms[0]][2:])
-        if whole_map(layer, shapes) and not gates(net, layer, shapes)
+        _slid(layer, pool, shapes[layer.bottoms[0]][2:])
+        if (pool := whole_map(layer, shapes)) and not gates(net, layer, shapes)
         else layer
         for layer in net.layers
     ]
@@ -66,15 +66,14 @@ def slide_pools(net: Net, shapes: Shapes) -> tuple[Net, frozenset[str]]:
     )
 
 
-def _slid(layer: Layer, sizes: tuple[int, ...]) -> Layer:
-    if not layer.kind.global_pooling:
-        at = layer.kind.windows(len(sizes) + 2)
-        if (layer.kind.method == "AVE" and any(at.pad)) or max(at.dilation) > 1:
+def _slid(layer: Layer, pool: Pooling, sizes: tuple[int, ...]) -> Layer:
+    if not pool.global_pooling:
+        at = pool.windows(len(sizes) + 2)
+        if (pool.method == "AVE" and any(at.pad)) or max(at.dilation) > 1:
             return layer
         if at.kernel == sizes and set(at.stride) == {1} and not any(at.pad):
             return layer
-    message = layer.kind.message
-    old = layer.params.last(message, Message("PoolingParameter"))
+    old = layer.params.last(pool.message, Message("PoolingParameter"))
     if len(set(sizes)) == 1:
         kernel = [Field("kernel_size", sizes[0])]
     elif len(sizes) == 2:
@@ -83,8 +82,7 @@ def _slid(layer: Layer, sizes: tuple[int, ...]) -> Layer:
         kernel = [Field("kernel_size", n) for n in sizes]
     kept = tuple(f for f in old.fields if f.name not in WINDOW)
     made = replace(old, fields=(*kept, *kernel, Field("stride", 1)), text="")
-    params = layer.params.with_fields(Field(message, made))
-    return make_layer(layer.name, layer.type, layer.bottoms, layer.tops, params, source=layer.source)
+    return replace(layer, params=layer.params.with_fields(Field(pool.message, made)))
 
 
 def gates(net: Net, pool: Layer, shapes: Shapes) -> bool:

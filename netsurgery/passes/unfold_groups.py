@@ -6,10 +6,10 @@ conv2: group 2, W (256, 48, 5, 5)      becomes      conv2: W (256, 96, 5, 5), ha
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from ..errors import RewriteError
-from ..layers import make_layer
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
 
 def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
@@ -19,7 +19,7 @@ def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
     """
     for name in only or ():
         layer = net[name]
-        if isinstance(layer.kind, Refused) or layer.kind.ungrouped(layer.params, layer.weights) is None:
+        if layer.kind.ungrouped(layer.params, layer.weights) is None:
             raise RewriteError(
                 "has no groups", layer=layer.title, source=layer.source, expected="a convolution with group above 1"
             )
@@ -27,17 +27,8 @@ def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
 
 
 def _unfolded(layer: Layer) -> Layer:
-    found = None if isinstance(layer.kind, Refused) else layer.kind.ungrouped(layer.params, layer.weights)
-    if found is None:
+    whole = layer.kind.ungrouped(layer.params, layer.weights)
+    if whole is None:
         return layer
-    params, weights = found
-    return make_layer(
-        layer.name,
-        layer.type,
-        layer.bottoms,
-        layer.tops,
-        params,
-        source=layer.source,
-        weights=weights,
-        layers={layer.type: type(layer.kind)},
-    )
+    params, weights = whole
+    return replace(layer, params=params, weights=weights)

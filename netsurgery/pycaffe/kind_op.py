@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kind import Kind
 from ..layers.core.dims import Dim
 from ..layers.core.fillers import Filler
 from ..layers.core.layer_type import LayerType
@@ -14,20 +15,22 @@ from ..message import Field
 from ..net import Layer
 from .blob import Blob
 from .errors import CaffeError
-from .op import Op, filled, make_kind, put
+from .op import Op, filled, put, read_layer
 
 
 class KindOp(Op):
     """A layer by its type of netsurgery.layers."""
 
     eager = False
+    kind: Kind
     free: tuple[bool, ...] = ()
     """Which tops have a size that the data decide."""
 
     def setup(self) -> None:
         super().setup()
         slot = self.slot
-        self.kind = self.make()
+        self.layer = self.make()
+        self.kind = self.layer.kind
         if slot.in_place and not self.kind.in_place:
             raise CaffeError(
                 f"top '{slot.top_names[0]}' is also its bottom",
@@ -41,10 +44,9 @@ class KindOp(Op):
         fillers = [*self.kind.fillers, *[Filler()] * len(wanted)]
         for shape, filler in zip(wanted, fillers, strict=False):
             slot.blobs.append(filled(Blob(_plain(shape)), filler, slot.title))
-        self.layer = Layer(slot.name, slot.type, (), (), slot.params, (), slot.source, self.kind)
 
-    def make(self) -> LayerType:
-        return make_kind(self.slot, len(self.slot.bottoms))
+    def make(self) -> Layer:
+        return read_layer(self.slot, len(self.slot.bottoms))
 
     def _one_to_one(self) -> bool:
         return len(self.slot.bottoms) == len(self.slot.tops) == 1
@@ -87,17 +89,17 @@ class RecurrentOp(KindOp):
     The layer runs as its own twin with `expose_hidden`, whose states are blobs that only the net knows.
     """
 
-    def make(self) -> LayerType:
+    def make(self) -> Layer:
         slot = self.slot
         self.states: list[Blob] = []
         inner = slot.params.last("recurrent_param")
         if inner.last("expose_hidden", False):
-            return make_kind(slot, len(slot.bottoms))
+            return read_layer(slot, len(slot.bottoms))
         exposed = slot.params.with_fields(Field("recurrent_param", inner.with_fields(Field("expose_hidden", True))))
         count = 2 if slot.type == "LSTM" else 1
         n, units = slot.bottoms[0].sizes[1], int(inner.last("num_output", 0))
         self.states = [Blob((1, n, units)) for _ in range(count)]
-        return make_kind(slot, len(slot.bottoms) + count, len(slot.tops) + count, exposed)
+        return read_layer(slot, len(slot.bottoms) + count, len(slot.tops) + count, exposed)
 
     @property
     def reads(self) -> list[Blob]:

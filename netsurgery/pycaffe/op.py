@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..kind import Kind
 from ..layers import make_layer
 from ..layers.core.fillers import Filler
-from ..layers.core.layer_type import LayerType
 from ..message import Message
-from ..net import Refused
+from ..net import Layer
 from .blob import Blob, Memory
 from .settings import random
 from .slot import LayerView, Slot
@@ -25,6 +25,9 @@ class Op:
     shares_diff = False
     is_source = False
     """Whether the tops are there before the net runs."""
+
+    kind: Kind | None = None
+    """What the layer's type says, where it is run by that."""
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
@@ -65,8 +68,7 @@ class InputOp(Op):
 
     def setup(self) -> None:
         super().setup()
-        kind = make_kind(self.slot, len(self.slot.bottoms))
-        shapes = kind.declared(len(self.slot.tops))
+        shapes = read_layer(self.slot, len(self.slot.bottoms)).kind.declared(len(self.slot.tops))
         for top, shape in zip(self.slot.tops, shapes, strict=True):
             if shape is not None:
                 top.resize(shape)
@@ -97,13 +99,11 @@ def put(blob: Blob, values: np.ndarray[Any, np.dtype[np.float32]], *, adopt: boo
     blob.data_memory.put(values, adopt=adopt)
 
 
-def make_kind(slot: Slot, bottoms: int, tops: int = -1, params: Message | None = None) -> LayerType:
-    """The layer's type with its parameters read. Raises: NetsurgeryError for a layer that is refused."""
+def read_layer(slot: Slot, bottoms: int, tops: int = -1, params: Message | None = None) -> Layer:
+    """The layer with its parameters read. Raises: NetsurgeryError for a layer that is refused."""
     names = [*slot.bottom_names, *(f"#{i}" for i in range(bottoms - len(slot.bottom_names)))]
     written = [*slot.top_names, *(f"#{i}" for i in range(len(slot.top_names), tops if tops >= 0 else len(slot.tops)))]
     message = slot.params if params is None else params
     layer = make_layer(slot.name, slot.type, names, written, message, source=slot.source)
-    if isinstance(layer.kind, Refused):
-        raise layer.kind.error
-    kind: LayerType = layer.kind
-    return kind
+    layer.kind.require_supported()
+    return layer

@@ -20,7 +20,8 @@ from .feeds import Feed, Range, array_feed, image_feed, image_files, random_feed
 from .judge import NEAR, Judge
 from .pairing import Pairing, pair
 from .reports.report import Case, Comparison, Report
-from .runtimes.base import Runtime, model_path, open_model, open_opinion
+from .runtimes.base import Runtime, model_path
+from .runtimes.table import open_model, open_opinion
 from .sizes import choose_shapes
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def verify(
     """
     began = time.perf_counter()
     opened = open_model(model, runtime)
-    own = inner if inner is not None else _written_by_us(opened, model)
+    own = inner if inner is not None else opened.is_ours
     pairing = pair(net, opened, outputs, names, own)
     known = {
         blob: value if isinstance(value, Range) else Range(value[0], value[1]) for blob, value in (ranges or {}).items()
@@ -181,11 +182,11 @@ class _Work:
         is made once."""
         wanted = [*self.pairing.outputs, *self.pairing.inner]
         net = cut(self.net, wanted)
-        recorded = getattr(reference, "feeds", None)
+        recorded = None if reference is None else reference.feeds(net)
         sizes = {blob: self.model.inputs[name] for blob, name in self.pairing.inputs.items()}
 
         def feeds() -> Iterator[Feed]:  # made anew for each pass: a folder of images may be large
-            yield from recorded(net) if recorded is not None else asked.feeds(net, sizes)
+            yield from recorded if recorded is not None else asked.feeds(net, sizes)
 
         first = [self._try(net, feed) for feed in feeds()]
         for feed, as_is in zip(feeds(), first, strict=True):
@@ -234,7 +235,7 @@ class _Work:
             self._require_outputs(judge, found, origin)
         if self.pairing.inner:
             found += self._as_it_is(judge, as_is, found)
-        if getattr(self.model, "dtype", None) != np.float64:
+        if not self.model.in_double:
             found = judge.excused(found, feed.arrays)
         for i, comparison in enumerate(found):
             if not comparison.passed:
@@ -292,22 +293,13 @@ class _Work:
 
 def _other_recording(reference: Runtime, net: Net) -> list[str]:
     """A note for each file of the net that is not the one from which numbers were recorded."""
-    recorded = getattr(reference, "about", {}).get("sha256", {})
+    recorded = reference.sources
     found = hashes(net, None)
     return [
         f"{reference.path} was recorded from another {kind} file (sha256 {recorded[kind]})"
         for kind in found
         if recorded.get(kind, found[kind]) != found[kind]
     ]
-
-
-def _written_by_us(opened: Runtime, model: Model) -> bool:
-    light = getattr(opened, "light", None)
-    if light is None:
-        return bool(getattr(opened, "ours", True))
-    return light.proto.producer_name == "netsurgery" or any(
-        p.key == "netsurgery.version" for p in light.proto.metadata_props
-    )
 
 
 __all__ = ["Inputs", "assert_equivalent", "model_path", "verify"]

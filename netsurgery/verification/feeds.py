@@ -77,11 +77,9 @@ def expected_range(net: Net, blob: str) -> Range | None:
 
 def _line(layer: Layer) -> tuple[float, float] | None:
     """(slope, shift) of a layer that is y = slope x + shift, over all channels; None if it is none."""
-    if layer.type == "Power":
-        line = (layer.kind.scale, layer.kind.shift) if layer.kind.power == 1 else None
-    else:
-        found = layer.kind.affine(layer.weights) if layer.weights else None
-        line = (float(np.median(found[0])), float(np.mean(found[1]))) if found is not None else None
+    line = layer.kind.line
+    if line is None and layer.weights and (channels := layer.kind.affine(layer.weights)) is not None:
+        line = float(np.median(channels[0])), float(np.mean(channels[1]))
     return line if line is not None and 0 < abs(line[0]) < np.inf and abs(line[1]) < np.inf else None
 
 

@@ -175,8 +175,7 @@ class Judge:
         got = self.given[top]
         if top in self.outputs:
             self.reference[top] = value
-            if layer.type == "Softmax" and value.shape == got.shape:
-                axis = getattr(layer.kind, "along", 1)
+            if (axis := layer.kind.distribution) is not None and value.shape == got.shape:
                 k = min(5, value.shape[axis])
                 first, sets = (agreement(value, got, axis, n, self.tolerance) for n in (1, k))
                 self.top_five.append(TopFive(top, first, sets, k))

@@ -17,9 +17,9 @@ from .check import Inputs
 from .compare import as_float32
 from .environment import hashes, versions
 from .feeds import Range
-from .runtimes.base import open_opinion
 from .runtimes.netsurgery import NetRuntime
 from .runtimes.recorded import ABOUT
+from .runtimes.table import open_opinion
 
 
 @dataclass(frozen=True)

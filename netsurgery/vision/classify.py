@@ -102,7 +102,7 @@ def plan(
             expected="a blob (N, classes)",
             fix="netsurgery heatmap, or name another blob: --output",
         )
-    check_labels(labels, shape[1] or 0, blob)
+    check_labels(labels, shape[1] if isinstance(shape[1], int) else 0, blob)
     if top < 1 or crops not in (1, 10):
         raise NetsurgeryError(f"top {top}, crops {crops}", expected="at least 1 class, and 1 or 10 crops")
     size = input_shape(made)

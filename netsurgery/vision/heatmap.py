@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
+from ..layers.core.dims import known, numbers, show
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.cut import cut
@@ -344,18 +345,18 @@ def plan(
     made = convolutionalize(cut(net, [blob]), sliding_pool=sliding_pool)
     channels = input_shape(made)[0]
     shape = made.shapes()[blob]
-    if len(shape) != 4 or None in shape:
+    if len(shape) != 4 or not known(shape):
         raise ShapeError(
             f"blob '{blob}' {_times(shape)} is no map",
             source=net.source,
             expected="a blob (N, channels, h, w) of the fully convolutional net",
             fix="name another blob: --output",
         )
-    count = shape[1] or 0
+    count = numbers(shape)[1]
     options = replace(options, channel=find_channel(options.channel, count, options.labels, blob, WORDS))
-    for value, known, what in ((options.reduce, ("mean", "max"), "reduce"), (options.size, ("map", "image"), "size")):
-        if value not in known:
-            raise NetsurgeryError(f"--{what} {value}", expected=" or ".join(known))
+    for value, allowed, what in ((options.reduce, ("mean", "max"), "reduce"), (options.size, ("map", "image"), "size")):
+        if value not in allowed:
+            raise NetsurgeryError(f"--{what} {value}", expected=" or ".join(allowed))
     if not 0 <= options.smooth < 1e6:
         raise NetsurgeryError(f"--smooth {options.smooth:g}", expected="the sigma of a Gaussian in pixels, 0 for none")
     found = geometry(made, blob, image_input(made))
@@ -396,5 +397,5 @@ def only_output(net: Net) -> str:
     return net.outputs[0]
 
 
-def _times(sizes: Sequence[int | None]) -> str:
-    return "x".join("?" if n is None else str(n) for n in sizes)
+def _times(sizes: Sequence[object]) -> str:
+    return "x".join(map(show, sizes))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
+from ..layers.core.dims import numbers
 from ..net import Net
 
 Kernel = NDArray[np.float32]
@@ -100,7 +101,7 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
     """
     target = net[layer]
     shapes = net.shapes()
-    wanted = target.kind.weight_shapes([shapes[b] for b in target.bottoms])
+    wanted = [numbers(w) for w in target.kind.weight_shapes([shapes[b] for b in target.bottoms])]
     if not wanted or len(wanted[0]) != 4:
         raise NetsurgeryError("has no kernels", layer=target.title, source=target.source, expected="a Convolution")
     weight = np.zeros(wanted[0], np.float32)

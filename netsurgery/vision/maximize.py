@@ -118,7 +118,7 @@ def _even(value: float, channels: int, size: tuple[int, int], done: Preprocessin
 
 def _before_softmax(net: Net, blob: str) -> str:
     writer = net.writer(blob)
-    return writer.bottoms[0] if writer.type == "Softmax" else blob
+    return writer.bottoms[0] if writer.kind.distribution is not None else blob
 
 
 def _middle(values: Any) -> Any:

@@ -130,7 +130,7 @@ def input_shape(net: Net) -> tuple[int, int, int]:
     """(C, H, W) of the net's input as declared. Raises: NetsurgeryError."""
     name = image_input(net)
     shape = net.shapes()[name]
-    channels, height, width = (n or 0 for n in shape[1:])
+    channels, height, width = (n if isinstance(n, int) else 0 for n in shape[1:])
     return channels, height, width
 
 

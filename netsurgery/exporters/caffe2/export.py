@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -201,7 +201,7 @@ def _emit(net: Net, wanted: Sequence[str], inferred: Inferred, op: NetBuilder) -
         op.layer = layer
         bottoms = op.bottoms[layer.name] = [held[b] for b in layer.bottoms]
         try:
-            tops = list(layer.kind.emit_caffe2(op, bottoms, layer.weights))
+            tops: list[Any] = list(layer.kind.emit_caffe2(cast("Any", op), cast("Any", bottoms), layer.weights))
         except UnsupportedError as error:  # go on, to name them all
             refused.append(error)
             tops = [Blob(op.name(blob)) for blob in layer.tops]

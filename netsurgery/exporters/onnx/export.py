@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -168,7 +168,9 @@ def _graph(
             continue
         op.layer = layer.name
         first = len(op.nodes)
-        tops = layer.kind.emit(op, [held[b] for b in layer.bottoms], layer.weights)
+        tops: list[Any] = list(
+            layer.kind.emit(cast("Any", op), [cast("Any", held[b]) for b in layer.bottoms], layer.weights)
+        )
         if len(tops) < len(layer.tops):
             raise AssertionError(f"{layer.title} emitted {len(tops)} of {len(layer.tops)} tops")
         for blob, tensor in zip(layer.tops, tops, strict=False):

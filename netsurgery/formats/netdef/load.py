@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ParseError, ShapeError, Source, UnsupportedError, UnsupportedLayersError
+from ...layers.core.dims import numbers
 from ...net import Net, Origin
 from ..prototxt.write import quote
 from .groups import SHAPE, Group, groups
@@ -184,7 +185,7 @@ def _take_group(net: Importer, group: Group, names: Sequence[tuple[list[str], li
     op = Op("", layer.name, [], list(layer.tops), {}, net.source)
     bottoms = [net.blob(op, spelled.get(b, b)) for b in layer.bottoms]
     shapes = layer.kind.weight_shapes([net.shapes[b] for b in bottoms])
-    blobs = [blob.reshape([int(n) for n in shape]) for blob, shape in zip(found, shapes, strict=True)]
+    blobs = [blob.reshape(numbers(shape)) for blob, shape in zip(found, shapes, strict=True)]
     made = layer_of(group.text, net.source, blobs).with_blobs(
         {b: spelled.get(b, b) for b in (*layer.bottoms, *layer.tops)}
     )

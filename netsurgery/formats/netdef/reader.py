@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import ShapeError, Source, UnsupportedError
 from ...layers import make_layer
+from ...layers.core.dims import numbers
 from ...message import Message
 from ...net import IDENTITY, Layer, Net
 from ..prototxt.text import parse
@@ -135,7 +136,7 @@ class Importer:
             )
         else:
             tops = Net.layer_shapes(layer, [self.shapes[b] for b in layer.bottoms])
-            self.shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
+            self.shapes.update(zip(layer.tops, map(numbers, tops), strict=True))
         self.layers.append(layer)
 
     def blob(self, op: Op, name: str) -> str:
@@ -194,9 +195,7 @@ def layer_of(text: str, source: Source, weights: Sequence[Array] = ()) -> Layer:
         source=source,
         weights=[np.asarray(w) for w in weights],
     )
-    error = getattr(made.kind, "error", None)
-    if error is not None:
-        raise error
+    made.kind.require_supported()
     return made
 
 

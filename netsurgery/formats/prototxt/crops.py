@@ -12,10 +12,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ...errors import NetsurgeryError, UnsupportedError
-from ...layers import make_layer
+from ...kind import Refused
 from ...layers.core.dims import axis as free_axis
 from ...message import Field, Message
-from ...net import Layer, Refused
+from ...net import Layer
 
 Place = tuple[Fraction, Fraction]
 """Where position t of a blob lies in another along one axis: (stride, offset), stride * t + offset."""
@@ -52,7 +52,7 @@ def _placed(layer: Layer, writers: Mapping[str, Layer], auto: bool, notes: list[
     )
     param = Message("CropParameter", (Field("axis", 2), *(Field("offset", n) for n in offsets)), layer.source)
     params = replace(layer.params.with_fields(Field("crop_param", param)), text="")
-    return make_layer(layer.name, "Crop", layer.bottoms, layer.tops, params, source=layer.source)
+    return replace(layer, type="Crop", params=params)
 
 
 def _offsets(layer: Layer, writers: Mapping[str, Layer]) -> tuple[int, ...]:
@@ -85,7 +85,7 @@ def _up(crop: Layer, blob: str, writers: Mapping[str, Layer]) -> Iterator[tuple[
         layer = writers.get(blob)
         if layer is None or not layer.bottoms:
             return
-        if isinstance(layer.kind, Refused):
+        if not layer.kind.is_supported:
             raise _error(
                 crop, f"layer {layer.title} on the way to it is not supported", "layers whose places are known"
             )

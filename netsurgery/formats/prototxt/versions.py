@@ -84,13 +84,13 @@ class Memory:
         """The next layer; `in_place` are its tops that lie where a bottom lies, with that bottom."""
         self._at += 1
         for top in layer.tops:
-            shared = in_place.get(top, layer.bottoms[0] if getattr(layer.kind, "shares_memory", False) else "")
+            shared = in_place.get(top, layer.bottoms[0] if layer.kind.shares_memory else "")
             self._cells[top] = cell = self._cells.get(shared, [])
             cell.append(top)
 
     def overwritten(self, layer: Layer, bottom: str) -> str:
         """The first other blob that the next layer, in place on `bottom`, would change for those that read it after that; "" if none."""
-        if getattr(layer.kind, "is_identity", False):
+        if layer.kind.is_identity:
             return ""
         after = self._at + 1
         others = (blob for blob in self._cells.get(bottom, ()) if blob != bottom)

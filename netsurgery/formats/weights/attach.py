@@ -14,7 +14,7 @@ from ...errors import ShapeError, WeightsError
 from ...layers.core.dims import axis
 from ...layers.core.fillers import draw
 from ...message import Message
-from ...net import Layer, Net, Refused
+from ...net import Layer, Net
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -248,7 +248,7 @@ def known_shapes(net: Net, undeclared: int = 0) -> dict[str, tuple[Any, ...]]:
     shapes: dict[str, tuple[Any, ...]] = {}
     inputs = net.inputs
     for layer in net.layers:
-        if isinstance(layer.kind, Refused):
+        if not layer.kind.is_supported:
             continue
         if layer.kind.is_input:
             for top in layer.tops:
@@ -275,7 +275,7 @@ def _shapes_for(net: Net, stored: ModelFile) -> dict[str, tuple[Any, ...]]:
 
 def _wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
     """The shapes of the blobs that the layer wants; None where they do not follow, or nothing comes of the layer (a loss)."""
-    if isinstance(layer.kind, Refused) or layer.kind.training_only or layer.kind.any_blobs:
+    if not layer.kind.is_supported or layer.kind.training_only or layer.kind.any_blobs:
         return None
     if not all(b in shapes for b in layer.bottoms):
         return None

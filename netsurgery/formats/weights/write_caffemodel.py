@@ -11,7 +11,7 @@ from ...files.copy import copy_array
 from ...files.output import replacing
 from ...files.wire import BYTES, VARINT, put_bytes, put_tag, put_varint
 from ...message import Field, Message
-from ...net import Layer, Net, Refused
+from ...net import Layer, Net
 from ..prototxt.binary import encode
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def write_to(
 def _plan(layer: Layer, names: Mapping[str, str]) -> tuple[bytes, list[tuple[bytes, Array]]]:
     """What stands before the blobs of a layer, and for each blob what stands before its values."""
     # Of a layer that is not known the shapes of old blobs, which have ones in front, stay as they are written there.
-    old = isinstance(layer.kind, Refused)
+    old = not layer.kind.is_supported
     return _planned(_fields(layer, names), [(array, old and array.ndim == 4) for array in layer.weights])
 
 

@@ -194,6 +194,14 @@ def known(shape: Sequence[Size]) -> bool:
     return all(isinstance(size, int) for size in shape)
 
 
+def numbers(shape: Sequence[Size]) -> tuple[int, ...]:
+    """A shape that is known."""
+    sizes = tuple(size for size in shape if isinstance(size, int))
+    if len(sizes) < len(shape):
+        raise AssertionError(f"({', '.join(map(show, shape))}) is not known")
+    return sizes
+
+
 def show(size: object) -> str:
     """A size for error texts: the number, or '?'."""
     return str(size) if isinstance(size, int) else "?"

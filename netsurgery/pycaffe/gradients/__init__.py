@@ -30,7 +30,7 @@ def differentiate(slot: Slot) -> None:
         if any(slot.bottom_need):
             raise UnsupportedError("has no gradient, in Caffe either", layer=slot.title, source=slot.source)
         return
-    kind = getattr(op, "kind", None)
+    kind = op.kind
     rule = RULES.get(slot.type)
     if rule is not None:
         rule(slot, kind)

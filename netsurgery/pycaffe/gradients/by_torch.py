@@ -73,7 +73,7 @@ def differentiate(slot: Slot) -> None:
 def _convolution(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
     import torch.nn.functional as functional
 
-    kind = slot.op.kind  # type: ignore[attr-defined]
+    kind: Any = slot.op.kind
     window = kind.windows(bottoms[0].dim())
     runs = {
         "Convolution": (functional.conv1d, functional.conv2d, functional.conv3d),
@@ -89,7 +89,7 @@ def _recurrent(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) 
     """The layer step by step from the state that it began with, through which no gradient goes."""
     import torch
 
-    kind = slot.op.kind  # type: ignore[attr-defined]
+    kind: Any = slot.op.kind
     x, cont = bottoms[:2]
     shown = len(slot.op.reads) > len(slot.bottoms)
     steps, n = cont.shape

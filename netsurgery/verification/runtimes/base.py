@@ -1,19 +1,20 @@
-"""What runs a model: the interface of runtimes, each of which has a file of its own (on_*.py), and which file is whose.
-
-To add one: write its file, add its line to RUNTIMES or OPINIONS.
-"""
+"""What runs a model: the interface of runtimes, each of which has a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import NetsurgeryError, UnsupportedError
+from ...errors import NetsurgeryError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...net import Net
+    from ..feeds import Feed
 
     Array = NDArray[Any]
     Feeds = Mapping[str, Array]
@@ -25,7 +26,7 @@ class UnavailableError(NetsurgeryError):
     """A runtime that is not there: not installed, not importable, of a version that cannot do it."""
 
 
-class Runtime(Protocol):
+class Runtime(ABC):
     """A model made ready to be run. Blobs bear the names that the model gives them."""
 
     name: str
@@ -34,93 +35,61 @@ class Runtime(Protocol):
     path: str
     """The file of the model, "" for one in memory."""
 
-    advisory: ClassVar[bool]
+    advisory: ClassVar[bool] = False
     """Whether it is known to differ from Caffe here and there, so that its opinion decides nothing beside others."""
 
-    of_model: ClassVar[bool]
+    of_model: ClassVar[bool] = False
     """Whether, as an opinion, it runs the model itself, whose names it uses, and not the net."""
 
-    note: ClassVar[str]
+    note: ClassVar[str] = ""
     """What reports should say of it."""
 
+    in_double: bool = False
+    """Whether it computes in float64: its numbers are not excused by float32's rounding."""
+
+    sources: Mapping[str, str] = MappingProxyType({})
+    """The sha256 of the files whose numbers it holds, by kind ("prototxt", "weights"), where it tells them."""
+
     @property
+    @abstractmethod
     def versions(self) -> Mapping[str, str]:
         """Name -> version of what computes."""
 
     @property
+    @abstractmethod
     def inputs(self) -> Mapping[str, tuple[int | None, ...] | None]:
         """The shape of every input, None for sizes that are free; None for a shape that is not declared."""
 
     @property
+    @abstractmethod
     def outputs(self) -> tuple[str, ...]: ...
 
     @property
+    @abstractmethod
     def blobs(self) -> Collection[str]:
         """Every value that can be asked for, outputs included."""
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether its blobs mean what Caffe's of the same name do: a net of Caffe's, or a model that netsurgery wrote."""
+        return True
+
+    def feeds(self, net: Net) -> Sequence[Feed] | None:
+        """The inputs whose values it holds, if it holds recorded numbers. Raises: NetsurgeryError if they are not those of the net."""
+        return None
+
+    @abstractmethod
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         """The values of these blobs. Asked for outputs alone, the model runs as it is.
 
         Raises: NetsurgeryError if it fails."""
 
 
-# What can run the model that is checked: name -> file. The default is chosen by the model: a Net, or ONNX.
-RUNTIMES = {"netsurgery": "netsurgery", "onnxruntime": "onnxruntime", "caffe2": "caffe2"}
-
-# What can say what the numbers should be.
-OPINIONS = {
-    "netsurgery": "netsurgery",
-    "caffe": "caffe",
-    "opencv": "opencv",
-    "onnx": "onnx_reference",
-    "caffe2": "caffe2",
-}
-
-
-def open_model(model: Model, runtime: str | None = None) -> Runtime:
-    """The model that is to be checked, in its runtime: a Net in netsurgery.run, NetDefs in Caffe2, all else in onnxruntime unless
-    `runtime` says other.
-
-    Raises: UnavailableError, UnsupportedError; ParseError for what is no model.
-    """
-    from ...net import Net
-
-    usual = "netsurgery" if isinstance(model, Net) else "caffe2" if is_caffe2(model_path(model)) else "onnxruntime"
-    name = runtime or usual
-    opened: Runtime = _load(RUNTIMES, name, "runtime").open_model(model)
-    return opened
-
-
-def open_opinion(name: str, net: Net, model: Model) -> Runtime:
-    """What says what the numbers should be, by name; a path that ends in .npz names recorded numbers.
-
-    Raises: UnavailableError, UnsupportedError."""
-    if name.endswith(".npz"):
-        from .recorded import open_opinion as open_recorded
-
-        return open_recorded(name)
-    opened: Runtime = _load(OPINIONS, name, "--against").open_opinion(net, model)
-    return opened
-
-
-def _load(table: Mapping[str, str], name: str, what: str) -> Any:
-    from importlib import import_module
-
-    if name not in table:
-        more = ", or FILE.npz" if table is OPINIONS else ""
-        raise UnsupportedError(f"{what} '{name}' is not known", expected=f"one of: {', '.join(table)}{more}")
-    return import_module(f".{table[name]}", __package__)
-
-
 def is_caffe2(path: str) -> bool:
     """Whether a path names NetDefs of Caffe2's: a folder that holds them, or one of the files."""
-    import os
-
     return os.path.isfile(os.path.join(path, "predict_net.pb")) or path.endswith(".pb")
 
 
 def model_path(model: Model) -> str:
     """The file of a model, "" for one in memory."""
-    import os
-
     return os.fspath(model) if isinstance(model, str | os.PathLike) else ""

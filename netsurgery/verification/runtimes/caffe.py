@@ -10,20 +10,20 @@ import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import NetsurgeryError, Source
 from ...net import Net
 from .as_caffe import caffe_files, final_blobs
-from .base import UnavailableError
+from .base import Runtime, UnavailableError
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
 PYTHON = "NETSURGERY_CAFFE_PYTHON"
-SCRIPT = Path(__file__).with_name("caffe_side.py")
+SCRIPT = Path(__file__).parents[1] / "side" / "caffe_side.py"
 SECONDS = 3600
 """After so long without an answer Caffe is taken to hang."""
 
@@ -32,18 +32,18 @@ class SideError(NetsurgeryError):
     """The other process gave no answer."""
 
 
-class Caffe:
+class Caffe(Runtime):
     """A net in pycaffe."""
-
-    advisory: ClassVar[bool] = False
-    of_model: ClassVar[bool] = False
-    note: ClassVar[str] = ""
 
     def __init__(self, net: Net, python: str, about: Mapping[str, str]) -> None:
         self.net, self.python, self.path = net, python, net.files.get("prototxt", "")
         self.name = f"Caffe {about['caffe']}"
-        self.versions = {"caffe": about["caffe"], "caffe's python": about["python"]}
+        self._versions = {"caffe": about["caffe"], "caffe's python": about["python"]}
         self._final = final_blobs(net)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self._versions
 
     @property
     def inputs(self) -> dict[str, tuple[int | None, ...] | None]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ...formats.netdef.groups import FREE, SHAPE
 from ...formats.netdef.wire import filled_names, read_netdef
 from ...net import Net
 from ..side.caffe2_process import Side, open_side
-from .base import model_path
+from .base import Runtime, model_path
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 INIT, PREDICT = "init_net.pb", "predict_net.pb"
 
 
-class Caffe2:
+class Caffe2(Runtime):
     """The two nets of a folder. Intermediate blobs are there after every run: Caffe2 keeps them."""
-
-    advisory: ClassVar[bool] = False
-    of_model: ClassVar[bool] = False
-    note: ClassVar[str] = ""
 
     def __init__(self, init: Path, predict: Path, side: Side, about: Mapping[str, Any]) -> None:
         self.init, self.predict, self.side = init, predict, side
         self.path = str(predict.parent)
         self.name = f"Caffe2 (PyTorch {about['versions']['torch']})"
-        self.versions = {f"caffe2's {name}": str(value) for name, value in about["versions"].items() if value}
+        self._versions = {f"caffe2's {name}": str(value) for name, value in about["versions"].items() if value}
         self.proto = read_netdef(predict)
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self._versions
+
     @cached_property
-    def ours(self) -> bool:
+    def is_ours(self) -> bool:
         """Whether netsurgery wrote the net, so that its blobs mean what Caffe's of the same name do."""
         return any(argument.name.startswith(SHAPE) for argument in self.proto.arg)
 
     @cached_property
     def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
         told = {argument.name: list(argument.ints) for argument in self.proto.arg}
-        if not self.ours:
+        if not self.is_ours:
             filled = filled_names(self.init)
             return dict.fromkeys(name for name in self.proto.external_input if name not in filled)
         return {
@@ -85,13 +85,9 @@ class Caffe2:
                 return {name: found[str(i)] for i, name in enumerate(told["names"])}
 
 
-class Opinion:
+class Opinion(Runtime):
     """A net, exported to Caffe2 without anything merged, so that as many blobs as can be are there; anew for inputs of sizes that an
     export has not left free."""
-
-    advisory: ClassVar[bool] = False
-    of_model: ClassVar[bool] = False
-    note: ClassVar[str] = ""
 
     def __init__(self, net: Net, side: Side, about: Mapping[str, Any]) -> None:
         self.net, self.side, self.about = net, side, about
@@ -99,7 +95,11 @@ class Opinion:
         self._folder = TemporaryDirectory(prefix="netsurgery-")
         self._made = to_caffe2(net, fold=False)
         self._opened = self._written()
-        self.name, self.versions = self._opened.name, self._opened.versions
+        self.name = self._opened.name
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self._opened.versions
 
     @property
     def inputs(self) -> dict[str, tuple[int | None, ...] | None]:

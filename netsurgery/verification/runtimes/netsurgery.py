@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,23 +13,21 @@ from ...errors import NetsurgeryError
 from ...interpreter import run
 from ...layers.core.infer import infer
 from ...net import Net
-from .base import model_path
+from .base import Runtime, model_path
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
 
-class NetRuntime:
+class NetRuntime(Runtime):
     """A net in netsurgery.run."""
 
     name = "netsurgery"
-    advisory: ClassVar[bool] = False
-    of_model: ClassVar[bool] = False
-    note: ClassVar[str] = ""
 
     def __init__(self, net: Net, dtype: DTypeLike = np.float64) -> None:
         net.require_supported("run")
         self.net, self.dtype = net, np.dtype(dtype)
+        self.in_double = self.dtype == np.float64
         self.path = net.files.get("prototxt", "")
 
     @property

@@ -12,13 +12,13 @@ from onnx.reference import ReferenceEvaluator
 
 from ...errors import NetsurgeryError, Source, UnsupportedError
 from ...net import Net
-from .base import model_path
+from .base import Runtime, model_path
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
 
-class Evaluator:
+class Evaluator(Runtime):
     """A model in the evaluator. Values bear the names that the model gives them."""
 
     name = f"onnx.ReferenceEvaluator {onnx.__version__}"
@@ -32,10 +32,18 @@ class Evaluator:
 
     def __init__(self, model: onnx.ModelProto, path: str) -> None:
         self.path = path
-        self.inputs: dict[str, tuple[int | None, ...] | None] = {value.name: None for value in model.graph.input}
-        self.outputs = tuple(value.name for value in model.graph.output)
+        self._inputs: dict[str, tuple[int | None, ...] | None] = {value.name: None for value in model.graph.input}
+        self._outputs = tuple(value.name for value in model.graph.output)
         self._model = model
         self._evaluators: dict[frozenset[str], Any] = {}
+
+    @property
+    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._outputs
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
 from ...errors import NetsurgeryError, Source
 from ...exporters.onnx.links import check_links
+from .base import Runtime
 from .exposed import LightModel, read_light
 
 if TYPE_CHECKING:
@@ -39,20 +40,18 @@ FAILURES = tuple(
 """What onnxruntime raises: it has no base class for them but Exception."""
 
 
-class OnnxRuntime:
+class OnnxRuntime(Runtime):
     """A model in onnxruntime. One session lives at a time: the model as it is, or with intermediate blobs as outputs, which keeps
     onnxruntime from fusing the nodes between them."""
 
     name = "onnxruntime"
-    advisory: ClassVar[bool] = False
     of_model: ClassVar[bool] = True
-    note: ClassVar[str] = ""
 
     def __init__(self, light: LightModel) -> None:
         self.light, self.path = light, light.path
         graph = light.proto.graph
         given = {tensor.name for tensor in graph.initializer}
-        self.inputs: dict[str, tuple[int | None, ...] | None] = {
+        self._inputs: dict[str, tuple[int | None, ...] | None] = {
             value.name: tuple(
                 d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
             )
@@ -62,12 +61,25 @@ class OnnxRuntime:
         self.dtypes = {
             value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in graph.input
         }
-        self.outputs = tuple(value.name for value in graph.output)
+        self._outputs = tuple(value.name for value in graph.output)
         self._session: tuple[frozenset[str], Any] | None = None
+
+    @property
+    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._outputs
 
     @property
     def versions(self) -> Mapping[str, str]:
         return {"onnxruntime": onnxruntime.__version__}
+
+    @property
+    def is_ours(self) -> bool:
+        proto = self.light.proto
+        return proto.producer_name == "netsurgery" or any(p.key == "netsurgery.version" for p in proto.metadata_props)
 
     @cached_property
     def blobs(self) -> Collection[str]:

@@ -11,17 +11,15 @@ import numpy as np
 from ...errors import NetsurgeryError, Source
 from ...net import Net
 from .as_caffe import caffe_files
-from .base import UnavailableError
+from .base import Runtime, UnavailableError
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
 
-class OpenCV:
+class OpenCV(Runtime):
     """A net in OpenCV. Its values go by layer: it can be asked for the top of a layer that has one, and for outputs."""
 
-    advisory: ClassVar[bool] = False
-    of_model: ClassVar[bool] = False
     note: ClassVar[str] = (
         "a second opinion that errs itself in places: of 4.14 it is known for LRN and MVN with fields set, PriorBox, InnerProduct with "
         "transpose, Log with a base, Swish with beta, Deconvolution with dilation, and some layers of forks"

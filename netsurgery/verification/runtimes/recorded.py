@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from ...errors import NetsurgeryError, ParseError, Source
 from ...net import Net
 from ..feeds import Feed, describe
+from .base import Runtime
 
 if TYPE_CHECKING:
     from .base import Array, Feeds
@@ -24,12 +25,8 @@ ABOUT = "netsurgery"
 """The entry that says where the numbers come from."""
 
 
-class Recorded:
+class Recorded(Runtime):
     """The runs of a file."""
-
-    advisory: ClassVar[bool] = False
-    of_model: ClassVar[bool] = False
-    note: ClassVar[str] = ""
 
     def __init__(
         self, path: str, runs: Mapping[str, tuple[dict[str, Array], dict[str, Array]]], about: Mapping[str, Any]
@@ -37,6 +34,7 @@ class Recorded:
         self.path, self.runs, self.about = path, runs, about
         by = f" ({about['computed_by']})" if about.get("computed_by") else ""
         self.name = f"{path}{by}"
+        self.sources = about.get("sha256", {})
 
     @property
     def versions(self) -> Mapping[str, str]:

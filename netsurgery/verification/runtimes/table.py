@@ -1,0 +1,57 @@
+"""Which runtimes there are. To add one: write its file, add its line to RUNTIMES or OPINIONS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UnsupportedError
+from ...net import Net
+from .base import Runtime, is_caffe2, model_path
+
+if TYPE_CHECKING:
+    from .base import Model
+
+# What can run the model that is checked: name -> file. The default is chosen by the model: a Net, or ONNX.
+RUNTIMES = {"netsurgery": "netsurgery", "onnxruntime": "onnxruntime", "caffe2": "caffe2"}
+
+# What can say what the numbers should be.
+OPINIONS = {
+    "netsurgery": "netsurgery",
+    "caffe": "caffe",
+    "opencv": "opencv",
+    "onnx": "onnx_reference",
+    "caffe2": "caffe2",
+}
+
+
+def open_model(model: Model, runtime: str | None = None) -> Runtime:
+    """The model that is to be checked, in its runtime: a Net in netsurgery.run, NetDefs in Caffe2, all else in onnxruntime unless
+    `runtime` says other.
+
+    Raises: UnavailableError, UnsupportedError; ParseError for what is no model.
+    """
+    usual = "netsurgery" if isinstance(model, Net) else "caffe2" if is_caffe2(model_path(model)) else "onnxruntime"
+    name = runtime or usual
+    opened: Runtime = _load(RUNTIMES, name, "runtime").open_model(model)
+    return opened
+
+
+def open_opinion(name: str, net: Net, model: Model) -> Runtime:
+    """What says what the numbers should be, by name; a path that ends in .npz names recorded numbers.
+
+    Raises: UnavailableError, UnsupportedError."""
+    if name.endswith(".npz"):
+        from .recorded import open_opinion as open_recorded
+
+        return open_recorded(name)
+    opened: Runtime = _load(OPINIONS, name, "--against").open_opinion(net, model)
+    return opened
+
+
+def _load(table: Mapping[str, str], name: str, what: str) -> Any:
+    if name not in table:
+        more = ", or FILE.npz" if table is OPINIONS else ""
+        raise UnsupportedError(f"{what} '{name}' is not known", expected=f"one of: {', '.join(table)}{more}")
+    return import_module(f".{table[name]}", __package__)
