@@ -17,21 +17,33 @@ from .shared.boxes_onnx import LOWEST, emit_only_best
 from .shared.proposals import PLUS_ONE, Proposals, anchors
 from .shared.proposals_single import SingleImage
 
+MOST_MULTIPLE = 32
+"""The greatest `scale` that is read as a multiple of base_size: boxes of 512 pixels where that is 16. Greater ones are pixels."""
 HAPPYNEAR = ("ratio", "scale", "base_size", "min_size", "post_nms_topn", "nms_thresh")
 SYNOPSYS = ("anchor_base_size", "anchor_scale", "anchor_ratio", "max_rois", "rpn_min_size", "rpn_nms_thresh")
 
 
-class Proposal(Proposals):
-    """Happynear's form, of all images; scores of too small boxes become 0. `scale` is a side in pixels. The pre_nms_topn best
-    boxes of each image are gone through until post_nms_topn are kept.
+def half_up(x: float) -> float:
+    """C's round, for what is not negative."""
+    return float(np.floor(x + 0.5))
 
-    Shapes: im_info has four numbers: height, width, scale of h, scale of w -> (R, 5), (R).
-    Source: happynear/caffe-windows, proposal_layer.cpp and nms.cpp
+
+class Proposal(Proposals):
+    """PVANet's form, of all images; scores of too small boxes become 0. The pre_nms_topn best boxes of each image are gone through
+    until post_nms_topn are kept.
+
+    The anchors are py-faster-rcnn's, `scale` being multiples of base_size. Happynear's `scale` is a side in pixels: so it is read
+    where one is above 32.
+
+    Shapes: im_info has four numbers: height, width, scale of h, scale of w, or mini-caffe's three -> (R, 5), (R).
+    Source: sanghoon/caffe and luoyetx/mini-caffe, proposal_layer.cpp; happynear/caffe-windows, proposal_layer.cpp and nms.cpp
     """
 
     types = ("Proposal",)
-    note = "happynear's form or Synopsys's, by the fields that are set; equal scores in an order of its own"
-    scale_at = (3, 2)
+    note = (
+        "PVANet's form (also mini-caffe's), happynear's where a scale is above 32 (pixels), or Synopsys's, by the fields that are set; "
+        "equal scores in an order of its own"
+    )
     single = False
     least = 1
 
@@ -61,6 +73,10 @@ class Proposal(Proposals):
             raise q.refuse(
                 "post_nms_topn", "pre_nms_topn, post_nms_topn or nms_thresh is none", expected="positive ones"
             )
+        self.scale_at = (3, 2) if max(scales) > MOST_MULTIPLE else (-1, 2)
+        if max(scales) <= MOST_MULTIPLE:
+            self.anchors = anchors(base, ratios, scales, half_up)
+            return
         wide = [np.float32(np.sqrt(np.float32(base * base) / np.float32(r))) for r in ratios]
         sides = [(w, np.float32(w * np.float32(r))) for w, r in zip(wide, ratios, strict=True)]
         half = [[0.5 * np.trunc(float(v) * s / base - 1 + 0.5) for v in side] for side in sides for s in scales]
@@ -114,7 +130,7 @@ class SynopsysProposal(SingleImage):
         q = p.message("proposal_param")
         scales = (8, 16, 32) if q.get_int("anchor_scale") == 3 else (32,)
         ratios = (0.5, 1, 2) if q.get_int("anchor_ratio") == 3 else (1,)
-        self.anchors = anchors(q.get_int("anchor_base_size"), ratios, scales, lambda v: np.floor(v + 0.5))
+        self.anchors = anchors(q.get_int("anchor_base_size"), ratios, scales, half_up)
         self.stride, self.smallest = q.get_int("feat_stride"), q.get_float("rpn_min_size")
         self.overlap, self.most = q.get_float("rpn_nms_thresh"), q.get_int("max_rois")
         q.ignore("pre_nms_topn", why="the fork goes on beyond them until max_rois are found")

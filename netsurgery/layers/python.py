@@ -31,7 +31,7 @@ class Python(LayerType):
         q.ignore("param_str", "share_in_parallel", why="read by the class that is chosen")
         name = f"Python:{q.get_str('module')}.{q.get_str('layer')}"
         if (known := find(name)) is not None:
-            return known
+            return known.variant(p, title, bottom_count)
         if bottom_count == 0:
             return cls
         raise UnsupportedError(

@@ -11,6 +11,9 @@ from .core.layer_type import Array, Graph, LayerType, Tensor
 from .core.params import Params
 from .core.reach import Reach, spread
 
+USUAL_STRIDE = 2
+"""That of choasup/caffe-yolo9000; eric612's requires the field."""
+
 
 class Reorg(LayerType):
     """Blocks of stride x stride pixels become channels (`reverse`: channels become blocks).
@@ -19,16 +22,16 @@ class Reorg(LayerType):
     after block of which gives the numbers of y.
 
     Shapes: (N, C, H, W) -> (N, C stride^2, H / stride, W / stride); `reverse`: -> (N, C / stride^2, H stride, W stride).
-    Source: reorg_layer.cpp (eric612/MobileNet-YOLO)
+    Source: reorg_layer.cpp (eric612/MobileNet-YOLO; choasup/caffe-yolo9000)
     """
 
     types = ("Reorg",)
 
     def read(self, p: Params) -> None:
         q = p.message("reorg_param")
-        self.stride, self.reverse = q.get_int("stride", 0), q.get_bool("reverse")
+        self.stride, self.reverse = q.get_int("stride", USUAL_STRIDE), q.get_bool("reverse")
         if self.stride < 1:
-            raise q.refuse("stride", f"stride is {self.stride or 'not set'}", expected="a positive number")
+            raise q.refuse("stride", f"stride is {self.stride}", expected="a positive number")
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms

@@ -23,10 +23,11 @@ LOWEST = float(np.finfo(np.float32).min)
 class ROIPooling(Regions):
     """A roi (item, x1, y1, x2, y2), times spatial_scale and rounded (halves away from zero), is max(x2 - x1 + 1, 1) wide; bin (i, j) of
     the pooled_h x pooled_w grid spans rows floor(i h / pooled_h) + y1 to ceil((i + 1) h / pooled_h) + y1, exclusive, and columns
-    likewise; y = the greatest value of x there, 0 where the bin is outside.
+    likewise; y = the greatest value of x there, 0 where the bin is outside. With MS-CNN's pad_ratio, x1 and x2 (and y alike) first move
+    apart by (x2 - x1 + 1) pad_ratio each.
 
     Shapes: x (N, C, H, W), rois (R, 5) or (R, 5, 1, 1) -> (R, C, pooled_h, pooled_w).
-    Source: roi_pooling_layer.cpp of py-faster-rcnn
+    Source: roi_pooling_layer.cpp of py-faster-rcnn, and of zhaoweicai/mscnn
     """
 
     types = ("ROIPooling",)
@@ -35,7 +36,7 @@ class ROIPooling(Regions):
     def read(self, p: Params) -> None:
         q = p.message("roi_pooling_param")
         self.pooled = q.get_int("pooled_h"), q.get_int("pooled_w")
-        self.scale = q.get_float("spatial_scale", 1.0)
+        self.scale, self.pad = q.get_float("spatial_scale", 1.0), q.get_float("pad_ratio")
         for name, size in zip(("pooled_h", "pooled_w"), self.pooled, strict=True):
             if size < 1:
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number")
@@ -48,6 +49,8 @@ class ROIPooling(Regions):
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x = bottoms[0]
         rois, items = self.rois(bottoms)
+        grown = (rois[:, 3:] - rois[:, 1:3] + np.float32(1)) * np.float32(self.pad)
+        rois = np.concatenate([rois[:, :1], rois[:, 1:3] - grown, rois[:, 3:] + grown], axis=1)
         low, high = (round_half_away(rois[:, s] * np.float32(self.scale)).astype(np.int64) for s in ([2, 1], [4, 3]))
         spans = np.maximum(high - low + 1, 1).astype(np.float32) / np.array(self.pooled, np.float32)
         (top, bottom), (left, right) = (
@@ -84,11 +87,19 @@ class ROIPooling(Regions):
             )
         if len(rois.shape) != 2:
             rois = op.reshape(rois, -1, 5)
+        if self.pad:
+            item, low, high = op.many(3, "Split", rois, op.ints(1, 2, 2), axis=1)
+            grown = op("Mul", op("Add", op("Sub", high, low), op.const(1)), op.const(self.pad))
+            rois = op("Concat", item, op("Sub", low, grown), op("Add", high, grown), axis=1)
         return [op("MaxRoiPool", x, rois, pooled_shape=self.pooled, spatial_scale=self.scale)]
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, rois = bottoms
         if len(rois.shape) != 2:
             rois = op.reshape(rois, -1, 5)
+        if self.pad:
+            item, low, high = op.many(3, "Split", rois, axis=1, split=(1, 2, 2))
+            grown = op("Mul", op("Add", op("Sub", high, low), op.const(1.0)), op.const(self.pad))
+            rois = op("Concat", item, op("Sub", low, grown), op("Add", high, grown), axis=1)
         height, width = self.pooled
         return [op("RoIPool", x, rois, is_test=1, pooled_h=height, pooled_w=width, spatial_scale=self.scale)]

@@ -1,82 +1,51 @@
-"""The Python layer rpn.proposal_layer.ProposalLayer of py-faster-rcnn."""
+"""The Python layer rpn.proposal_layer.ProposalLayer of py-faster-rcnn, R-FCN and PVANet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .caffe2.boxes import best_first
-from .caffe2.operators import Operators, turned
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.param_str import ParamStr
+from .core.layer_type import LayerType
 from .core.params import Params
+from .fpnproposal import PyramidProposals
+from .rc3dproposal import WindowProposals
+from .shared.faster_rcnn import RATIOS, SCALES, FasterRcnnProposals
 from .shared.proposals import anchors
-from .shared.proposals_single import SingleImage
+from .shared.python_layers import settings, size, sizes
 
 
-class ProposalLayer(SingleImage):
-    """Regions of one image, with the constants of the project's configuration for TEST: boxes with a side below 16 * scale are left
-    out, the 6000 best gone through until 300 are kept, overlap above 0.7.
-
-    Among equal scores the later boxes are the better ones for the 6000, the earlier ones after that (numpy's argsort, reversed
-    twice; where it is not stable, no order is certain).
+class ProposalLayer(FasterRcnnProposals):
+    """As FasterRcnnProposals, with the ratios (PVANet) and scales of param_str, from 16 x 16.
 
     Shapes: one image; im_info (1, 3): height, width, scale -> (R, 5), (R, 1).
-    Source: rbgirshick/py-faster-rcnn, lib/rpn/proposal_layer.py, lib/rpn/generate_anchors.py, lib/nms/py_cpu_nms.py
+    Source: rbgirshick/py-faster-rcnn, lib/rpn/proposal_layer.py; sanghoon/pva-faster-rcnn for `ratios`
     """
 
-    types = ("Python:rpn.proposal_layer.ProposalLayer",)
-    note = "of py-faster-rcnn; its configuration's TEST values: 6000 boxes before suppression, 300 after, overlap 0.7, least side 16"
-    smallest = 16
-    overlap = float(np.float32(0.7))
-    most = 300
-    before = 6000
+    types: ClassVar[tuple[str, ...]] = ("Python:rpn.proposal_layer.ProposalLayer",)
+    note = (
+        "of py-faster-rcnn, R-FCN, PVANet, by its bottoms also FPN's and R-C3D's; their configuration's TEST values: 6000 boxes before "
+        "suppression, 300 after, overlap 0.7, least side 16"
+    )
+
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        if bottom_count == 2:
+            return WindowProposals
+        return PyramidProposals if bottom_count == 11 else cls
 
     def read(self, p: Params) -> None:
-        q = p.message("python_param")
-        q.ignore("module", "layer", "share_in_parallel", why="they chose this class")
-        values = ParamStr(q.get_str("param_str"), self.title, q.place("param_str")).read()
-        stride, scales = values.pop("feat_stride", None), values.pop("scales", [8, 16, 32])
-        if values:
-            problem = f"param_str has '{next(iter(values))}', which py-faster-rcnn's layer does not read"
-            raise q.refuse("param_str", problem, expected="feat_stride and scales")
-        if not isinstance(scales, list) or not scales or not all(_is_size(v) for v in (stride, *scales)):
-            raise q.refuse(
-                "param_str", "feat_stride or scales in param_str are no positive numbers", expected="'feat_stride': 16"
-            )
-        self.stride = stride
-        self.anchors = anchors(16, (0.5, 1, 2), scales)
-
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
-        self.require(bottoms[0][0], 1, "batch", fix="one image at a time: the layer takes no more")
-        return super().shapes(bottoms)
-
-    def ranked(self, score: Array, large: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
-        at = np.flatnonzero(large)
-        for _ in range(2):
-            at = at[np.argsort(score[at], kind="stable")[::-1]][: self.before]
-        return score, at
-
-    def emit_order(self, op: Graph, score: Tensor, at: Tensor) -> Tensor:
-        score = op("Gather", score, at)
-        _, best = op.many(2, "TopK", score, op("Min", op.ints(self.before), op.size(score, 0)), axis=0)
-        return op("Gather", at, self.emit_backwards(op, best))
-
-    def limit(self, count: int) -> int:
-        return min(count, self.before)
-
-    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        if count <= self.before:
-            return best_first(op, score, 1, count, count)
-        values, at = best_first(
-            op, score, 1, count, self.before, later_first=True
-        )  # choosing, the later of equals wins
-        values, again = best_first(op, turned(op, values, 0), 1, self.before, self.before)  # then the earlier one
-        return values, op("Gather", turned(op, at, 0), again)
+        values = settings(p, self.title, "feat_stride", "scales", "ratios")
+        self.stride = size(p, values, "feat_stride")
+        self.anchors = anchors(16, sizes(p, values, "ratios", RATIOS), sizes(p, values, "scales", SCALES))
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 2**31
+class PersonSearchProposal(ProposalLayer):
+    """That of person_search: right and lower sides lie one pixel further in, dw and dh are cut to -10 .. 10.
+
+    Nothing in a prototxt tells it from py-faster-rcnn's: the dialect person_search chooses it.
+
+    Source: ShuangLI59/person_search, lib/rpn/proposal_layer.py, lib/fast_rcnn/bbox_transform.py
+    """
+
+    types = ()
+    drawn_in = 1
+    growth = 10

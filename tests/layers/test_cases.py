@@ -51,8 +51,8 @@ WITH_WEIGHTS = [
     case
     for case in ALL
     if cases.weights(case)
-    # these do not use their first blob: statistics of the batch, or divided by a factor of 0
-    and not {"batch_statistics", "scale_factor_zero"} & set(case.parts)
+    # these do not use their first blob: statistics of the batch, or divided by a factor of 0; or give the same for its negative
+    and not {"batch_statistics", "scale_factor_zero", "python_distance"} & set(case.parts)
 ]
 
 

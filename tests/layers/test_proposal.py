@@ -67,9 +67,10 @@ def test_proposals_that_are_refused() -> None:
     for params, problem in refused.items():
         assert problem in refusal(lambda p=params: proposal(p).require_supported(), UnsupportedError)
     for text, problem in (
-        ("'feat_stride': 16, 'ratios': [1]", "param_str has 'ratios', which py-faster-rcnn's layer does not read"),
-        ("'scales': [8]", "feat_stride or scales in param_str are no positive numbers"),
-        ("'feat_stride': 16, 'scales': 8", "feat_stride or scales in param_str are no positive numbers"),
+        ("'feat_stride': 16, 'sizes': [1]", "param_str has 'sizes', which this layer does not read"),
+        ("'scales': [8]", "feat_stride in param_str is not there"),
+        ("'feat_stride': 16, 'scales': 8", "scales in param_str is 8"),
+        ("'feat_stride': 16, 'ratios': [1, 0]", "ratios in param_str is [1, 0]"),
     ):
         assert problem in refusal(lambda t=text: proposal(PYTHON % t, "Python").require_supported(), UnsupportedError)
     small = proposal(HAPPYNEAR % 9)

@@ -74,9 +74,18 @@ class ParamStr:
             key = _scalar(self._next())
             if self._next() != ":" or not isinstance(key, (str, int)):
                 raise self._error(str(key))
-            entries[str(key)] = self._value(depth)
+            value = self._value(depth)
+            while not end and self._peek() == "," and self._continues():
+                self._at += 1
+                value = f"{value},{self._next()}"
+            entries[str(key)] = value
             self._separate(end)
         return entries
+
+    def _continues(self) -> bool:
+        """Whether what follows a comma belongs to the value before it: 4,8,16 outside of brackets, which is one word."""
+        word, behind = self._tokens[self._at + 1 : self._at + 3] if self._at + 2 < len(self._tokens) else ("", "")
+        return bool(word) and word not in "\n[](){},:" and behind != ":"
 
     def _value(self, depth: int) -> Any:
         if depth > _DEPTH:

@@ -42,7 +42,7 @@ class Proposals(LayerType):
     tops = (1, 2)
     choices = (0, 1)
     columns = -1
-    scale_at: ClassVar[tuple[int, ...]] = (2,)
+    scale_at: tuple[int, ...] = (2,)
     """Where im_info (height, width, ..) has the scale of the shortest side: one for both, or those of w and h."""
     cuts_info: ClassVar[bool] = False
     """Whether height and width lose their fractions."""
@@ -50,6 +50,10 @@ class Proposals(LayerType):
     """Whether boxes are counted by anchor, then cell; else by cell, then anchor."""
     single: ClassVar[bool] = True
     """Whether only the first image counts."""
+    drawn_in: ClassVar[float] = 0
+    """By how much the right and lower sides of a box are drawn in before it is cut."""
+    growth: ClassVar[float] = float("inf")
+    """What dw and dh are cut to, on both sides of 0."""
     least: ClassVar[float] = 0
     """The least side of an intersection that counts, pixels of the edge included."""
 
@@ -79,28 +83,44 @@ class Proposals(LayerType):
         """The scores of one image's boxes, and the order in which to go through them. `large`: no side is too short."""
         raise NotImplementedError
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
-        scores, deltas, info = bottoms
-        n, _, h, w = scores.shape
+    def decoded(
+        self, scores: Array, deltas: Array, numbers: Array, anchors: Array, stride: float
+    ) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """The boxes (N, H, W, A, 4) of a map, their scores (N, H, W, A), and whether no side is too short; `numbers` are those
+        of im_info."""
+        n, _, h, w = deltas.shape
         d = deltas.reshape(n, -1, 4, h, w).transpose(0, 3, 4, 1, 2)
-        side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
+        side = anchors[:, 2:] - anchors[:, :2] + 1
         cell = np.stack(np.meshgrid(np.arange(w), np.arange(h)), axis=2)[:, :, None].astype(deltas.dtype)
-        centre = d[..., :2] * side + (cell * self.stride + self.anchors[:, :2] + side / 2)
-        half = np.exp(d[..., 2:]) * side / 2
-        numbers = info.ravel()
+        centre = d[..., :2] * side + (cell * stride + anchors[:, :2] + side / 2)
+        half = np.exp(d[..., 2:].clip(-self.growth, self.growth)) * side / 2
         size = np.trunc(numbers[[1, 0]]) if self.cuts_info else numbers[[1, 0]]
-        boxes = np.concatenate([centre - half, centre + half], axis=-1)
+        boxes = np.concatenate([centre - half, centre + half - self.drawn_in], axis=-1)
         boxes = np.maximum(np.minimum(boxes, np.tile(size - 1, 2)), 0)
-        smallest = info.dtype.type(self.smallest) * numbers[list(self.scale_at)]
+        smallest = numbers.dtype.type(self.smallest) * numbers[list(self.scale_at)]
         large = (boxes[..., 2:] - boxes[..., :2] + 1 >= smallest).all(axis=-1)
-        score = scores[:, len(self.anchors) :].transpose(0, 2, 3, 1)
+        return boxes, scores[:, len(anchors) :].transpose(0, 2, 3, 1), large
+
+    def candidates(self, bottoms: Sequence[Array]) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Of each image, all boxes (N, M, 4), their scores (N, M) and whether no side is too short (N, M)."""
+        scores, deltas, info = bottoms
+        boxes, score, large = self.decoded(scores, deltas, info.ravel(), self.anchors, self.stride)
         if self.by_anchor:
-            boxes, large, score = (np.moveaxis(x, 3, 1) for x in (boxes, large, score))
+            boxes, score, large = np.moveaxis(boxes, 3, 1), np.moveaxis(score, 3, 1), np.moveaxis(large, 3, 1)
+        n = len(scores)
+        return boxes.reshape(n, -1, 4), score.reshape(n, -1), large.reshape(n, -1)
+
+    def survivors(self, boxes: Array) -> Sequence[int]:
+        """Which of boxes (K, 4), best first, are the regions."""
+        return suppress(boxes, self.overlap, plus=1, least=self.least, most=self.most)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        boxes, score, large = self.candidates(bottoms)
         rows, best = [], []
-        for image in range(1 if self.single else n):
-            s, order = self.ranked(score[image].ravel(), large[image].ravel())
-            box = boxes[image].reshape(-1, 4)[order]
-            kept = suppress(box, self.overlap, plus=1, least=self.least, most=self.most)
+        for image in range(1 if self.single else len(boxes)):
+            s, order = self.ranked(score[image], large[image])
+            box = boxes[image][order]
+            kept = self.survivors(box)
             rows.append(np.concatenate([np.full((len(kept), 1), image, box.dtype), box[kept]], axis=1))
             best.append(s[order][kept])
         score = np.concatenate(best)
@@ -117,38 +137,48 @@ class Proposals(LayerType):
         info[:2] = shapes[0][2] * self.stride, shapes[0][3] * self.stride
         return info.reshape(shapes[2])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
-        scores, deltas, info = bottoms
-        a, w, h = len(self.anchors), op.size(deltas, 3), op.size(deltas, 2)
+    def emit_decoded(
+        self, op: Graph, scores: Tensor, deltas: Tensor, numbers: Tensor, anchors: Array, stride: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `decoded`, the scores as they stand: (N, A, H, W)."""
+        a, w, h = len(anchors), op.size(deltas, 3), op.size(deltas, 2)
         begin, end, axes = ([0, a], [1, 2 * a], [0, 1]) if self.single and scores.shape[0] != 1 else ([a], [2 * a], [1])
         score = op("Slice", scores, op.ints(begin), op.ints(end), op.ints(axes))
         if len(axes) > 1:
             deltas = op("Slice", deltas, op.ints(0), op.ints(1), op.ints(0))
         d = op("Transpose", op.reshape(deltas, 0, a, 4, h, w), perm=(0, 3, 4, 1, 2))
         shift, growth = emit_halves(op, d)
-        side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
-        cell = op("Mul", emit_grid(op, w, h), op.const(self.stride))
-        centre = op("Add", op("Mul", shift, side), op("Add", cell, self.anchors[:, :2] + side / 2))
+        if self.growth < np.inf:
+            growth = op("Clip", growth, op.const(-self.growth), op.const(self.growth))
+        side = anchors[:, 2:] - anchors[:, :2] + 1
+        cell = op("Mul", emit_grid(op, w, h), op.const(stride))
+        centre = op("Add", op("Mul", shift, side), op("Add", cell, anchors[:, :2] + side / 2))
         corners = emit_corners(op, centre, op("Mul", op("Exp", growth), side / 2))
-        numbers = op.reshape(info, -1)
+        if self.drawn_in:
+            corners = op("Sub", corners, op.const([0, 0, self.drawn_in, self.drawn_in]))
         size = op("Gather", numbers, op.ints(1, 0, 1, 0))
         edge = op("Sub", op("Floor", size) if self.cuts_info else size, op.const(1))
         boxes = op("Max", op("Min", corners, edge), op.const(0))
         low, high = emit_halves(op, boxes)
         smallest = op("Mul", op("Gather", numbers, op.ints(self.scale_at)), op.const(self.smallest))
         fits = op("GreaterOrEqual", op("Add", op("Sub", high, low), op.const(1)), smallest)
-        large = op("And", *emit_halves(op, fits, half=1))
+        return boxes, score, op("And", *emit_halves(op, fits, half=1))
+
+    def emit_candidates(self, op: Graph, bottoms: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """As `candidates`, without N if `single`."""
+        scores, deltas, info = bottoms
+        numbers = op.reshape(info, -1)
+        boxes, score, large = self.emit_decoded(op, scores, deltas, numbers, self.anchors, self.stride)
         if self.by_anchor:
             boxes, large = (op("Transpose", x, perm=(0, 3, 1, 2, 4)) for x in (boxes, large))
         else:
             score = op("Transpose", score, perm=(0, 2, 3, 1))
         lead = [] if self.single else [0]
-        boxes, score, large = (
-            op.reshape(boxes, *lead, -1, 4),
-            op.reshape(score, *lead, -1),
-            op.reshape(large, *lead, -1),
-        )
-        return self.emit_found(op, boxes, score, large, product(bottoms[0].shape[2:]) * a)
+        return op.reshape(boxes, *lead, -1, 4), op.reshape(score, *lead, -1), op.reshape(large, *lead, -1)
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        count = product(bottoms[0].shape[2:]) * len(self.anchors)
+        return self.emit_found(op, *self.emit_candidates(op, bottoms), count)
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         scores, deltas, info = bottoms
@@ -158,17 +188,22 @@ class Proposals(LayerType):
             score, deltas = (part(op, x, 4, 0, 0, 1) for x in (score, deltas))
         d = op("Transpose", op.reshape(deltas, 0, a, 4, h, w), axes=(0, 3, 4, 1, 2))  # (N, h, w, a, 4)
         shift, growth = halves(op, d, 4)
+        if self.growth < np.inf:
+            growth = op("Clip", growth, min=-self.growth, max=self.growth)
         side = self.anchors[:, 2:] - self.anchors[:, :2] + 1
         cell = op("Mul", grid(op, op.ints(w), op.ints(h)), op.const(self.stride))
         middle = op("Add", cell, op.const(self.anchors[:, :2] + side / 2))
         centre = op("Add", op("Mul", shift, op.const(side)), middle)
         boxes = corners(op, centre, op("Mul", op("Exp", growth), op.const(side / 2)), 4)
+        if self.drawn_in:
+            boxes = op("Sub", boxes, op.const([0, 0, self.drawn_in, self.drawn_in]))
         numbers = op.reshape(info, -1)
         size = op("Gather", numbers, op.ints(1, 0, 1, 0))
         edge = op("Sub", op("Floor", size) if self.cuts_info else size, op.const(1.0))
         boxes = op("Relu", op("Min", boxes, expand(op, edge, op("Shape", boxes))))
         low, high = halves(op, boxes, 4)
-        smallest = op("Mul", op("Gather", numbers, op.ints(self.scale_at)), op.const(self.smallest))
+        least = [i if i >= 0 else op.number(product(info.shape)) + i for i in self.scale_at]
+        smallest = op("Mul", op("Gather", numbers, op.ints(*least)), op.const(self.smallest))
         fits = cast(op, op("GE", op("Add", op("Sub", high, low), op.const(1.0)), smallest), "float")
         large = op("Mul", *halves(op, fits, 4, half=1))
         if self.by_anchor:

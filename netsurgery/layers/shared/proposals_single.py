@@ -19,9 +19,13 @@ class SingleImage(Proposals):
         at = op("Squeeze", op("NonZero", large), op.ints(0))
         at = self.emit_order(op, score, self.emit_backwards(op, at))
         boxes, score = op("Gather", boxes, at), op("Gather", score, at)
-        kept = emit_suppress(op, op("Add", boxes, PLUS_ONE), score, self.overlap, most=self.most)
+        kept = self.emit_survivors(op, boxes, score)
         rows = op("Pad", op("Gather", boxes, kept), op.ints(0, 1, 0, 0))
         return [rows, op("Unsqueeze", op("Gather", score, kept), op.ints(1))]
+
+    def emit_survivors(self, op: Graph, boxes: Tensor, score: Tensor) -> Tensor:
+        """Which of boxes (K, 4) are the regions, best first: int64."""
+        return emit_suppress(op, op("Add", boxes, PLUS_ONE), score, self.overlap, most=self.most)
 
     def emit_order(self, op: Graph, score: Tensor, at: Tensor) -> Tensor:
         """The boxes to be gone through, of those in `at`, the last first; among equal scores those that stand first are first."""

@@ -1,0 +1,64 @@
+"""The Python layers rpn.dumlayer and rpn.dummylayer: attention to channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.python_layers import no_settings
+from .silence import Silence
+
+CHANNELS, SIDE = 512, 14
+
+
+class ChannelAttention(LayerType):
+    """The second top is w x, each channel times its weight, the first its mean over the channels.
+
+    Shapes: w (N, 512, 1), x (N, 512, 14, 14) -> (N, 1, 14, 14), (N, 512, 14, 14).
+    Source: september618/cfa_final, lib/rpn/dumlayer.py
+    """
+
+    types = ("Python:rpn.dumlayer.dumLayer",)
+    bottoms = (2, 2)
+    tops = (2, 2)
+    note = "of september618/cfa_final; by formula in our tests"
+
+    def read(self, p: Params) -> None:
+        no_settings(p)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        w, x = bottoms
+        self.rank(w, 3, "bottom 0")
+        self.rank(x, 4, "bottom 1")
+        n = w[0]
+        for bottom, sizes, name in ((w, (n, CHANNELS, 1), "0"), (x, (n, CHANNELS, SIDE, SIDE), "1")):
+            for size, expected, what in zip(bottom, sizes, ("items", "channels", "height", "width"), strict=False):
+                self.require(size, expected, f"{what} of bottom {name}")
+        return [(n, 1, SIDE, SIDE), x]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        w, x = bottoms
+        y = w[..., None] * x
+        return [y.mean(axis=1, keepdims=True), y]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        w, x = bottoms
+        y = op("Mul", op("Unsqueeze", w, op.ints(3)), x)
+        mean = op("ReduceMean", y, axes=(1,)) if op.opset < 18 else op("ReduceMean", y, op.ints(1))
+        return [mean, y]
+
+
+class DummyLayer(Silence):
+    """No tops, and it does nothing with its bottoms.
+
+    Source: september618/cfa_final, lib/rpn/dummylayer.py
+    """
+
+    types = ("Python:rpn.dummylayer.dummyLayer",)
+    bottoms = (0, None)
+    note = "of september618/cfa_final; by formula in our tests: has no tops"
+
+    def read(self, p: Params) -> None:
+        no_settings(p)

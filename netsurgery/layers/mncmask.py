@@ -1,0 +1,41 @@
+"""The Python layer pylayer.mask_layer.MaskLayer of MNC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .caffe2.operators import Operators
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .shared.python_layers import no_settings
+
+SIDE = 21
+
+
+class MncMask(LayerType):
+    """Rows of 441 numbers as maps of 21 x 21.
+
+    Shapes: (R, 441) -> (R, 1, 21, 21).
+    Source: daijifeng001/MNC, lib/pylayer/mask_layer.py
+    """
+
+    types = ("Python:pylayer.mask_layer.MaskLayer",)
+    note = "of MNC; its configuration's size: 21 x 21"
+
+    def read(self, p: Params) -> None:
+        no_settings(p)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        self.require(product(x[1:]), SIDE * SIDE, "numbers per row")
+        return [(x[0], 1, SIDE, SIDE)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [bottoms[0].reshape(-1, 1, SIDE, SIDE)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op.reshape(bottoms[0], -1, 1, SIDE, SIDE)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op.reshape(bottoms[0], -1, 1, SIDE, SIDE)]

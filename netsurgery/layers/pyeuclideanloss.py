@@ -1,0 +1,40 @@
+"""The Python layer pyloss.EuclideanLossLayer of Caffe's examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .euclideanloss import EuclideanLoss
+from .shared.python_layers import no_settings
+
+
+class PyEuclideanLoss(EuclideanLoss):
+    """As EuclideanLoss: y = sum (a - b)^2 / (2 N), its top having an axis.
+
+    Shapes: two bottoms (N, ...) of equal counts -> (1).
+    Source: BVLC/caffe, examples/pycaffe/layers/pyloss.py
+    """
+
+    types = ("Python:pyloss.EuclideanLossLayer",)
+    tops = (1, 1)
+    note = "of BVLC's pycaffe examples"
+
+    def read(self, p: Params) -> None:
+        no_settings(p)
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        super().shapes(bottoms)
+        return [(1,)]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        return [super().forward(bottoms, weights)[0].reshape(1)]
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op.reshape(super().emit(op, bottoms, weights)[0], 1)]
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        return [op.reshape(super().emit_caffe2(op, bottoms, weights)[0], 1)]
