@@ -31,6 +31,7 @@ COMMANDS = (
     "mean",
     "operate",
     "patches",
+    "pycaffe",
     "record",
     "sizes",
     "upgrade",

@@ -52,3 +52,16 @@ def test_solvers_are_refused_by_name(tmp_path: Path) -> None:
     assert run("train.py", cwd=tmp_path).stdout.splitlines() == [
         f"caffe.{name} trains, which netsurgery does not" for name in ("SGDSolver", "AdamSolver", "get_solver")
     ]
+
+
+def test_the_command_hands_the_arguments_on(tmp_path: Path) -> None:
+    (tmp_path / "demo.py").write_text("import sys, caffe\nprint(caffe.TEST, sys.argv)\n")
+    command = [sys.executable, "-m", "netsurgery", "pycaffe", "demo.py", "--gpu", "0", "-v", "x.jpg"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "1 ['demo.py', '--gpu', '0', '-v', 'x.jpg']\n", done.stderr
+
+
+def test_a_script_that_fails_fails_with_its_own_error(tmp_path: Path) -> None:
+    (tmp_path / "demo.py").write_text("import caffe\ncaffe.Net('nowhere.prototxt', caffe.TEST)\n")
+    done = run("demo.py", cwd=tmp_path)
+    assert done.returncode == 1 and "Could not open file nowhere.prototxt" in done.stderr
