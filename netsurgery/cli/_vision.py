@@ -78,6 +78,17 @@ Resize = Annotated[
         rich_help_panel=PIXELS,
     ),
 ]
+PixelsAs = Annotated[
+    str | None,
+    typer.Option(
+        "--pixels-as",
+        metavar="caffe|pycaffe",
+        help="caffe: as data layers do (OpenCV's resizing; the mean image is cropped with the image). pycaffe: as caffe.io and"
+        " caffe.Classifier do (the mean image is resized).",
+        show_default=False,
+        rich_help_panel=PIXELS,
+    ),
+]
 Labels = Annotated[
     Path | None,
     typer.Option(help="Names of the classes: a text file, one a line.", exists=False, show_default=False),
@@ -110,9 +121,10 @@ def open_net(
     ignore_unknown: bool = False,
     input_shape: Sequence[str] | None = None,
     quiet: bool = False,
+    usual: str = "caffe",
 ) -> tuple[Net, Preprocessing]:
     """The net, ready to use, and what is done to the pixels of its images: what `pixels` says (the keys are the options), else what
-    transform_param does. Both are told on stderr."""
+    transform_param does, else the `usual` way of the command ("": it has one of its own). Both are told on stderr."""
     from ..exporters.convert import prepare
     from ..formats.load import load
     from ..formats.preprocessing import changed, from_net
@@ -136,12 +148,15 @@ def open_net(
         raise NetsurgeryError(
             "no layer has a transform_param", source=Source(str(transform)), expected="a train_val.prototxt"
         )
+    given["convention"] = given.pop("pixels_as", None) or (known.convention if known else "") or usual
     done = changed(known, channel_order=None if bgr is None else "bgr" if bgr else "rgb", resize=two(resize), **given)
     print_notes(net, quiet)
     if pixels is not None and len(net.inputs) == 1:
         (shape,) = net.inputs.values()
         if shape is not None and len(shape) == 4:
             note(f"pixels are fed as {done.describe(shape[1])}", quiet)
+        if done.cut and not done.frame:
+            note("note: images are cropped as they are: the data layer does not say to what size (--resize HxW)", quiet)
     return net, done
 
 

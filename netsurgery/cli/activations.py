@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from ._common import IgnoreUnknown, InputShapes, Phase, Prototxt, Quiet, Settings, Stage, note
-from ._vision import Bgr, Image, Mean, NoCache, RawScale, Scale, Size, Transform, Weights, open_net, two, write_picture
+from ._vision import (
+    Bgr,
+    Image,
+    Mean,
+    NoCache,
+    PixelsAs,
+    RawScale,
+    Scale,
+    Size,
+    Transform,
+    Weights,
+    open_net,
+    two,
+    write_picture,
+)
 
 
 def activations(
@@ -32,6 +46,7 @@ def activations(
     scale: Scale = None,
     raw_scale: RawScale = None,
     bgr: Bgr = None,
+    pixels_as: PixelsAs = None,
     transform: Transform = None,
     no_cache: NoCache = False,
     input_shape: InputShapes = None,
@@ -50,7 +65,14 @@ def activations(
     net, done = open_net(
         prototxt,
         weights,
-        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform},
+        {
+            "mean": mean,
+            "scale": scale,
+            "raw_scale": raw_scale,
+            "bgr": bgr,
+            "pixels_as": pixels_as,
+            "transform": transform,
+        },
         phase=phase,
         stage=stage,
         settings=settings,

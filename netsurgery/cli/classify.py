@@ -15,6 +15,7 @@ from ._vision import (
     Mean,
     NoCache,
     Output,
+    PixelsAs,
     Printed,
     RawScale,
     Resize,
@@ -44,6 +45,7 @@ def classify(
     scale: Scale = None,
     raw_scale: RawScale = None,
     bgr: Bgr = None,
+    pixels_as: PixelsAs = None,
     transform: Transform = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
@@ -66,13 +68,22 @@ def classify(
     net, done = open_net(
         prototxt,
         weights,
-        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform, "resize": resize},
+        {
+            "mean": mean,
+            "scale": scale,
+            "raw_scale": raw_scale,
+            "bgr": bgr,
+            "pixels_as": pixels_as,
+            "transform": transform,
+            "resize": resize,
+        },
         phase=phase,
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
         input_shape=input_shape,
         quiet=quiet or as_json,
+        usual="pycaffe",
     )
     found = find_images(images)
     outcomes = classify_files(

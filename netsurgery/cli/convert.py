@@ -24,7 +24,7 @@ from ._common import (
     print_json,
     progress,
 )
-from ._vision import PIXELS, Bgr, Mean, RawScale, Scale
+from ._vision import PIXELS, Bgr, Mean, PixelsAs, RawScale, Scale
 
 if TYPE_CHECKING:
     from ..exporters.convert import Conversion
@@ -141,6 +141,7 @@ def convert(
     scale: Scale = None,
     raw_scale: RawScale = None,
     bgr: Bgr = None,
+    pixels_as: PixelsAs = None,
     bake_preprocessing: Annotated[
         bool,
         typer.Option(
@@ -209,6 +210,7 @@ def convert(
         "scale": scale,
         "raw_scale": raw_scale,
         "channel_order": None if bgr is None else "bgr" if bgr else "rgb",
+        "pixels_as": pixels_as,
         "bake_preprocessing": bake_preprocessing,
         "fp16": fp16,
     }

@@ -16,6 +16,7 @@ from ._vision import (
     Mean,
     NoCache,
     Output,
+    PixelsAs,
     Printed,
     RawScale,
     Scale,
@@ -73,6 +74,7 @@ def heatmap(
     scale: Scale = None,
     raw_scale: RawScale = None,
     bgr: Bgr = None,
+    pixels_as: PixelsAs = None,
     transform: Transform = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
@@ -99,13 +101,21 @@ def heatmap(
     net, done = open_net(
         prototxt,
         weights,
-        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform},
+        {
+            "mean": mean,
+            "scale": scale,
+            "raw_scale": raw_scale,
+            "bgr": bgr,
+            "pixels_as": pixels_as,
+            "transform": transform,
+        },
         phase=phase,
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
         input_shape=input_shape,
         quiet=quiet or as_json,
+        usual="",
     )
     sides = numbers(scales, "--scales")
     options = Options(

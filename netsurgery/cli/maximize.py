@@ -24,6 +24,7 @@ from ._vision import (
     Bgr,
     Labels,
     Mean,
+    PixelsAs,
     RawScale,
     Scale,
     Size,
@@ -61,6 +62,7 @@ def maximize(
     scale: Scale = None,
     raw_scale: RawScale = None,
     bgr: Bgr = None,
+    pixels_as: PixelsAs = None,
     transform: Transform = None,
     input_shape: InputShapes = None,
     phase: Phase = "TEST",
@@ -79,13 +81,21 @@ def maximize(
     net, done = open_net(
         prototxt,
         weights,
-        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform},
+        {
+            "mean": mean,
+            "scale": scale,
+            "raw_scale": raw_scale,
+            "bgr": bgr,
+            "pixels_as": pixels_as,
+            "transform": transform,
+        },
         phase=phase,
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
         input_shape=input_shape,
         quiet=quiet or as_json,
+        usual="",
     )
     with progress(quiet or as_json) as bar:
         task = bar.add_task("climbing", total=steps)

@@ -14,6 +14,7 @@ from ._vision import (
     Labels,
     Mean,
     NoCache,
+    PixelsAs,
     RawScale,
     Scale,
     Scheduler,
@@ -52,6 +53,7 @@ def patches(
     scale: Scale = None,
     raw_scale: RawScale = None,
     bgr: Bgr = None,
+    pixels_as: PixelsAs = None,
     transform: Transform = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
@@ -75,13 +77,21 @@ def patches(
     net, done = open_net(
         prototxt,
         weights,
-        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform},
+        {
+            "mean": mean,
+            "scale": scale,
+            "raw_scale": raw_scale,
+            "bgr": bgr,
+            "pixels_as": pixels_as,
+            "transform": transform,
+        },
         phase=phase,
         stage=stage,
         settings=settings,
         ignore_unknown=ignore_unknown,
         input_shape=input_shape,
         quiet=quiet or as_json,
+        usual="",
     )
     found = find_images(images)
     with watched(found, "patches", quiet or as_json) as watch:

@@ -100,6 +100,7 @@ def convert(
     scale: float | None = None,
     raw_scale: float | None = None,
     channel_order: str | None = None,
+    pixels_as: str | None = None,
     bake_preprocessing: bool = False,
     fp16: bool = False,
     calibration: Calibration | None = None,
@@ -107,7 +108,7 @@ def convert(
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`, or
     with `to` "caffe2" the two nets of Caffe2 into a folder. `prototxt` may be a caffemodel that holds the net as well, without `weights`.
     `custom_ops` maps layer types to domains: they become nodes of those domains. `raw_detections` leaves DetectionOutput out and gives
-    what it starts from. `mean`, `scale`, `raw_scale` and `channel_order` say what the input is expected to be (see
+    what it starts from. `mean`, `scale`, `raw_scale`, `channel_order` and `pixels_as` say what the input is expected to be (see
     formats.preprocessing), where transform_param does not: it is recorded in the model, or with `bake_preprocessing` done by it, on
     uint8 RGB images.
 
@@ -123,7 +124,13 @@ def convert(
         )
     if to is None and path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
-    said = {"mean": mean, "scale": scale, "raw_scale": raw_scale, "channel_order": channel_order}
+    said = {
+        "mean": mean,
+        "scale": scale,
+        "raw_scale": raw_scale,
+        "channel_order": channel_order,
+        "convention": pixels_as,
+    }
     if (path.suffix == ".prototxt" or to) and (bake_preprocessing or any(value is not None for value in said.values())):
         raise NetsurgeryError(
             f"{'a NetDef' if to else 'a prototxt'} cannot hold what is done to pixels before the net",

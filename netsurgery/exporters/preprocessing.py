@@ -2,7 +2,7 @@
 
 before                              after
 data (N, 3, 227, 227) float32       image (N, H, W, 3) uint8, any size
-                                    Cast, Transpose, Gather (RGB to BGR), Resize, Sub (mean), Mul (scale) -> data
+                                    Cast, Transpose, Gather (RGB to BGR), resizing, Sub (mean), Slice (crop), Mul (scale) -> data
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from ..errors import UnsupportedError
-from ..formats.preprocessing import LUMA, RAW, Preprocessing
+from ..errors import ShapeError, UnsupportedError
+from ..files.resample import resize_image
+from ..formats.preprocessing import CAFFE, LINEAR_LUMA, LUMA_PARTS, PYCAFFE, RAW, Preprocessing
+from .resizing import resized_by_pycaffe, resized_bytes
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -31,6 +33,7 @@ def record(model: onnx.ModelProto, done: Preprocessing, *, baked: bool) -> None:
         "channel_order": {1: "gray"}.get(channels, done.channel_order.upper()),
         "raw_scale": f"{done.raw_scale:g}",
         "scale": f"{done.scale:.9g}",
+        "pixels_as": done.convention or CAFFE,
     }
     mean = done.mean_for(channels)
     if mean is not None:
@@ -44,10 +47,11 @@ def record(model: onnx.ModelProto, done: Preprocessing, *, baked: bool) -> None:
 
 
 def bake(model: onnx.ModelProto, arrays: Arrays, done: Preprocessing) -> None:
-    """Lets the model take images, uint8 RGB (N, H, W, 3), and do to them what `preprocess` does: they are warped to the input if that
-    has one size (a layer ties it, or it was fixed), and keep theirs if not. New constants are added to `arrays`.
+    """Lets the model take images, uint8 RGB (N, H, W, 3), and do to them what `vision.preprocess` does: they are brought to the input if
+    that has one size (a layer ties it, or it was fixed), and keep theirs if not, a mean image being warped to them. New constants are
+    added to `arrays`.
 
-    Raises: UnsupportedError for a net of several inputs, or whose input is no image.
+    Raises: UnsupportedError for a net of several inputs, or whose input is no image; ShapeError for sizes that do not go together.
     """
     channels = _channels(model)
     (data,) = model.graph.input
@@ -56,21 +60,25 @@ def bake(model: onnx.ModelProto, arrays: Arrays, done: Preprocessing) -> None:
     front = _Front(model, arrays)
     x = front.add("Cast", front.image, to=TensorProto.FLOAT)
     x = front.add("Transpose", x, perm=(0, 3, 1, 2))
-    if channels == 1:  # rounded, as gray images of bytes are
-        weighted = front.add("Mul", x, np.array(LUMA, np.float32).reshape(1, 3, 1, 1))
-        gray = front.add("ReduceSum", weighted, np.array([1], np.int64), keepdims=1)
-        x = front.add("Floor", front.add("Add", gray, np.float32(0.5)))
+    like_pycaffe = done.convention == PYCAFFE
+    if channels == 1:
+        x = _gray(front, x, like_pycaffe)
     elif done.channel_order == "bgr":
         x = front.add("Gather", x, np.array([2, 1, 0], np.int64), axis=1)
-    if None not in size:
-        x = _sized(front, x, channels, [n or 0 for n in size], done)
+    mean = done.mean_for(channels)
+    shown: Any = None if mean is None else mean[None]
+    if None in size:
+        if done.frame:
+            shown = front.resized(shown, channels, front.size_of(x))
+    elif like_pycaffe:
+        x = _framed_by_pycaffe(front, x, done, (size[0] or 0, size[1] or 0))
+        if mean is not None and done.frame:
+            shown = resize_image(mean.transpose(1, 2, 0), (size[0] or 0, size[1] or 0)).transpose(2, 0, 1)[None]
+    else:
+        x, shown = _framed(front, x, done, shown, (size[0] or 0, size[1] or 0))
     if done.raw_scale != RAW:
         x = front.add("Mul", x, np.float32(done.raw_scale / RAW))
-    mean = done.mean_for(channels)
-    if mean is not None:
-        shown: Any = mean[None]
-        if mean.shape[1:] != (1, 1):
-            shown = front.resized(shown, channels, front.size_of(x) if None in size else [n or 0 for n in size])
+    if shown is not None:
         x = front.add("Sub", x, shown)
     if done.scale != 1:
         x = front.add("Mul", x, np.float32(done.scale))
@@ -133,6 +141,18 @@ class _Front:
             "Resize", x, nothing, nothing, sizes, mode="linear", coordinate_transformation_mode="half_pixel"
         )
 
+    def middle(self, x: str, size: tuple[int, int]) -> tuple[str, str]:
+        """Where the middle of an image begins and ends."""
+        room = self.add("Sub", self.size_of(x), np.array(size, np.int64))
+        starts = self.add("Div", room, np.array([2, 2], np.int64))
+        return starts, self.add("Add", starts, np.array(size, np.int64))
+
+    def least(self, x: str) -> str:
+        """The least value of each image (N, 1, 1, 1)."""
+        if self.model.opset_import[0].version < 18:
+            return self.add("ReduceMin", x, axes=[1, 2, 3], keepdims=1)
+        return self.add("ReduceMin", x, np.array([1, 2, 3], np.int64), keepdims=1)
+
     def finish(self, data: onnx.ValueInfoProto) -> None:
         """Puts the nodes in front: the last one writes the old input."""
         self.nodes[-1].output[0] = data.name
@@ -148,18 +168,58 @@ class _Front:
         graph.input.append(image)
 
 
-def _sized(front: _Front, x: str, channels: int, size: Sequence[int], done: Preprocessing) -> str:
-    """The image warped to the net's input, or to `done.resize`, its middle cut out."""
-    if done.resize is None:
-        return front.resized(x, channels, size)
-    starts = [(a - b) // 2 for a, b in zip(done.resize, size, strict=True)]
-    if min(starts) < 0:
-        raise UnsupportedError(
-            f"images warped to {done.resize[0]}x{done.resize[1]}", expected=f"at least the input, {size[0]}x{size[1]}"
+def _gray(front: _Front, x: str, like_pycaffe: bool) -> str:
+    """Color made gray, as `vision.preprocess.with_channels` does."""
+    luma = LINEAR_LUMA if like_pycaffe else LUMA_PARTS
+    weighted = front.add("Mul", x, np.array(luma, np.float32).reshape(1, 3, 1, 1))
+    gray = front.add("ReduceSum", weighted, np.array([1], np.int64), keepdims=1)
+    return gray if like_pycaffe else front.add("Floor", front.add("Mul", gray, np.float32(1 / 32768)))
+
+
+def _framed(
+    front: _Front, x: str, done: Preprocessing, mean: NDArray[Any] | None, size: tuple[int, int]
+) -> tuple[str, NDArray[Any] | None]:
+    """The image and the mean (1, C, h, w), warped and cropped as Caffe's data layers do."""
+    frame = done.resize or done.frame
+    if done.frame and done.frame != frame:
+        raise ShapeError(
+            f"a mean image of {done.frame[0]}x{done.frame[1]}, and images warped to {done.resize}",
+            expected="one size for both, as Caffe's data layers want it",
+            fix="leave out --resize, or --pixels-as pycaffe, which resizes the mean image",
         )
-    ends = [a + b for a, b in zip(starts, size, strict=True)]
-    x = front.resized(x, channels, done.resize)
-    return front.add("Slice", x, *(np.array(n, np.int64) for n in (starts, ends, (2, 3))))
+    axes = np.array((2, 3), np.int64)
+    if frame is None and done.cut:
+        starts, ends = front.middle(x, size)
+        x = front.add("Slice", x, starts, ends, axes)
+        # an image that is smaller than the crop must not pass
+        return front.add("Reshape", x, np.array((0, 0, *size), np.int64)), mean
+    x = resized_bytes(front, x, frame or size)
+    if frame in (None, size):
+        return x, mean
+    (top, left), (bottom, right) = _middle(frame, size)
+    if mean is not None and done.frame:
+        mean = mean[..., top:bottom, left:right]
+    return front.add("Slice", x, np.array((top, left), np.int64), np.array((bottom, right), np.int64), axes), mean
+
+
+def _framed_by_pycaffe(front: _Front, x: str, done: Preprocessing, size: tuple[int, int]) -> str:
+    """The image, warped and cropped as caffe.Classifier does."""
+    frame = done.resize or size
+    x = resized_by_pycaffe(front, x, frame)
+    if frame == size:
+        return x
+    starts, ends = _middle(frame, size)
+    return front.add("Slice", x, np.array(starts, np.int64), np.array(ends, np.int64), np.array((2, 3), np.int64))
+
+
+def _middle(frame: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where the middle of an image begins and ends. Raises: UnsupportedError if the image is smaller."""
+    if frame[0] < size[0] or frame[1] < size[1]:
+        raise UnsupportedError(
+            f"images warped to {frame[0]}x{frame[1]}", expected=f"at least the input, {size[0]}x{size[1]}"
+        )
+    top, left = (frame[0] - size[0]) // 2, (frame[1] - size[1]) // 2
+    return (top, left), (top + size[0], left + size[1])
 
 
 def _channels(model: onnx.ModelProto) -> int:

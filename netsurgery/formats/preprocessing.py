@@ -19,8 +19,18 @@ from .weights.caffemodel import read_binaryproto
 Array = NDArray[np.float32]
 
 ORDERS = ("bgr", "rgb")
+CAFFE, PYCAFFE = "caffe", "pycaffe"
+CONVENTIONS = {CAFFE: "Caffe's data layers do", PYCAFFE: "pycaffe's Classifier does"}
+"""Whose way with pixels: what is resized, how, and what becomes of a mean image."""
+
 LUMA = (0.299, 0.587, 0.114)
 """How much red, green and blue add to gray: ITU-R BT.601, as OpenCV and Pillow have it."""
+
+LUMA_PARTS = (9797, 19234, 3737)
+"""The same in 1/32768, as libpng has them where OpenCV lets it make gray."""
+
+LINEAR_LUMA = (0.2125, 0.7154, 0.0721)
+"""The same as scikit-image has it, and with it caffe.io: linear RGB of the CIE."""
 
 RAW = 255.0
 """The greatest value of a pixel, as files and Caffe's data layers hold it."""
@@ -31,11 +41,15 @@ class Preprocessing:
     """What the net expects of its input: blob[c] = (raw_scale * image[c] - mean[c]) * scale.
 
     `image` is RGB of 0 to 1, its channels reversed first if `channel_order` is "bgr"; `raw_scale` 255 gives pixels of 0 to 255, which is
-    what Caffe's data layers feed. `mean` is of the net's own channel order: one value, one for each channel, or an image (C, H, W) that
-    is brought to the size of the input. `resize` is the size (h, w) to which an image is warped before its centre is cut out; None: it is
-    warped to the input. Values are pycaffe's: Transformer's raw_scale, channel_swap, mean and input_scale.
+    what Caffe's data layers feed. `mean` is of the net's own channel order: one value, one for each channel, or an image (C, H, W).
+    `resize` is the size (h, w) to which an image is warped before its centre is cut out; None: the size of the mean image (caffe), or the
+    input's; with `cut` images keep the size that they have. Values are pycaffe's: Transformer's raw_scale, channel_swap, mean and
+    input_scale. `convention` says whose way it is ("": that of the command):
 
-    Source: python/caffe/io.py (Transformer), data_transformer.cpp
+    caffe     OpenCV's bilinear interpolation, on bytes; the mean image is as large as the image, and both are cropped
+    pycaffe   caffe.io.resize_image; the image is cropped, and the mean image resized to the crop
+
+    Source: data_transformer.cpp, io.cpp; python/caffe/io.py (Transformer), classifier.py
     """
 
     mean: Array | None = None
@@ -43,8 +57,12 @@ class Preprocessing:
     raw_scale: float = RAW
     channel_order: str = "bgr"
     resize: tuple[int, int] | None = None
+    cut: bool = False
+    convention: str = ""
 
     def __post_init__(self) -> None:
+        if self.convention not in ("", *CONVENTIONS):
+            raise NetsurgeryError(f"pixels as '{self.convention}'", expected="caffe or pycaffe")
         if self.channel_order not in ORDERS:
             raise NetsurgeryError(f"channel_order={self.channel_order!r}", expected="bgr or rgb")
         if self.mean is not None:
@@ -69,6 +87,12 @@ class Preprocessing:
             )
         return self.mean.reshape(channels, 1, 1) if self.mean.ndim == 1 else self.mean
 
+    @property
+    def frame(self) -> tuple[int, int] | None:
+        """The size (h, w) of the mean image; None without one."""
+        image = self.mean is not None and self.mean.ndim == 3 and self.mean.shape[1:] != (1, 1)
+        return (self.mean.shape[1], self.mean.shape[2]) if image and self.mean is not None else None
+
     def describe(self, channels: int) -> str:
         """In words, for a person: "BGR of 0 to 255, mean 104, 117, 123 subtracted"."""
         order = {1: "gray", 3: self.channel_order.upper()}.get(channels, f"{channels} channels")
@@ -78,7 +102,7 @@ class Preprocessing:
             steps.append(f"mean {values} subtracted")
         if self.scale != 1:
             steps.append(f"then scaled by {self.scale:g}")
-        return ", ".join(steps)
+        return ", ".join(steps) + (f", as {CONVENTIONS[self.convention]}" if self.convention else "")
 
 
 def read_mean(text: str) -> Array:
@@ -133,7 +157,15 @@ def _from_layer(layer: Layer, without_mean: bool) -> Preprocessing:
     mean: Any = None
     if not without_mean and (values or file):
         mean = np.array(values, np.float32) if values else read_binaryproto(_find(layer, file))
-    return Preprocessing(mean, float(transform.last("scale", 1.0)), resize=_resize(layer))
+    resize, cut = _resize(layer)
+    done = Preprocessing(mean, float(transform.last("scale", 1.0)), resize=resize, cut=cut, convention=CAFFE)
+    crop = transform.last("crop_size", 0)
+    if (
+        layer.type == "WindowData" and crop and done.frame
+    ):  # windows are warped to the crop, and the middle of the mean goes off
+        top, left = ((side - crop) // 2 for side in done.frame)
+        done = replace(done, mean=mean.reshape(-1, *done.frame)[:, top : top + crop, left : left + crop])
+    return done
 
 
 def _find(layer: Layer, file: str) -> str:
@@ -150,14 +182,16 @@ def _find(layer: Layer, file: str) -> str:
     )
 
 
-def _resize(layer: Layer) -> tuple[int, int] | None:
-    """The size to which the layer warps an image of which it then cuts out the middle."""
+def _resize(layer: Layer) -> tuple[tuple[int, int] | None, bool]:
+    """The size to which the layer warps an image of which it then cuts out the middle, and whether it cuts images as they are."""
     transform, image = layer.params.last("transform_param"), layer.params.last("image_data_param")
     crop = transform.last("crop_size", 0)
-    if image is None or not crop or not image.last("new_height", 0) or not image.last("new_width", 0):
-        return None
+    if not crop or layer.type == "WindowData":
+        return None, False
+    if image is None or not image.last("new_height", 0) or not image.last("new_width", 0):
+        return None, True
     size = image.last("new_height"), image.last("new_width")
-    return None if size == (crop, crop) else size
+    return (None if size == (crop, crop) else size), False
 
 
 def changed(
@@ -168,6 +202,7 @@ def changed(
     raw_scale: float | None = None,
     channel_order: str | None = None,
     resize: tuple[int, int] | None = None,
+    convention: str | None = None,
 ) -> Preprocessing:
     """`known`, or pixels of 0 to 255 in BGR as Caffe's data layers feed them, but for what is given. Raises: NetsurgeryError."""
     made = known or Preprocessing()
@@ -179,4 +214,6 @@ def changed(
         made = replace(made, raw_scale=raw_scale)
     if channel_order is not None:
         made = replace(made, channel_order=channel_order)
-    return replace(made, resize=resize) if resize is not None else made
+    if resize is not None:
+        made = replace(made, resize=resize, cut=False)
+    return replace(made, convention=convention) if convention is not None else made

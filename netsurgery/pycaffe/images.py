@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
-
-_LUMA = (0.2125, 0.7154, 0.0721)
-"""What scikit-image makes gray of: linear RGB of the CIE, not Pillow's weights."""
+from ..formats.preprocessing import LINEAR_LUMA
 
 ImagePath = str | os.PathLike[str] | IO[bytes]
 
@@ -39,7 +37,7 @@ def read(filename: ImagePath, *, gray: bool) -> NDArray[np.float64]:
             source = io.BytesIO(response.read())
     with Image.open(source) as opened:
         pixels = _as_floats(_pixels(opened))
-    return pixels[..., :3] @ np.array(_LUMA) if gray and pixels.ndim == 3 else pixels
+    return pixels[..., :3] @ np.array(LINEAR_LUMA) if gray and pixels.ndim == 3 else pixels
 
 
 def _pixels(image: Any) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """caffe.io: images, the Transformer, and arrays to and from Caffe's messages.
 
 Values, memory and refusals are those of pycaffe with scikit-image 0.14, without scikit-image: nothing is blurred
-before it is made smaller (see resample.py).
+before it is made smaller (see files/resample.py).
 
 Source: BVLC Caffe, python/caffe/io.py.
 """
@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import images, resample
+from ..files import resample
+from . import images
 from .proto import caffe_pb2
 
 Array = NDArray[Any]
@@ -251,16 +252,8 @@ def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> A
     Shapes: (H, W, C), (h, w) -> (h, w, C), float32.
     Raises: ValueError for an interp_order that is not 0 to 5.
     """
-    channels, (height, width) = im.shape[-1], new_dims
-    if channels not in (1, 3):
-        return resample.zoomed(im, (height, width), interp_order).astype(np.float32)
-    low, high = im.min(), im.max()
-    # not "high == low": NaN is a value that spreads, here as there
-    if not high > low:
-        return np.full((height, width, channels), low, dtype=np.float32)
-    unit = resample.warped((im - low) / (high - low), (height, width), interp_order)
-    resized: Array = unit * (high - low) + low
-    return resized.astype(np.float32)
+    height, width = new_dims
+    return resample.resize_image(im, (height, width), interp_order)
 
 
 def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array) -> NDArray[np.float32]:

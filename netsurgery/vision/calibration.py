@@ -14,9 +14,9 @@ from ..errors import NetsurgeryError
 from ..exporters.convert import input_axes
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
-from .classify import prepared
-from .images import find_images, read_image
+from .images import find_images
 from .model import image_input, input_shape
+from .preprocess import crops, read_pixels
 
 FEW = 8
 """Fewer images than these seldom show the range of every blob."""
@@ -40,7 +40,12 @@ class ImageCalibration:
         batch = next(axis.size for axis in input_axes(net) if axis.input == name and axis.axis == 0)
         copies = batch if isinstance(batch, int) else 1  # a layer ties it
         self.feeds = [
-            {name: np.repeat(prepared(read_image(file.path), shape, preprocessing), copies, axis=0)} for file in files
+            {
+                name: np.repeat(
+                    crops(read_pixels(file.path, shape[0], preprocessing), shape, preprocessing), copies, axis=0
+                )
+            }
+            for file in files
         ]
         return self.feeds
 

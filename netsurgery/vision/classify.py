@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
-from ..formats.preprocessing import Preprocessing
+from ..formats.preprocessing import PYCAFFE, Preprocessing
 from ..net import Net
 from ..passes.cut import cut
 from .heatmap import only_output
-from .images import ImageFile, find_images, read_image
+from .images import ImageFile, find_images
 from .jobs import run_job
 from .labels import check_labels, name_of
 from .model import input_shape, open_model
 from .pipeline import Job, Outcome, Sample
-from .preprocess import centre_crop, oversample, preprocess
-from .resize import resize
-
-OVERSAMPLE_SIZE = 256
-"""The least side to which images are warped before ten crops are cut out, unless another size is given: as pycaffe's classify.py."""
+from .preprocess import crops as cut_out
+from .preprocess import read_pixels
 
 
 @dataclass(frozen=True)
@@ -47,34 +44,15 @@ class ClassifyJob(Job[list[Prediction]]):
     top: int = 5
     crops: int = 1
 
+    def read(self, path: str) -> NDArray[Any]:
+        return read_pixels(path, self.shape[0], self.preprocessing)
+
     def prepare(self, image: NDArray[Any]) -> Sample:
-        return Sample([prepared(image, self.shape, self.preprocessing, self.crops)])
+        return Sample([cut_out(image, self.shape, self.preprocessing, self.crops)])
 
     def finish(self, image: ImageFile, sample: Sample) -> list[Prediction]:
         blob = sample.outputs[0][0]
         return best(blob.reshape(len(blob), -1).mean(axis=0), self.labels, self.top)
-
-
-def prepared(
-    image: NDArray[Any], shape: tuple[int, int, int], done: Preprocessing, crops: int = 1
-) -> NDArray[np.float32]:
-    """The image as pycaffe's Classifier feeds it: warped to `done.resize` (None: the net's input), then its centre, or ten crops.
-
-    Shapes: (H, W, 3) -> (crops, *shape).
-    Raises: ShapeError if it is warped to less than the net's input. Source: python/caffe/classifier.py
-    """
-    channels, *size = shape
-    wanted = size[0], size[1]
-    warped = image
-    if done.resize is not None or crops == 10:
-        grown = (max(OVERSAMPLE_SIZE, wanted[0]), max(OVERSAMPLE_SIZE, wanted[1]))
-        warped = resize(image, done.resize or grown)
-        if image.dtype == np.uint8:
-            warped = warped / np.float32(255)
-    if crops == 10:
-        return np.stack([preprocess(crop, channels, wanted, done) for crop in oversample(warped, wanted)])
-    cropped = centre_crop(warped, wanted) if done.resize is not None else warped
-    return preprocess(cropped, channels, wanted, done)[None]
 
 
 def best(scores: NDArray[Any], labels: Sequence[str], top: int) -> list[Prediction]:
@@ -92,6 +70,8 @@ def plan(
     crops: int,
 ) -> tuple[Net, ClassifyJob]:
     """The net cut at the blob, and the job. Raises: as `classify`."""
+    if not preprocessing.convention:
+        preprocessing = replace(preprocessing, convention=PYCAFFE)
     blob = output if output is not None else only_output(net)
     made = cut(net, [blob])
     shape = made.shapes()[blob]
@@ -126,12 +106,13 @@ def classify(
     preprocessing: Preprocessing | None = None,
 ) -> list[Prediction]:
     """The `top` best classes of an image: a path, or RGB (H, W, 3) of uint8 or floats from 0 to 1. With `oversample` the scores are
-    the mean over ten crops, as pycaffe's Classifier does.
+    the mean over ten crops, as pycaffe's Classifier does. Pixels are prepared as it does, too, unless `preprocessing.convention` says
+    otherwise.
 
     Raises: NetsurgeryError, ShapeError for a blob that is a map, labels that do not fit, or an image that cannot be read.
     """
     made, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
-    sample = job.prepare(read_image(image) if isinstance(image, str) else image)
+    sample = job.prepare(job.read(image) if isinstance(image, str) else image)
     model = open_model(made, [job.blob])
     sample.outputs = [model.run(x) for x in sample.inputs]
     return job.finish(ImageFile("", ""), sample)

@@ -18,12 +18,12 @@ from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut
 from .cache import made_by
-from .classify import prepared
 from .feature_files import SUFFIXES, writer
-from .images import Folder, ImageFile, find_images, is_url, read_image
+from .images import Folder, ImageFile, find_images, is_url
 from .jobs import run_job
 from .model import image_input, input_shape, open_model
 from .pipeline import Job, Outcome, Sample
+from .preprocess import crops, read_pixels
 from .resize import Array
 
 Blobs = dict[str, Array]
@@ -37,8 +37,11 @@ class FeaturesJob(Job[Blobs]):
     shape: tuple[int, int, int]
     preprocessing: Preprocessing
 
+    def read(self, path: str) -> NDArray[Any]:
+        return read_pixels(path, self.shape[0], self.preprocessing)
+
     def prepare(self, image: NDArray[Any]) -> Sample:
-        return Sample([prepared(image, self.shape, self.preprocessing)])
+        return Sample([crops(image, self.shape, self.preprocessing)])
 
     def finish(self, image: ImageFile, sample: Sample) -> Blobs:
         return {name: blob[0] for name, blob in zip(self.blobs, sample.outputs[0], strict=True)}
@@ -53,6 +56,9 @@ class FeatureFolder(Job[str]):
     folder: str
     made_by: str
     force: bool = False
+
+    def read(self, path: str) -> NDArray[Any]:
+        return self.features.read(path)
 
     def prepare(self, image: NDArray[Any]) -> Sample:
         return self.features.prepare(image)
@@ -84,8 +90,8 @@ def features(
     size: tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> Blobs:
-    """The blobs for some images, each a path or RGB (H, W, 3): blob -> (images, ...). Images are warped to the net's input (or cropped,
-    as `preprocessing.resize` says), `size` (h, w) being another one.
+    """The blobs for some images, each a path or RGB (H, W, 3): blob -> (images, ...). Images are prepared as Caffe's data
+    layers do (see `preprocess`), for the net's input or for `size` (h, w).
 
     Raises: NetsurgeryError for a blob that there is not or an image that cannot be read; ShapeError.
     """
@@ -93,7 +99,7 @@ def features(
     model = open_model(made, job.blobs, free=size is not None)
     rows: list[Blobs] = []
     for image in images:
-        sample = job.prepare(read_image(image) if isinstance(image, str) else image)
+        sample = job.prepare(job.read(image) if isinstance(image, str) else image)
         sample.outputs = [model.run(x) for x in sample.inputs]
         rows.append(job.finish(ImageFile("", ""), sample))
     return {blob: np.stack([row[blob] for row in rows]) for blob in job.blobs} if rows else {}

@@ -133,7 +133,7 @@ def activations(
             raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(known))
     channels, height, width = input_shape(made)
     pixels = read_image(image) if isinstance(image, str) else image
-    x = preprocess(pixels, channels, size or (height, width), preprocessing)[None]
+    x = preprocess(pixels, channels, size or (height, width), preprocessing, whole=size is not None)[None]
     made.shapes({image_input(made): x.shape})  # raises for a size that the net does not take
     maps = open_model(made, [blob], free=size is not None, keep=keep).run(x)[0][0]
     order = np.arange(len(maps))

@@ -135,7 +135,9 @@ class HeatmapJob(Job[Heatmap]):
         sizes = self.input_sizes(height, width)
         base = self.axes[0].declared, self.axes[1].declared
         sizes_and_base = [size for _, size in sizes] + [base] * (base not in [size for _, size in sizes])
-        inputs = [preprocess(image, self.channels, size, self.preprocessing)[None] for size in sizes_and_base]
+        inputs = [
+            preprocess(image, self.channels, size, self.preprocessing, whole=True)[None] for size in sizes_and_base
+        ]
         small = image
         if self.thumbnail and max(height, width) > self.thumbnail:
             share = self.thumbnail / max(height, width)

@@ -7,7 +7,7 @@ Clune, Nguyen, Fuchs, Lipson, Understanding Neural Networks Through Deep Visuali
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,9 @@ def maximize(
 
 
 def _even(value: float, channels: int, size: tuple[int, int], done: Preprocessing) -> NDArray[np.float32]:
-    return preprocess(np.full((*size, channels), value, np.float32), channels, size, done)
+    if done.frame is None or min(a - b for a, b in zip(done.frame, size, strict=True)) < 0:
+        return preprocess(np.full((*size, channels), value, np.float32), channels, size, done, whole=True)
+    return preprocess(np.full((*done.frame, channels), value, np.float32), channels, size, replace(done, resize=None))
 
 
 def _before_softmax(net: Net, blob: str) -> str:

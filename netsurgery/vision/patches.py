@@ -86,7 +86,7 @@ class PatchesJob(Job[list[Patch]]):
 
     def prepare(self, image: NDArray[Any]) -> Sample:
         channels, *size = self.shape
-        x = preprocess(image, channels, (size[0], size[1]), self.preprocessing)
+        x = preprocess(image, channels, (size[0], size[1]), self.preprocessing, whole=True)
         warped = resize(with_channels(image, 3), (size[0], size[1]))
         return Sample([x[None]], np.clip(warped + 0.5, 0, 255).astype(np.uint8))
 

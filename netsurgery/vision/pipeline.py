@@ -47,6 +47,10 @@ class Sample:
 class Job(Generic[R]):
     """What is done with each image. Jobs go to other machines: they hold nothing large."""
 
+    def read(self, path: str) -> NDArray[Any]:
+        """The pixels of a file. Raises: NetsurgeryError."""
+        return read_image(path)
+
     def prepare(self, image: NDArray[Any]) -> Sample:
         """What the net is to be run on. Raises: NetsurgeryError for an image that does not fit."""
         raise NotImplementedError
@@ -105,7 +109,7 @@ def stream(
 
 def _prepared(job: Job[R], image: ImageFile) -> Sample:
     found = job.done(image)
-    return job.prepare(read_image(image.path)) if found is None else Sample((), found, finished=True)
+    return job.prepare(job.read(image.path)) if found is None else Sample((), found, finished=True)
 
 
 def _finished(job: Job[R], image: ImageFile, sample: Sample) -> Outcome[R]:

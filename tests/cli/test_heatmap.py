@@ -237,6 +237,8 @@ def test_many_images_are_held_a_few_at_a_time(tmp_path: Path) -> None:
     seen = {"prepared": 0, "finished": 0, "most": 0}
 
     class Counting:
+        read = staticmethod(vision.read_image)
+
         def done(self, image: ImageFile) -> None:
             return None
 

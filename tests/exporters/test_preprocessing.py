@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cases
@@ -15,13 +16,15 @@ import netsurgery
 from netsurgery import vision
 from netsurgery.formats.load import from_text
 from netsurgery.formats.preprocessing import Preprocessing
-from netsurgery.vision.preprocess import centre_crop
 
 MEANS = {
     "numbers": Preprocessing(np.array([104.0, 117, 123])),
     "scaled": Preprocessing(None, 0.017, 1.0, "rgb"),
-    "image": Preprocessing(np.random.default_rng(3).random((3, 10, 14)) * 255, 0.5),
+    "image": Preprocessing(np.random.default_rng(3).random((3, 19, 23)) * 255, 0.5),
     "cropped": Preprocessing(np.float32(127.5), 1 / 128, resize=(20, 25)),
+    "as it is": Preprocessing(np.float32(127.5), 1 / 128, cut=True),
+    "pycaffe": Preprocessing(np.random.default_rng(3).random((3, 19, 23)) * 255, 0.5, convention="pycaffe"),
+    "pycaffe, enlarged": Preprocessing(np.float32(90), 0.5, resize=(50, 20), convention="pycaffe"),
 }
 
 
@@ -39,10 +42,8 @@ def test_baked_preprocessing_does_what_preprocess_does(name: str, free: bool, op
     ]
     images = np.stack([photo(np.random.default_rng(i), 33, 47) for i in range(2)])
     if free:
-        blobs = [vision.preprocess(image, 3, None, done) for image in images]
-    elif done.resize:
-        crops = [centre_crop(vision.resize(image, done.resize), (16, 16)) for image in images]
-        blobs = [vision.preprocess(crop / np.float32(255), 3, None, done) for crop in crops]
+        plainly = replace(done, convention="")
+        blobs = [vision.preprocess(image, 3, None, plainly) for image in images]
     else:
         blobs = [vision.preprocess(image, 3, (16, 16), done) for image in images]
     want = netsurgery.run(net, {"data": np.stack(blobs)}, ["fc"])["fc"]

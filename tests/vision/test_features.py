@@ -56,7 +56,7 @@ def test_features_are_a_row_for_each_image(
     assert call(monkeypatch, capsys, *words) == (
         0,
         "",
-        f"pixels are fed as gray of 0 to 1\n20 of 20 images written to {out}\n",
+        f"pixels are fed as gray of 0 to 1, as Caffe's data layers do\n20 of 20 images written to {out}\n",
     )
     found, want = read(out), expected(images)
     assert list(found.pop("images")) == images and set(found) == set(BLOBS)
@@ -175,12 +175,15 @@ def test_a_train_val_net_says_what_is_done_to_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = save(tmp_path / "a.png", photo(np.random.default_rng(0)))
-    done = Preprocessing(np.array([104.0, 117, 123]), 0.5)
+    done = Preprocessing(np.array([104.0, 117, 123]), 0.5, cut=True, convention="caffe")
     want = vision.classify(color_net(), vision.read_image(image), preprocessing=done)
     (tmp_path / "train_val.prototxt").write_text(TRAIN_VAL % "crop_size: 16")
     (tmp_path / "deploy.prototxt").write_text(seeing.COLOR_NET)
     netsurgery.save_caffe(color_net(), tmp_path / "saved.prototxt", tmp_path / "w.caffemodel")
-    said = "pixels are fed as BGR of 0 to 255, mean 104, 117, 123 subtracted, then scaled by 0.5\n"
+    said = (
+        "pixels are fed as BGR of 0 to 255, mean 104, 117, 123 subtracted, then scaled by 0.5, as Caffe's data layers do\n"
+        "note: images are cropped as they are: the data layer does not say to what size (--resize HxW)\n"
+    )
     words = tmp_path / "w.caffemodel", image, "-n", "3"
     for net, more in (("train_val", ()), ("deploy", ("--transform", tmp_path / "train_val.prototxt"))):
         code, out, err = call(monkeypatch, capsys, "classify", tmp_path / f"{net}.prototxt", *words, *more)
@@ -210,7 +213,7 @@ def test_ten_crops_are_averaged_as_pycaffe_does() -> None:
     done = Preprocessing(np.array([104.0, 117, 123]), resize=(24, 26))
     net = color_net()
     warped = vision.resize(image, (24, 26)) / np.float32(255)
-    crops = [vision.preprocess(crop, 3, (16, 16), done) for crop in vision.oversample(warped, (16, 16))]
+    crops = [vision.preprocess(crop, 3, None, done) for crop in vision.oversample(warped, (16, 16))]
     want = netsurgery.run(net, {"data": np.stack(crops)}, ["fc"])["fc"].mean(axis=0)
     found = vision.classify(net, image, output="fc", oversample=True, top=3, preprocessing=done)
     assert [x.channel for x in found] == np.argsort(-want).tolist()

@@ -26,6 +26,26 @@ HIGHEST_ORDER = 5
 _BORDER = 12  # black pixels that scikit-image's splines see around an image
 
 
+def resize_image(image: NDArray[Any], size: tuple[int, int], order: int = 1) -> NDArray[np.float32]:
+    """caffe.io.resize_image: an image at another size, by interpolation alone.
+
+    Of 1 or 3 channels, the values keep their range, and a border that grows darkens towards the least value; an image of one value stays
+    that. Others are zoomed from corner to corner.
+
+    Shapes: (H, W, C), (h, w) -> (h, w, C), float32.
+    Raises: ValueError for an order that is not 0 to 5.
+    """
+    if image.shape[-1] not in (1, 3):
+        return zoomed(image, size, order).astype(np.float32)
+    low, high = image.min(), image.max()
+    # not "high == low": NaN is a value that spreads, here as there
+    if not high > low:
+        return np.full((*size, image.shape[-1]), low, dtype=np.float32)
+    unit = warped((image - low) / (high - low), size, order)
+    resized: NDArray[Any] = unit * (high - low) + low
+    return resized.astype(np.float32)
+
+
 def warped(image: NDArray[Any], size: tuple[int, int], order: int) -> Array:
     """An image of 1 or 3 channels whose values span 0 to 1, at another size.
 

@@ -1,0 +1,140 @@
+"""Pixels are those of real Caffe: of its ImageData layer, of caffe.Classifier, in NumPy and in a model that takes images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cases
+import numpy as np
+import pytest
+
+import netsurgery
+from netsurgery import vision
+from netsurgery.exporters.convert import convert
+from netsurgery.formats.load import from_text
+from netsurgery.formats.preprocessing import Preprocessing, from_net, read_mean
+from netsurgery.passes.deploy import deploy
+from netsurgery.vision.preprocess import crops
+from netsurgery.vision.resize_bytes import resize_bytes
+
+FOLDER = cases.FIXTURES / "pixels"
+with np.load(FOLDER / "expected.npz") as _recorded:
+    EXPECTED = dict(_recorded)
+LAYERS = [key.removeprefix("layer/") for key in EXPECTED if key.startswith("layer/")]
+CLASSIFIED = [key.removeprefix("classifier/") for key in EXPECTED if key.startswith("classifier/")]
+
+
+def train_val(case: str, kind: str = "ImageData") -> str:
+    """A net that gives out the pixels of its data layer."""
+    image, transform = EXPECTED[f"parameters/{case}"]
+    channels, height, width = EXPECTED[f"layer/{case}"].shape
+    transform = transform.replace("MEAN", f'"{FOLDER}/mean_{channels}.binaryproto"')
+    data = f"image_data_param {{ {image} }}" if kind == "ImageData" else ""
+    return f"""name: "{channels} {height} {width}"
+    layer {{ name: "data" type: "{kind}" top: "data" top: "label" transform_param {{ {transform} }} {data} }}
+    layer {{ name: "same" type: "Power" bottom: "data" top: "same" }}"""
+
+
+def deployed(case: str, kind: str, folder: Path) -> tuple[netsurgery.Net, Preprocessing]:
+    shape = {"data": (1, *EXPECTED[f"layer/{case}"].shape)}
+    net = from_text(train_val(case, kind))
+    done = from_net(net)
+    assert done is not None
+    return deploy(net, shape), done
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_features_see_what_image_data_gives(case: str, tmp_path: Path) -> None:
+    assert len(LAYERS) == 9
+    net, done = deployed(case, "ImageData", tmp_path)
+    photo = str(FOLDER / ("photo.jpg" if "jpeg" in case else "photo.png"))
+    want = EXPECTED[f"layer/{case}"]
+    got = vision.features(net, [photo], ["same"], preprocessing=done)["same"][0]
+    assert np.abs(got - want).max() <= 1e-4
+    other = replace(done, scale=done.scale * 1.01)
+    assert np.abs(vision.features(net, [photo], ["same"], preprocessing=other)["same"][0] - want).max() > 1e-3
+
+
+@pytest.mark.parametrize("case", ["mean_image_cropped", "cropped_as_it_is", "mean_values_cropped"])
+def test_a_data_layer_crops_what_is_in_its_database(case: str, tmp_path: Path) -> None:
+    """Images that have the size already (convert_imageset gives it to them) are not touched; of a mean image they have the size."""
+    net, done = deployed(case, "Data", tmp_path)
+    image = vision.read_image(FOLDER / "photo.png")
+    if case == "mean_values_cropped":
+        image = resize_bytes(image, (40, 33))
+    got = vision.features(net, [image], ["same"], preprocessing=done)["same"][0]
+    assert np.abs(got - EXPECTED[f"layer/{case}"]).max() <= 1e-4
+
+
+@pytest.mark.parametrize("case", [case for case in LAYERS if "jpeg" not in case])
+def test_a_model_that_takes_images_does_what_image_data_does(case: str, tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(train_val(case))
+    shape = {"data": (1, *EXPECTED[f"layer/{case}"].shape)}
+    options = {"input_shapes": shape, "bake_preprocessing": True}
+    convert(tmp_path / "net.prototxt", None, tmp_path / "m.onnx", **options)  # type: ignore[arg-type]
+    image = vision.read_image(FOLDER / "photo.png")
+    (got,) = cases.session(str(tmp_path / "m.onnx")).run(None, {"image": image[None]})
+    assert np.abs(got[0] - EXPECTED[f"layer/{case}"]).max() <= 1e-4
+
+
+@pytest.mark.parametrize("key", CLASSIFIED)
+def test_classify_sees_what_caffe_classifier_feeds(key: str) -> None:
+    assert len(CLASSIFIED) == 24
+    channels, mean, dims, way = key.split("/")
+    height, width = map(int, dims.split("x"))
+    means = {
+        "image": lambda: read_mean(str(FOLDER / f"mean_{channels}.binaryproto")),
+        "values": lambda: np.arange(100.0, 100 + int(channels)),
+        "none": lambda: None,
+    }
+    net = classifier(int(channels))
+    done = Preprocessing(means[mean](), 0.5, 255, resize=(height, width))
+    found = vision.classify(
+        net, str(FOLDER / "photo.png"), output="fc", top=3, oversample=way == "ten", preprocessing=done
+    )
+    got = np.array([score for _, score in sorted((x.channel, x.score) for x in found)])
+    want = EXPECTED[f"classifier/{key}"]
+    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
+
+
+def classifier(channels: int) -> netsurgery.Net:
+    net = from_text(
+        f"""input: "data" input_shape {{ dim: 10 dim: {channels} dim: 15 dim: 16 }}
+        layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
+          convolution_param {{ num_output: 4 kernel_size: 5 stride: 3 }} }}
+        layer {{ name: "relu" type: "ReLU" bottom: "conv" top: "conv" }}
+        layer {{ name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" inner_product_param {{ num_output: 3 }} }}"""
+    )
+    for name in ("conv", "fc"):
+        net = net.with_weights(name, *(EXPECTED[f"weights/{channels}/{name}/{k}"] for k in (0, 1)))
+    return net
+
+
+def test_a_mean_image_is_cropped_or_resized_as_is_asked_for() -> None:
+    """An image and a mean image of one size, larger than the input: Caffe's data layers crop both, pycaffe resizes the mean image."""
+    x = np.mgrid[0:256, 0:256][1].astype(np.float32)
+    mean = np.stack([x / 2 + 10 * c for c in range(3)])
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    got = vision.preprocess(image, 3, (227, 227), Preprocessing(mean))
+    assert (got[:, 0, 0] == image[14, 14, ::-1] - mean[:, 14, 14]).all()
+    assert (got == (image[..., ::-1].transpose(2, 0, 1) - mean)[:, 14:241, 14:241]).all()
+    warped = vision.preprocess(image, 3, (227, 227), Preprocessing(mean, resize=(256, 256), convention="pycaffe"))
+    assert np.abs(warped - got).max() > 5
+    ten = crops(image, (3, 227, 227), Preprocessing(mean), 10)
+    assert (ten[4] == got).all() and (ten[9] == got[:, :, ::-1]).all()
+    assert (ten[3] == (image[..., ::-1].transpose(2, 0, 1) - mean)[:, 29:, 29:]).all()
+
+
+def test_sizes_that_do_not_go_together_are_refused() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    small = Preprocessing(np.zeros((3, 20, 20), np.float32), resize=(30, 30))
+    with pytest.raises(netsurgery.ShapeError) as refused:
+        vision.preprocess(image, 3, (16, 16), small)
+    assert str(refused.value) == (
+        "a mean image of 20x20, and images of 30x30\n"
+        "  expected: one size for both, as Caffe's data layers want it\n"
+        "  fix: warp images to the size of the mean (--resize), or --pixels-as pycaffe, which resizes the mean image"
+    )
+    for followed in (replace(small, resize=(20, 20)), replace(small, convention="pycaffe")):
+        assert vision.preprocess(image, 3, (16, 16), followed).shape == (3, 16, 16)
