@@ -100,6 +100,7 @@ FILES: dict[str, str] = {
     "SmoothL1Loss": "smoothl1loss",
     "VideoData": "data",
     # forks
+    "AUMaskBasedLand": "aumaskbasedland",
     "AutoCrop": "autocrop",
     "Axpy": "axpy",
     "BilinearInterpolation": "bilinearinterpolation",

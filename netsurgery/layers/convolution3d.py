@@ -16,7 +16,7 @@ from .shared.windows import Windows, require_room
 class Convolution3D(LayerType):
     """y[m, i] = b[m] + sum over c, k of W[m, c, k] * x[c, stride * i + k - pad], x being 0 outside.
 
-    `filter_group` only splits the computation.
+    `filter_group` only splits the computation. The fields stand in convolution3d_param, or in convolution_param (C3D 1.0).
 
     Shapes: (N, C, L, H, W) -> (N, num_output, floor((L + 2 temporal_pad - kernel_depth) / temporal_stride) + 1,
         floor((H + 2 pad - kernel_size) / stride) + 1, ...); W (num_output, C, kernel_depth, kernel_size, kernel_size),
@@ -27,14 +27,15 @@ class Convolution3D(LayerType):
     types = ("Convolution3D",)
 
     def read(self, p: Params) -> None:
-        q = p.message("convolution3d_param")
+        q = p.message("convolution3d_param" if p.has("convolution3d_param") else "convolution_param")
         self.num_output = q.get_int("num_output", 0)
         self.bias_term = q.get_bool("bias_term")
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
-        filter_group = q.get_int("filter_group")
+        filter_group = q.get_int("filter_group", 1)
         q.ignore("group", why="the layer does not read it")
-        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride"), q.get_int("pad")
-        depth, step, before = q.get_int("kernel_depth", 0), q.get_int("temporal_stride"), q.get_int("temporal_pad")
+        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride", 1), q.get_int("pad", 0)
+        depth, step = q.get_int("kernel_depth", 0), q.get_int("temporal_stride", 1)
+        before = q.get_int("temporal_pad", 0)
         self.windows = Windows((depth, k, k), (step, s, s), (before, pad, pad), (1, 1, 1))
         if self.num_output < 1 or filter_group < 1 or self.num_output % filter_group:
             raise q.refuse(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ class Embed(LayerType):
     Source: embed_layer.cpp
     """
 
-    types = ("Embed",)
+    types: ClassVar[tuple[str, ...]] = ("Embed",)
     mixes = "puts an axis behind the positions"
+    note = "a last axis of 1 gives way in nets with ROIPooling (bottom-up-attention) or with that dialect"
 
     def read(self, p: Params) -> None:
         q = p.message("embed_param")
@@ -66,3 +67,30 @@ class Embed(LayerType):
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         y = op("Gather", op.weight(weights[0], "w"), cast(op, bottoms[0], "int64"), axis=0)
         return [op("Add", y, op.weight(weights[1], "b")) if self.bias_term else y]
+
+
+class EmbedLastAxis(Embed):
+    """Embed, whose top takes the place of a last axis of 1.
+
+    Shapes: (d0, .., 1) -> (d0, .., num_output); other shapes as Embed.
+    Source: embed_layer.cpp of bottom-up-attention
+    """
+
+    types = ()
+
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        (x,) = bottoms
+        return [(*x[:-1], self.num_output)] if x[-1] == 1 else super().shapes(bottoms)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+        (x,) = bottoms
+        return super().forward([x[..., 0] if x.shape[-1] == 1 else x], weights)
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        return super().emit(op, [op("Squeeze", x, op.ints(-1)) if x.shape[-1] == 1 else x], weights)
+
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+        (x,) = bottoms
+        last = len(x.shape) - 1
+        return super().emit_caffe2(op, [op("Squeeze", x, dims=(last,)) if x.shape[-1] == 1 else x], weights)

@@ -24,8 +24,11 @@ class LstmJunhyuk(LayerType):
     The sequence begins at the first step; with a second bottom, wherever that is 0. It is read at t + n for stream n, as the forks
     do, so that it means something for one stream only. The states before the first step are zero, as in a fresh net.
 
-    Shapes: x (T, N, ...), clip of T * N values -> (T, N, num_output); W_i (4 H, K), W_h (4 H, H), b (4 H).
-    Source: lstm_layer.cu of CTPN (on the CPU it gives each stream the recurrent term of the first)
+    Of two axes, as in Junhyuk Oh's own Caffe, x holds all steps, `batch_size` (1) streams in each.
+
+    Shapes: x (T, N, ...), clip of T * N values -> (T, N, num_output), or (T N, K) -> (T N, num_output);
+        W_i (4 H, K), W_h (4 H, H), b (4 H).
+    Source: lstm_layer.cu of CTPN, of junhyukoh/caffe-lstm (on the CPU it gives each stream the recurrent term of the first)
     """
 
     types = ("Lstm",)
@@ -39,28 +42,39 @@ class LstmJunhyuk(LayerType):
         w, b = q.filler("weight_filler"), q.filler("bias_filler")
         self.fillers = w, w, b
         q.ignore("clipping_threshold", why="cuts gradients")
-        q.ignore("batch_size", why="the bottom has it")
+        self.streams = q.get_int("batch_size")  # of a bottom of three axes the second one
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         width = 4 * self.num_output
-        return [(width, product(bottoms[0][2:])), (width, self.num_output), (width,)]
+        return [
+            (width, product(bottoms[0][-1:] if len(bottoms[0]) == 2 else bottoms[0][2:])),
+            (width, self.num_output),
+            (width,),
+        ]
 
     def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x = bottoms[0]
-        if len(x) < 3:
+        if len(x) < 2:
             self.rank(x, 3)
+        if len(x) == 2:
+            self.require(x[0] - x[0] // self.streams * self.streams, 0, f"rows modulo batch_size {self.streams}")
+        rows = x[0] if len(x) == 2 else x[0] * x[1]
         for clip in bottoms[1:]:
-            self.require(product(clip), x[0] * x[1], "values of bottom 1 (time steps times streams)")
-        return [(x[0], x[1], self.num_output)]
+            self.require(product(clip), rows, "values of bottom 1 (time steps times streams)")
+        return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output)]
 
     def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        steps, streams = bottoms[0][:2]
-        return steps * streams * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
+        x = bottoms[0]
+        rows = x[0] if len(x) == 2 else x[0] * x[1]
+        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x = bottoms[0]
+        if x.ndim == 2:
+            (y,) = self.forward([x.reshape(-1, self.streams, x.shape[1]), *bottoms[1:]], weights)
+            return [y.reshape(-1, self.num_output)]
         steps, streams = x.shape[:2]
         pre = x.reshape(steps, streams, -1) @ weights[0].T + weights[2]
         h = c = np.zeros((streams, self.num_output), x.dtype)
@@ -78,6 +92,10 @@ class LstmJunhyuk(LayerType):
 
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]
+        if len(x.shape) == 2:
+            timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
+            (y,) = self.emit(op, [op.reshape(x, -1, *timed[1:], shape=timed), *bottoms[1:]], weights)
+            return [op.reshape(y, -1, self.num_output)]
         flat = x if len(x.shape) == 3 else op.reshape(x, 0, 0, weights[0].shape[1])
         if len(bottoms) == 1:
             return [emit_lstm(op, flat, None, *weights)[0]]
@@ -99,6 +117,10 @@ class LstmJunhyuk(LayerType):
 
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]
+        if len(x.shape) == 2:
+            timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
+            (y,) = self.emit_caffe2(op, [op.reshape(x, -1, *timed[1:], shape=timed), *bottoms[1:]], weights)
+            return [op.reshape(y, -1, self.num_output)]
         gates = op("FC", x, op.weight(weights[0], "x_w"), op.weight(weights[2], "b"), axis=2)
         steps, n = op.number(x.shape[0]), op.size(x, 1)
         if len(bottoms) == 1:

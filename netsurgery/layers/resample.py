@@ -24,7 +24,7 @@ class Resample(LayerType):
     k(d) = 1 - |d|, at least 0; CUBIC: Catmull-Rom's; ax = 1 / fx and ay = 1 / fy with `antialias` if fx or fy is more than 1, else 1.
     NEAREST: y[i, j] = x[round(v), round(u)].
 
-    Shapes: (N, C, H, W) -> (N, C, height, width), or those of a second bottom.
+    Shapes: (N, C, H, W) -> (N, C, height, width), or those of a second bottom; with `factor` alone (N, C, H factor, W factor).
     Source: resample_layer.cu (FlowNet 2), resample_layer.cpp (Synopsys)
     """
 
@@ -36,10 +36,13 @@ class Resample(LayerType):
         self.method = q.get_str("type")
         self.antialias = q.get_bool("antialias")
         self.size = q.get_int("height", 0), q.get_int("width", 0)
-        q.ignore("factor", why="the layer does not read it")
+        self.factor = q.get_float("factor", 1.0)
+        if self.factor != int(self.factor) or self.factor < 1:
+            raise q.refuse("factor", f"factor is {self.factor:g}", expected="a positive whole number")
+        self.by_factor = not any(self.size) and q.has("factor")
         if self.method not in ("NEAREST", "LINEAR", "CUBIC"):
             raise q.refuse("type", f"type is {self.method}", expected="NEAREST, LINEAR or CUBIC")
-        if self.bottom_count == 1 and min(self.size) < 1:
+        if self.bottom_count == 1 and min(self.size) < 1 and not self.by_factor:
             raise q.refuse(
                 "height", f"height and width are {self.size}", expected="positive numbers, or a second bottom"
             )
@@ -48,7 +51,7 @@ class Resample(LayerType):
         for shape, name in zip(bottoms, ("bottom", "the second bottom"), strict=False):
             self.rank(shape, 4, name)
         x = bottoms[0]
-        top = (*x[:2], *(bottoms[1][2:] if len(bottoms) == 2 else self.size))
+        top = (*x[:2], *(bottoms[1][2:] if len(bottoms) == 2 else self._size(x)))
         factors = self._factors(x, top)
         if self.method == "NEAREST" and max(factors, default=0) >= 2 * min(factors, default=1):
             raise ShapeError(
@@ -58,6 +61,10 @@ class Resample(LayerType):
                 expected="about the same factor for height and width: the layer reads outside of the bottom else",
             )
         return [top]
+
+    def _size(self, x: Shape) -> Shape:
+        """Height and width of the top, where no second bottom has them."""
+        return tuple(n * int(self.factor) for n in x[2:]) if self.by_factor else self.size
 
     @staticmethod
     def _factors(x: Shape, top: Shape) -> tuple[Fraction, ...]:
@@ -76,7 +83,8 @@ class Resample(LayerType):
 
     def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, old = bottoms[0], bottoms[0].shape[2:]
-        new = bottoms[1].shape[2:] if len(bottoms) == 2 else self.size
+        sizes = bottoms[1].shape[2:] if len(bottoms) == 2 else self._size(x.shape)
+        new = [int(n) for n in sizes if isinstance(n, int)]
         fy, fx = (np.float32(n) / np.float32(m) for n, m in zip(old, new, strict=True))
         v = np.arange(new[0], dtype=np.float32) * fy + fx / 2 - np.float32(0.5)
         u = np.arange(new[1], dtype=np.float32) * fx + fy / 2 - np.float32(0.5)
@@ -104,7 +112,10 @@ class Resample(LayerType):
     def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]
         old = [op.size(x, i) for i in (2, 3)]
-        new = [op.size(bottoms[1], i) if len(bottoms) == 2 else op.ints(self.size[i - 2]) for i in (2, 3)]
+        if self.by_factor and len(bottoms) == 1:
+            new = [op("Mul", n, op.ints(int(self.factor))) for n in old]
+        else:
+            new = [op.size(bottoms[1], i) if len(bottoms) == 2 else op.ints(self.size[i - 2]) for i in (2, 3)]
         fy, fx = (op("Div", op("Cast", n, to=1), op("Cast", m, to=1)) for n, m in zip(old, new, strict=True))
         v, u = emit_positions(op, new[0], fy, fx), emit_positions(op, new[1], fx, fy)
         if self.method == "NEAREST":
@@ -122,7 +133,7 @@ class Resample(LayerType):
     def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]
         old = [op.number(n) for n in x.shape[2:]]
-        new = [op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self.size)]
+        new = [op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self._size(x.shape))]
         factors = [np.float32(n) / np.float32(m) for n, m in zip(old, new, strict=True)]
         smooth = self.antialias and max(factors) > 1
         for axis in (0, 1):  # a matrix for each axis: the shares of the old places in the new ones

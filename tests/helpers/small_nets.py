@@ -20,7 +20,7 @@ def with_random_weights(net: Net, seed: int = 0) -> Net:
         wanted = layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])
         blobs = [rng.normal(0, 0.3, w).astype(np.float32) for w in wanted]
         if layer.type == "BatchNorm":
-            blobs = [blobs[0], np.abs(blobs[1]) + np.float32(0.5), np.ones(1, np.float32)]
+            blobs[1:3] = [np.abs(blobs[1]) + np.float32(0.5), np.ones(1, np.float32)]
         layers.append(replace(layer, weights=tuple(blobs)))
     return net.with_layers(layers)
 

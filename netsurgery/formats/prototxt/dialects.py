@@ -22,6 +22,9 @@ class Dialect:
 
 
 DIALECTS: dict[str, Dialect] = {
+    "bottom-up-attention": Dialect(
+        {"Embed": "embed:EmbedLastAxis"}, frozenset({"ROIPooling"}), "Embed takes the place of a last axis of 1"
+    ),
     "liteflownet": Dialect(
         {"Warp": "warp:WarpByPlaces"}, frozenset({"Grid"}), "Warp is given places; PWC-Net's (the default) a flow"
     ),

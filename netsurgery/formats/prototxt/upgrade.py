@@ -28,6 +28,7 @@ FORK_TYPES = {
     # V1 types that only forks have, under the V2 name of the same layer. ELTWISE_PRODUCT was BVLC's before ELTWISE was.
     "BN": "BN",
     "CLIP": "Clip",
+    "CONVOLUTION3D": "Convolution3D",
     "CROP": "AutoCrop",
     "DEPTHWISECONVOLUTION": "DepthwiseConvolution",
     "DETECTIONOUTPUT": "DetectionOutput",
@@ -35,6 +36,7 @@ FORK_TYPES = {
     "INSANITY": "Insanity",
     "LOCAL": "Local",
     "NORMALIZE": "Normalize",
+    "POOLING3D": "Pooling3D",
     "PRIORBOX": "PriorBox",
     "RELU6": "ReLU6",
     "RESHAPE": "Reshape",

@@ -94,6 +94,7 @@ IRRELEVANT_OF_NET = {
     "multinode": _HOW,
     "quantizer": _QUANTIZES,
     "reduce_buckets": _TRAINS,
+    "richness": _HOW,
     "reduced_memory_inference": _HOW,
 }
 

@@ -1,0 +1,256 @@
+"""Forms that forks gave to layers of a known name: each against its own loops, or against the same thing said otherwise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from fork_loops import Array, hold, net
+
+import netsurgery
+from netsurgery.errors import NetsurgeryError, ShapeError
+from netsurgery.formats.load import from_text
+
+RNG = np.random.default_rng(3)
+
+
+def inputs(**shapes: tuple[int, ...]) -> str:
+    return "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {"".join(f"dim: {n} " for n in shape)} }} }} }} '
+        for name, shape in shapes.items()
+    )
+
+
+# ---- Pooling and Convolution over any number of axes ------------------------------------------------------------------------
+
+VIDEO = RNG.normal(0, 1, (2, 3, 5, 9, 8)).astype(np.float32)
+PLAIN = 'type: "Pooling" top: "y" pooling_param { pool: MAX kernel_size: [2, 3, 3] stride: [1, 2, 2] }'
+SAME_POOLINGS = {
+    "once": (
+        "kernel_size: 3 stride: 2",
+        'type: "Pooling" top: "y" pooling_param { kernel_size: [3, 3, 3] stride: [2, 2, 2] }',
+    ),
+    "NdPooling": (
+        PLAIN,
+        'type: "NdPooling" top: "y" pooling_param { kernel_shape { dim: 2 dim: 3 dim: 3 } stride_shape { dim: 1 dim: 2 dim: 2 } }',
+    ),
+    "Intel": (PLAIN, 'type: "Pooling" top: "y" pooling_param { kernel_size_3d: [2, 3, 3] stride_3d: [1, 2, 2] }'),
+    "P3D": (PLAIN, 'type: "Pooling3D" top: "y" pooling3d_param { kernel_size: 3 kernel_l: 2 stride: 2 }'),
+    "kernel_l": (PLAIN, 'type: "Pooling" top: "y" pooling_param { kernel_size: 3 kernel_l: 2 stride: 2 }'),
+    "C3D": (PLAIN, 'type: "Pooling3D" top: "y" pooling3d_param { kernel_size: 3 kernel_depth: 2 stride: 2 }'),
+    "PoolingND": (PLAIN, 'type: "PoolingND" top: "y" pooling_nd_param { kernel_size: [2, 3, 3] stride: [1, 2, 2] }'),
+}
+
+
+@pytest.mark.parametrize("name", SAME_POOLINGS)
+def test_poolings_in_other_words(name: str) -> None:
+    first, second = SAME_POOLINGS[name]
+    first = first if "type" in first else f'type: "Pooling" top: "y" pooling_param {{ {first} }}'
+    one, other = (netsurgery.run(net(text, VIDEO.shape), {"x0": VIDEO})["y"] for text in (first, second))
+    np.testing.assert_array_equal(one, other)
+
+
+SAME_CONVOLUTIONS = {
+    "NdConvolution": (
+        "kernel_size: [2, 3, 3] stride: [1, 2, 2] pad: [0, 1, 1]",
+        'type: "NdConvolution" top: "y" convolution_param { num_output: 4 kernel_shape { dim: 2 dim: 3 dim: 3 }'
+        " stride_shape { dim: 1 dim: 2 dim: 2 } pad_shape { dim: 0 dim: 1 dim: 1 } }",
+    ),
+    "C3D's words": (
+        "kernel_size: [2, 3, 3] stride: [1, 2, 2] pad: [1, 0, 0]",
+        'type: "Convolution" top: "y" convolution_param { num_output: 4 kernel_size: 3 kernel_depth: 2 stride: 2 temporal_pad: 1 }',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME_CONVOLUTIONS)
+def test_convolutions_in_other_words(name: str) -> None:
+    plain, other = SAME_CONVOLUTIONS[name]
+    first = net(f'type: "Convolution" top: "y" convolution_param {{ num_output: 4 {plain} }}', VIDEO.shape)
+    second = net(other, VIDEO.shape).with_weights("y", *first["y"].weights)
+    one, again = (netsurgery.run(n, {"x0": VIDEO})["y"] for n in (first, second))
+    np.testing.assert_array_equal(one, again)
+
+
+@pytest.mark.parametrize("word", ["hole: 2", "hole_h: 2 hole_w: 2", "filter_stride: 2", "kernel_stride: 2"])
+def test_dilation_in_other_words(word: str) -> None:
+    x = VIDEO[:, :, 0]
+    first = net('type: "Convolution" top: "y" convolution_param { num_output: 4 kernel_size: 3 dilation: 2 }', x.shape)
+    second = net(f'type: "Convolution" top: "y" convolution_param {{ num_output: 4 kernel_size: 3 {word} }}', x.shape)
+    second = second.with_weights("y", *first["y"].weights)
+    one, again = (netsurgery.run(n, {"x0": x})["y"] for n in (first, second))
+    np.testing.assert_array_equal(one, again)
+
+
+def max_with_dilation(x: Array) -> list[Array]:
+    n, c, h, w = x.shape
+    out = [-(-(side - 5) // 2) + 1 for side in (h, w)]
+    y = np.empty((n, c, *out))
+    for i, j in np.ndindex(*out):
+        y[:, :, i, j] = x[:, :, 2 * i : 2 * i + 5 : 2, 2 * j : 2 * j + 5 : 2].max(axis=(2, 3))
+    return [y]
+
+
+def test_pooling_with_dilation() -> None:
+    x = VIDEO[:, :, 0]
+    hold(
+        net('type: "Pooling" top: "y" pooling_param { kernel_size: 3 stride: 2 dilation: 2 }', x.shape),
+        [x],
+        max_with_dilation,
+    )
+
+
+def test_where_both_are_set_round_mode_counts() -> None:
+    text = 'type: "Pooling" top: "y" pooling_param { kernel_size: 2 stride: 2 round_mode: FLOOR ceil_mode: true }'
+    assert net(text, (1, 1, 5, 5)).shapes()["y"] == (1, 1, 2, 2)
+    assert net(text.replace("FLOOR", "CEIL").replace("true", "false"), (1, 1, 5, 5)).shapes()["y"] == (1, 1, 3, 3)
+
+
+def test_nets_of_c3d_1_0_in_the_old_vintage() -> None:
+    text = """input: "x" input_shape { dim: 1 dim: 2 dim: 4 dim: 8 dim: 8 }
+    layers { name: "c" type: CONVOLUTION3D bottom: "x" top: "c" convolution_param { num_output: 3 kernel_size: 3 kernel_depth: 3 pad: 1
+    temporal_pad: 1 } }
+    layers { name: "p" type: POOLING3D bottom: "c" top: "p" pooling_param { pool: MAX kernel_size: 2 kernel_depth: 1 stride: 2 } }"""
+    assert from_text(text).shapes()["p"] == (1, 3, 4, 4, 4)
+
+
+# ---- Normalization and fused layers -----------------------------------------------------------------------------------------
+
+
+def batch_norm(x: Array, mean: Array, variance: Array, factor: Array, scale: Array, bias: Array) -> list[Array]:
+    y = np.empty_like(x)
+    for c in range(x.shape[1]):
+        y[:, c] = (x[:, c] - mean[c] / factor[0]) / math.sqrt(variance[c] / factor[0] + 1e-5) * scale[c] + bias[c]
+    return [y]
+
+
+@pytest.mark.parametrize("eps", ["eps: 1e-7", "use_global_stats: false"])
+def test_nvidias_batch_norm_has_five_blobs(eps: str) -> None:
+    x = VIDEO[:, :, 0]
+    hold(net(f'type: "BatchNorm" top: "y" batch_norm_param {{ scale_bias: true {eps} }}', x.shape), [x], batch_norm)
+
+
+def fused(x: Array, more: Array, w: Array, b: Array) -> list[Array]:
+    y = np.einsum("nchw,mc->nmhw", x, w[:, :, 0, 0]) + b[:, None, None] + more
+    return [np.where(y > 0, y, 0.25 * y)]
+
+
+def test_intels_convolution_with_a_sum_and_a_relu() -> None:
+    text = (
+        'type: "Convolution" top: "y" convolution_param { num_output: 3 kernel_size: 1 relu: true negative_slope: 0.25'
+    )
+    x, more = VIDEO[:, :, 0], VIDEO[:, :, 1]
+    hold(net(f"{text} fusion_type: SUM_FUSION }}", x.shape, x.shape), [x, more], fused)
+
+
+# ---- Sequences --------------------------------------------------------------------------------------------------------------
+
+
+def lstm(x: Array, w: Array, r: Array, b: Array) -> list[Array]:
+    streams, units = 2, r.shape[1]
+    y = np.zeros((len(x), units))
+    h = c = np.zeros((streams, units))
+    for t in range(len(x) // streams):
+        for n in range(streams):
+            p = w @ x[t * streams + n] + b + (r @ h[n] if t else 0)
+            i, f, o = (1 / (1 + np.exp(-p[k * units : (k + 1) * units])) for k in range(3))
+            c[n] = (f * c[n] if t else 0) + i * np.tanh(p[3 * units :])
+            y[t * streams + n] = o * np.tanh(c[n])
+        h = y[t * streams : (t + 1) * streams]
+    return [y]
+
+
+def test_junhyuks_own_lstm_takes_rows() -> None:
+    x = RNG.normal(0, 1, (8, 5)).astype(np.float32)
+    hold(net('type: "Lstm" top: "y" lstm_param { num_output: 4 batch_size: 2 }', x.shape), [x], lstm)
+
+
+def decoded(x: Array, going: Array) -> list[Array]:
+    steps, streams, _ = x.shape
+    y, score = np.full((streams, steps, 1, 1), -1.0), np.zeros((streams, 1, 1, 1))
+    for n in range(streams):
+        at, before = 0, -1
+        for t in range(steps):
+            best = int(x[t, n].argmax())
+            score[n] -= x[t, n].max()
+            if best not in (0, before):
+                y[n, at], at = best, at + 1
+            before = best
+            if t + 1 == steps or going[t + 1, n] == 0:
+                break
+    return [y, score]
+
+
+def test_ctc_stops_where_the_indicators_say() -> None:
+    x = RNG.normal(0, 1, (7, 3, 4)).astype(np.float32)
+    going = np.ones((7, 3), np.float32)
+    going[0], going[4, 1], going[1, 2] = 0, 0, 0
+    hold(net('type: "CTCGreedyDecoder" top: "y" top: "z" ', x.shape, going.shape), [x, going], decoded)
+
+
+def test_ctc_by_labels_is_refused() -> None:
+    with pytest.raises(ShapeError, match="time steps of the second bottom"):
+        net('type: "CTCGreedyDecoder" top: "y"', (7, 3, 4), (3, 5)).shapes()
+
+
+# ---- Where a name stands for several layers ---------------------------------------------------------------------------------
+
+
+def by_places(x: Array, places: Array) -> Array:
+    y = np.zeros_like(x)
+    n, _, h, w = x.shape
+    for item, i, j in np.ndindex(n, h, w):
+        u, v = places[item, :, i, j]
+        for row in (math.floor(v), math.floor(v) + 1):
+            for column in (math.floor(u), math.floor(u) + 1):
+                if 0 <= row < h and 0 <= column < w:
+                    y[item, :, i, j] += (1 - abs(v - row)) * (1 - abs(u - column)) * x[item, :, row, column]
+    return y
+
+
+WARP = 'layer { name: "y" type: "Warp" bottom: "x" bottom: "p" top: "y" } '
+
+
+def test_a_grid_shows_that_warp_is_given_places() -> None:
+    shapes = inputs(x=(2, 3, 5, 6), p=(2, 2, 5, 6))
+    grid = 'layer { name: "g" type: "Grid" bottom: "x" top: "g" }'
+    read = from_text(shapes + WARP + grid)
+    assert any("liteflownet" in note for note in read.notes)
+    feeds = {"x": VIDEO[:, :, 0, :5, :6], "p": RNG.uniform(-2, 7, (2, 2, 5, 6)).astype(np.float32)}
+    want = by_places(*(f.astype(np.float64) for f in feeds.values()))
+    for one in (read, from_text(shapes + WARP, dialect="liteflownet")):
+        np.testing.assert_allclose(netsurgery.run(one, feeds)["y"], want, atol=1e-5)
+        np.testing.assert_allclose(run_onnx(one, feeds)["y"], want, atol=1e-5)
+    other = netsurgery.run(from_text(shapes + WARP), feeds)["y"]
+    assert not np.allclose(other, want)
+
+
+def run_onnx(made: netsurgery.Net, feeds: dict[str, Array]) -> dict[str, Array]:
+    import cases
+
+    session = cases.session(netsurgery.to_onnx(made).SerializeToString())
+    names = [o.name for o in session.get_outputs()]
+    return dict(zip(names, session.run(None, feeds), strict=True))
+
+
+def test_a_dialect_that_is_not_known() -> None:
+    with pytest.raises(
+        NetsurgeryError, match="dialect 'klingon' is not known\n  expected: one of: bottom-up-attention,"
+    ):
+        from_text(inputs(x=(1, 2)), dialect="klingon")
+
+
+def test_an_embedding_takes_the_place_of_a_last_axis_of_one() -> None:
+    text = (
+        inputs(x=(4, 1))
+        + 'layer { name: "y" type: "Embed" bottom: "x" top: "y" embed_param { input_dim: 5 num_output: 3 } }'
+    )
+    assert from_text(text).shapes()["y"] == (4, 1, 3)
+    assert from_text(text, dialect="bottom-up-attention").shapes()["y"] == (4, 3)
+
+
+def test_resample_by_a_factor() -> None:
+    x = VIDEO[:, :, 0]
+    text = 'type: "Resample" top: "y" resample_param { type: NEAREST antialias: false factor: 2.0 }'
+    hold(net(text, x.shape), [x], lambda x: [x.repeat(2, axis=2).repeat(2, axis=3)])
