@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import Operators, cast, full
+from .caffe2.operators import cast, full
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2
 from .caffe2.recurrence import unroll
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Size, Tensors, product
 from .shared.recurrence import emit_lstm, emit_scan, lstm_step, zeros
 
 
@@ -46,7 +44,7 @@ class LstmJunhyuk(LayerType):
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         width = 4 * self.num_output
         return [
             (width, product(bottoms[0][-1:] if len(bottoms[0]) == 2 else bottoms[0][2:])),
@@ -54,7 +52,7 @@ class LstmJunhyuk(LayerType):
             (width,),
         ]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         if len(x) < 2:
             self.rank(x, 3)
@@ -65,12 +63,7 @@ class LstmJunhyuk(LayerType):
             self.require(product(clip), rows, "values of bottom 1 (time steps times streams)")
         return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output)]
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        x = bottoms[0]
-        rows = x[0] if len(x) == 2 else x[0] * x[1]
-        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         if x.ndim == 2:
             (y,) = self.forward([x.reshape(-1, self.streams, x.shape[1]), *bottoms[1:]], weights)
@@ -87,10 +80,7 @@ class LstmJunhyuk(LayerType):
             h = y[t] = o * np.tanh(c)
         return [y]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(x.shape) == 2:
             timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
@@ -115,7 +105,7 @@ class LstmJunhyuk(LayerType):
             )
         return [emit_scan(op, step, gates, cont, first)[0]]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(x.shape) == 2:
             timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
@@ -131,3 +121,11 @@ class LstmJunhyuk(LayerType):
             cont = op("ExpandDims", op("Gather", on, at), dims=(2,))
         first = [full(op, 0.0, n, self.num_output)] * 2
         return [unroll(op, lstm_step_caffe2(self.num_output), gates, cont, weights[1], first, steps)[0]]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        x = bottoms[0]
+        rows = x[0] if len(x) == 2 else x[0] * x[1]
+        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
