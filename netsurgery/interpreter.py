@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import NetsurgeryError, ShapeError, WeightsError
+from .layers.core.memory import state_names, with_states
 from .layers.core.tiles import MEMORY
 from .net import Layer, Net
 
@@ -21,12 +22,14 @@ def run(
     blobs: Iterable[str] | None = None,
     dtype: DTypeLike = np.float32,
     memory: int = 256 << 20,
+    state: MutableMapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, Array]:
     """Computes the net on `feeds` (input blob -> array, any size that the net allows), as Caffe does in the TEST phase.
 
     Gives every blob, inputs included; with a list of `blobs` only those, the others being freed as soon as nothing needs them.
     `dtype` float64 keeps the interpreter's own rounding out of comparisons. `memory` bounds the bytes that a layer takes for its columns of
-    windows, the only thing that would be much larger than its blobs and weights.
+    windows, the only thing that would be much larger than its blobs and weights. `state`, a dict of yours that starts empty, keeps what
+    recurrent layers keep in Caffe from one forward to the next, as `layer.h` and `layer.c`; without it they begin from zeros each time.
 
     Raises: ShapeError, WeightsError, UnsupportedLayersError; NetsurgeryError for feeds that are missing or not of the net.
     """
@@ -36,13 +39,19 @@ def run(
     before = MEMORY.set(memory)
     try:
         with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
-            held = _computed(net, feeds, wanted, dtype)
+            held = _computed(net, feeds, wanted, dtype, state)
     finally:
         MEMORY.reset(before)
     return {blob: held[blob] for blob in net.blobs if blob in wanted}
 
 
-def _computed(net: Net, feeds: Mapping[str, NDArray[Any]], wanted: set[str], dtype: DTypeLike) -> dict[str, Array]:
+def _computed(
+    net: Net,
+    feeds: Mapping[str, NDArray[Any]],
+    wanted: set[str],
+    dtype: DTypeLike,
+    state: MutableMapping[str, NDArray[Any]] | None,
+) -> dict[str, Array]:
     """The wanted blobs; others are let go as soon as no layer needs them."""
     needed = _layers_for(net, wanted)
     uses = dict.fromkeys(net.blobs, 0)
@@ -54,6 +63,8 @@ def _computed(net: Net, feeds: Mapping[str, NDArray[Any]], wanted: set[str], dty
         if layer.kind.is_input:
             for top in layer.tops:
                 held[top] = np.asarray(feeds[top], dtype)
+        elif state is not None and layer.kind.memory:
+            held.update(_remembering(layer, [held[b] for b in layer.bottoms], dtype, state))
         else:
             held.update(zip(layer.tops, run_layer(layer, [held[b] for b in layer.bottoms], dtype), strict=True))
         for blob in layer.bottoms:
@@ -62,6 +73,31 @@ def _computed(net: Net, feeds: Mapping[str, NDArray[Any]], wanted: set[str], dty
             if not uses[blob] and blob not in wanted:
                 held.pop(blob, None)
     return held
+
+
+def _remembering(
+    layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike, state: MutableMapping[str, NDArray[Any]]
+) -> dict[str, Array]:
+    """The tops of a recurrent layer that goes on from its state, which is replaced by the new one."""
+    states = state_names(layer)
+    shapes = [
+        [n for n in shape if isinstance(n, int)] for shape in layer.kind.memory_shapes([b.shape for b in bottoms])
+    ]
+    first = []
+    for name, shape in zip(states, shapes, strict=True):
+        value = np.asarray(state[name], dtype) if name in state else np.zeros(shape, dtype)
+        if value.shape != tuple(shape):
+            raise ShapeError(
+                f"its state '{name}' has the shape {value.shape}",
+                layer=layer.title,
+                source=layer.source,
+                expected=f"{tuple(shape)}, as the bottoms want it",
+                fix="begin anew with an empty state: state={}",
+            )
+        first.append(value)
+    tops = run_layer(with_states(layer), [*bottoms, *first], dtype)
+    state.update(zip(states, tops[len(layer.tops) :], strict=True))
+    return dict(zip(layer.tops, tops, strict=False))
 
 
 def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.float32) -> Sequence[Array]:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .layers.core.builder import Op, Tensor
+    from .layers.caffe2.operators import Operators
     from .layers.core.dims import Shape, Size
     from .layers.core.fillers import Filler
+    from .layers.core.layer_type import Graph, Tensor
     from .layers.core.reach import Reach
     from .net import Layer
 
@@ -84,6 +85,9 @@ class Kind:
     preparation: str = ""
     """For data layers: what is done to an image before it comes in."""
 
+    memory: tuple[str, ...] = ()
+    """What Caffe keeps in the layer from one forward to the next (h, c), where no bottoms and tops take and give it."""
+
     statement: tuple[object, ...] = ()
     """What it was read from; see `for_layer`."""
 
@@ -146,13 +150,13 @@ class Kind:
         None where any will."""
         return None
 
-    def emit(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         """The tops as ONNX nodes."""
         if self.is_identity:
             return [bottoms[0]]
         self._unable("there is no ONNX form of this layer")
 
-    def emit_caffe2(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         """The tops as operators of Caffe2 that run on the CPU."""
         self._unable(
             "has no form in Caffe2: its class has no emit_caffe2",
@@ -163,6 +167,14 @@ class Kind:
         """For a layer that stands for several: these, which take its place on loading (netsurgery.layer makes one from text). They read
         the layer's bottoms and write its tops."""
         return None
+
+    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        """The shapes of what is kept in its `memory`."""
+        return []
+
+    def exposed(self, params: Message) -> Message:
+        """For a layer with a `memory`: its parameters when further bottoms give, and further tops take, what is kept in it."""
+        return params
 
     def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
         """For a layer that is y = x * scale + shift per channel (axis 1) with constant numbers: (scale, shift) in float64, each of

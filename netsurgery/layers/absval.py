@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Tensors
+from .caffe2.operators import Operators
+from .core.layer_type import Array, Graph, LayerType, Tensor
 
 
 class AbsVal(LayerType):
@@ -17,11 +20,11 @@ class AbsVal(LayerType):
     types = ("AbsVal",)
     scope = "number"
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return [np.abs(bottoms[0])]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Abs", bottoms[0])]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Abs", bottoms[0])]

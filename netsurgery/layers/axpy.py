@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from .core import SAME, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
+from collections.abc import Sequence
+
+from ..errors import ShapeError
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.reach import SAME, Reach
 
 
 class Axpy(LayerType):
@@ -16,7 +22,7 @@ class Axpy(LayerType):
     bottoms = (3, 3)
     mixes = "takes one factor for all positions of a channel"
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         a, x, b = bottoms
         if len(a) < 2 or not 2 <= len(x) <= 4 or len(b) != len(x):
             raise ShapeError(
@@ -31,21 +37,21 @@ class Axpy(LayerType):
             self.require(size, expected, f"axis {i} of the third bottom")
         return [x]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         a, x, b = bottoms
         return [a.reshape(*x.shape[:2], *(1,) * (x.ndim - 2)) * x + b]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         a, x, b = bottoms
         if len(a.shape) != len(x.shape):
             a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
         return [op("Add", op("Mul", a, x), b)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         a, x, b = bottoms
         if len(a.shape) != len(x.shape):
             a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
         return [op("Add", op("Mul", a, x), b)]
 
-    def reach(self, bottoms: Shapes) -> Reaches:
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [(), *([SAME] * (len(x) - 2) for x in bottoms[1:])]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 from .shared.reduce import reduce
 
 
@@ -21,17 +26,17 @@ class ChannelNorm(LayerType):
     def read(self, p: Params) -> None:
         """It has no parameters."""
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms
         self.rank(x, 4)
         return [(x[0], 1, *x[2:])]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
         return [np.sqrt((x * x).sum(axis=1, keepdims=True))]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [reduce(op, "ReduceL2", bottoms[0], (1,), keep=True)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Sqrt", op("ReduceSum", op("Sqr", bottoms[0]), axes=(1,), keepdims=1))]

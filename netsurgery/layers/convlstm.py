@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import conv, full
+from ..errors import ShapeError
+from ..message import Message
+from .caffe2.operators import Operators, conv, full
 from .caffe2.recurrence import each
-from .core import Array, Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensor, Tensors, product
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 from .shared.convolve import convolve
-from .shared.recurrence import emit_scan
+from .shared.recurrence import emit_scan, with_hidden
 from .shared.windows import Windows, least_axes, read_windows
 
 
@@ -29,10 +33,11 @@ class ConvLSTM(LayerType):
     bottoms = (2, 4)
     tops = (1, 3)
     mixes = "takes the first axis of its bottom for time"
-    note = "the state is not kept from one call to the next: expose_hidden gives and takes it"
+    note = "the state is kept from one call to the next where it is asked for: --recurrent-state"
 
     def read(self, p: Params) -> None:
-        self.exposed = p.message("recurrent_param").get_bool("expose_hidden")
+        self.hidden = p.message("recurrent_param").get_bool("expose_hidden")
+        self.memory = () if self.hidden else ("h", "c")
         q = p.message("lstm_debug_param")
         if q.get_strs("expose"):
             raise q.refuse("expose", "blobs inside the layer are exposed", expected="expose_hidden alone")
@@ -51,9 +56,9 @@ class ConvLSTM(LayerType):
         self.units, self.bias = parts[0].get_int("num_output"), h.get_bool("bias_term")
         self.of_x, self.of_h = (read_windows(part, 2) for part in (x, h))
         self.group_x, self.group_h = x.get_int("group"), h.get_int("group")
-        if self.bottom_count != 2 + 2 * self.exposed:
+        if self.bottom_count != 2 + 2 * self.hidden:
             raise ShapeError(
-                f"{self.bottom_count} bottoms, expose_hidden is {str(self.exposed).lower()}",
+                f"{self.bottom_count} bottoms, expose_hidden is {str(self.hidden).lower()}",
                 layer=self.title,
                 source=self.source,
                 expected="x and cont; with expose_hidden also h and c",
@@ -67,7 +72,7 @@ class ConvLSTM(LayerType):
             raise part.refuse("kernel_size", "more than two axes", expected="a kernel over height and width")
         part.ignore("axis", "bias_term", "group", "type", why="the layer sets the axis; the others are read above")
 
-    def weight_shapes(self, bottoms: Shapes) -> Shapes:
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x, m = bottoms[0], self.units
         peep = (1, x[1], m, *x[3:])[self.peep_axis :][: self.peep_axes]
         return [
@@ -81,7 +86,7 @@ class ConvLSTM(LayerType):
             (1,),
         ]
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x, cont = bottoms[:2]
         self.rank(x, 5, "x (bottom 0)")
         self.rank(cont, 2, "cont (bottom 1)")
@@ -95,15 +100,35 @@ class ConvLSTM(LayerType):
             self.rank(shape, 5, f"bottom {i}")
             for n, wanted in zip(shape, state, strict=True):
                 self.require(n, wanted, f"a size of the state (bottom {i})")
-        return [(*x[:2], *state[2:]), *[state] * (2 * self.exposed)]
+        return [(*x[:2], *state[2:]), *[state] * (2 * self.hidden)]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [(1, bottoms[0][1], self.units, *bottoms[0][3:])] * len(self.memory)
+
+    def exposed(self, params: Message) -> Message:
+        return with_hidden(params)
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        x, blobs = bottoms[0], self.weight_shapes(bottoms)
+        return x[0] * x[1] * product(x[3:]) * (product(blobs[0]) + product(blobs[3]))
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
+
+    def _parts(self, weights: Sequence[Array]) -> tuple[Array | None, list[Array]]:
+        """The bias, and the three peepholes in a shape that spreads over (N, M, H, W)."""
+        bias = weights[4] if self.bias else None
+        first = 4 + self.bias
+        behind = (1,) * (5 - self.peep_axis - self.peep_axes)
+        return bias, [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x, cont = bottoms[:2]
         t, n, m = x.shape[0], x.shape[1], self.units
         bias, peeps = self._parts(weights)
         of_x = convolve(x.reshape(t * n, *x.shape[2:]), weights[0], self.of_x, self.group_x)
         of_x = of_x.reshape(t, n, 4 * m, *x.shape[3:])
-        h, c = (s[0] for s in bottoms[2:]) if self.exposed else [np.zeros((n, m, *x.shape[3:]), x.dtype)] * 2
+        h, c = (s[0] for s in bottoms[2:]) if self.hidden else [np.zeros((n, m, *x.shape[3:]), x.dtype)] * 2
         y = np.empty((t, n, m, *x.shape[3:]), x.dtype)
         for step in range(t):
             on = cont[step].reshape(-1, 1, 1, 1).astype(x.dtype)
@@ -115,9 +140,9 @@ class ConvLSTM(LayerType):
             i, f, o = np.split(1 / (1 + np.exp(-gates[:, : 3 * m])), 3, axis=1)
             c = on * f * c + i * np.tanh(gates[:, 3 * m :])
             h = y[step] = o * np.tanh(c)
-        return [y, h[None], c[None]][: 1 + 2 * self.exposed]
+        return [y, h[None], c[None]][: 1 + 2 * self.hidden]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, cont = bottoms[:2]
         m = self.units
         t, n, _, rows, columns = (op.size(x, i) for i in range(5))
@@ -133,7 +158,7 @@ class ConvLSTM(LayerType):
         )
         at: Windows = self.of_h
 
-        def step(inner: Op, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Tensors:
+        def step(inner: Graph, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Sequence[Tensor]:
             moved = inner("Conv", inner("Mul", h, cont), recurrent, **at.attributes, group=self.group_h)
             parts = list(inner.many(4, "Split", inner("Add", gates, moved), inner.ints([m] * 4), axis=1))
             for k, w in enumerate(holes):
@@ -143,14 +168,14 @@ class ConvLSTM(LayerType):
             c = inner("Add", left, inner("Mul", i, inner("Tanh", parts[3])))
             return [inner("Mul", o, inner("Tanh", c)), c]
 
-        if self.exposed:
+        if self.hidden:
             first = [op("Squeeze", s, op.ints(0)) for s in bottoms[2:]]
         else:
             first = [op("Expand", op.const(0.0), op.ints(n, m, rows, columns))] * 2
         y, *last = emit_scan(op, step, gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
-        return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)][: 1 + 2 * self.exposed]
+        return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)][: 1 + 2 * self.hidden]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, cont = bottoms[:2]
         m, steps = self.units, op.number(x.shape[0])
         rows, columns = (op.number(n) for n in x.shape[3:])
@@ -160,7 +185,7 @@ class ConvLSTM(LayerType):
         gates = conv(op, flat, op.weight(weights[0], "x_w"), added, self.of_x, self.group_x)
         gates = op.reshape(gates, steps, -1, 4 * m, rows, columns)
         kernel, holes = op.weight(weights[3], "h_w"), [op.weight(w[None], f"peep{k}") for k, w in enumerate(peeps)]
-        if self.exposed:
+        if self.hidden:
             h, c = (op("Squeeze", s, dims=(0,)) for s in bottoms[2:])
         else:
             h = c = full(op, 0.0, op.size(x, 1), m, rows, columns)
@@ -176,18 +201,4 @@ class ConvLSTM(LayerType):
             h = op("Mul", o, op("Tanh", c))
             tops.append(h)
         y = op("Concat", *tops, axis=0, add_axis=1)
-        return [y, *(op("ExpandDims", s, dims=(0,)) for s in (h, c))][: 1 + 2 * self.exposed]
-
-    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
-        x, blobs = bottoms[0], self.weight_shapes(bottoms)
-        return x[0] * x[1] * product(x[3:]) * (product(blobs[0]) + product(blobs[3]))
-
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
-
-    def _parts(self, weights: Arrays) -> tuple[Array | None, list[Array]]:
-        """The bias, and the three peepholes in a shape that spreads over (N, M, H, W)."""
-        bias = weights[4] if self.bias else None
-        first = 4 + self.bias
-        behind = (1,) * (5 - self.peep_axis - self.peep_axes)
-        return bias, [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]]
+        return [y, *(op("ExpandDims", s, dims=(0,)) for s in (h, c))][: 1 + 2 * self.hidden]

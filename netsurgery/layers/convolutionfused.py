@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from ..message import Message
+from .caffe2.operators import Operators
 from .convolution import Convolution
-from .core import SAME, Array, Arrays, Message, Op, Params, Reaches, Shapes, Surgery, Tensors
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
+from .core.reach import SAME, Reach
 
 
 class ConvolutionFused(Convolution):
@@ -35,7 +42,7 @@ class ConvolutionFused(Convolution):
                 expected="two bottoms with SUM_FUSION, else one",
             )
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (y,) = super().shapes(bottoms[:1])
         for x in bottoms[1:]:
             self.rank(x, len(y), "bottom 1")
@@ -43,13 +50,16 @@ class ConvolutionFused(Convolution):
                 self.require(n, wanted, f"axis {axis} of bottom 1, that of the top being expected")
         return [y]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [*super().reach(bottoms[:1]), *([SAME] * (len(x) - 2) for x in bottoms[1:])]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (y,) = super().forward(bottoms[:1], weights)
         for x in bottoms[1:]:
             y = y + x
         return [np.maximum(y, 0) + y.dtype.type(self.slope) * np.minimum(y, 0) if self.relu else y]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (y,) = super().emit(op, bottoms[:1], weights)
         for x in bottoms[1:]:
             y = op("Add", y, x)
@@ -57,7 +67,7 @@ class ConvolutionFused(Convolution):
             return [y]
         return [op("LeakyRelu", y, alpha=self.slope) if self.slope else op("Relu", y)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (y,) = super().emit_caffe2(op, bottoms[:1], weights)
         for x in bottoms[1:]:
             y = op("Add", y, x)
@@ -65,8 +75,7 @@ class ConvolutionFused(Convolution):
             return [y]
         return [op("LeakyRelu", y, alpha=self.slope) if self.slope else op("Relu", y)]
 
-    def reach(self, bottoms: Shapes) -> Reaches:
-        return [*super().reach(bottoms[:1]), *([SAME] * (len(x) - 2) for x in bottoms[1:])]
-
-    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
+    def absorb(
+        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...]] | None:
         return None

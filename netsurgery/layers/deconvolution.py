@@ -8,26 +8,14 @@ from math import prod
 import numpy as np
 
 from ..errors import ShapeError
+from ..message import Field, Message
 from .caffe2.deconvolution import emit_3d
-from .caffe2.operators import places, refuse
+from .caffe2.operators import Operators, places, refuse
 from .convolution import Convolution
-from .core import (
-    Array,
-    Arrays,
-    Field,
-    Message,
-    Op,
-    Reaches,
-    Shape,
-    Shapes,
-    Size,
-    Surgery,
-    Tensors,
-    he_normal,
-    near,
-    product,
-    spread,
-)
+from .core.dims import Shape, Size, product
+from .core.fillers import he_normal, near
+from .core.layer_type import Array, Graph, Tensor
+from .core.reach import Reach, spread
 
 
 class Deconvolution(Convolution):
@@ -40,17 +28,17 @@ class Deconvolution(Convolution):
 
     types = ("Deconvolution",)
 
-    def weight_shapes(self, bottoms: Shapes) -> Shapes:
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x = bottoms[0]
         weight: Shape = (x[1], self.num_output // self.group, *self.windows(len(x)).kernel)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
         at = self.windows(len(shapes[0]))  # about kernel / stride values of each channel of the group meet in an output
         fan_in = shapes[0][0] // self.group * prod(at.kernel) / prod(at.stride)
         return [he_normal(shapes[0], fan_in, rng), *(near(0, shape, rng) for shape in shapes[1:])]
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.one_shape(bottoms)
         at = self.windows(len(bottoms[0]))
         tops: list[Shape] = []
@@ -66,7 +54,7 @@ class Deconvolution(Convolution):
             tops.append((x[0], self.num_output, *sizes))
         return tops
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         tops = [self._spread(x, weights[0]) for x in bottoms]
         if self.bias_term:
             for y in tops:
@@ -86,13 +74,13 @@ class Deconvolution(Convolution):
         inner = [slice(p, n - p) for p, n in zip(at.pad, full, strict=True)]
         return np.ascontiguousarray(y[(slice(None), slice(None), *inner)])
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         at = self.windows(weights[0].ndim)
         return [op("ConvTranspose", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         w = weights[0]
         at = self.windows(w.ndim)
         if w.ndim > 5:
@@ -118,15 +106,17 @@ class Deconvolution(Convolution):
             tops.append(op.reshape(y, 0, 0, -1) if line else y)
         return tops
 
-    def reach(self, bottoms: Shapes) -> Reaches:
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         sizes = [self.windows(len(x)) for x in bottoms]
         return [[spread(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)] for at in sizes]
 
-    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
         weight = product(self.weight_shapes(bottoms)[0])
         return sum((x[0] * product(x[2:]) * weight for x in bottoms), 0)
 
-    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
+    def absorb(
+        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
+    ) -> tuple[Message, tuple[Array, ...]] | None:
         w = weights[0].astype(np.float64)
         factor = np.broadcast_to(scale, (self.num_output,)).reshape(self.group, 1, -1, *(1,) * (w.ndim - 2))
         grouped = w.reshape(self.group, -1, *w.shape[1:]) * factor
@@ -138,7 +128,7 @@ class Deconvolution(Convolution):
         )
 
     def absorb_input(
-        self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...], bool] | None:
         if shift.any() or (self.group != 1 and list(order) != sorted(order)):
             return None  # how many windows meet in an output differs from place to place: the shift adds no constant

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .caffe2.losses import alike, count, total
-from .core import Arrays, Op, Shapes, Tensors, product
+from .caffe2.operators import Operators
+from .core.dims import Shape, product
+from .core.layer_type import Array, Graph, Tensor
 from .shared.losses import Loss, emit_alike, emit_count
 
 
@@ -19,21 +23,21 @@ class EuclideanLoss(Loss):
     types = ("EuclideanLoss",)
     scope = "channels"
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.same_items(bottoms)
         self.four(bottoms[0], "bottom 0")
         self.require(product(bottoms[1][1:]), product(bottoms[0][1:]), "values per item of bottom 1")
         return [()]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         d = (bottoms[0].ravel() - bottoms[1].ravel()).astype(bottoms[0].dtype)
         return [np.dot(d, d) / len(bottoms[0]) / 2]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         total = op("ReduceSumSquare", op("Sub", *emit_alike(op, *bottoms)), keepdims=0)
         return [op("Div", total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (a, b), rank = alike(op, *bottoms)
         number = op("Mul", count(op, bottoms[0], [0]), op.const(2.0))
         return [op("Div", total(op, op("Sqr", op("Sub", a, b)), rank), number)]

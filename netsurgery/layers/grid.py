@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .caffe2.operators import cast, expand
-from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
+from .caffe2.operators import Operators, cast, expand
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
+from .core.reach import Reach
 
 
 class Grid(LayerType):
@@ -21,18 +26,21 @@ class Grid(LayerType):
     def read(self, p: Params) -> None:
         """It reads no parameters."""
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms
         self.rank(x, 4)
         return [(x[0], 2, *x[2:])]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+        return [None]
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
         n, _, h, w = x.shape
         rows, columns = np.indices((h, w), x.dtype)
         return [np.broadcast_to(np.stack([columns, rows]), (n, 2, h, w)).copy()]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         n, h, w = (op.size(x, i) for i in (0, 2, 3))
         shape = op.ints(n, 1, h, w)
@@ -42,7 +50,7 @@ class Grid(LayerType):
         both = op("Concat", op("Expand", columns, shape), op("Expand", rows, shape), axis=1)
         return [op("Cast", both, to=1)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         sizes = [op.size(x, 0), 1, op.size(x, 2), op.size(x, 3)]
         lines = (
@@ -50,6 +58,3 @@ class Grid(LayerType):
             for axis, shape in ((3, (1, 1, 1, -1)), (2, (1, 1, -1, 1)))
         )
         return [op("Concat", *(expand(op, line, *sizes) for line in lines), axis=1)]
-
-    def reach(self, bottoms: Shapes) -> Reaches:
-        return [None]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .core import LayerType, Params, ShapeError
+from ..errors import ShapeError
+from .core.layer_type import LayerType
+from .core.params import Params
 
 
 class Input(LayerType):

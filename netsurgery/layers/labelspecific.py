@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
+from ..errors import ShapeError
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class LabelSpecificAdd(LayerType):
@@ -33,16 +38,16 @@ class LabelSpecificAdd(LayerType):
                 fix="remove the second top",
             )
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [bottoms[0]]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return [bottoms[0]]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [bottoms[0]]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [bottoms[0]]
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import cast, full
+from .caffe2.operators import Operators, cast, full
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2
 from .caffe2.recurrence import unroll
-from .core import Arrays, LayerType, Op, Params, Shapes, Size, Tensors, product
+from .core.dims import Shape, Size, product
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 from .shared.recurrence import emit_lstm, emit_scan, lstm_step, zeros
 
 
@@ -20,31 +22,34 @@ class LstmJunhyuk(LayerType):
     c = f c + i g, without f c where the sequence begins; h = y[t] = o tanh(c).
 
     The sequence begins at the first step; with a second bottom, wherever that is 0. It is read at t + n for stream n, as the forks
-    do, so that it means something for one stream only. The states before the first step are zero, as in a fresh net.
+    do, so that it means something for one stream only. The states before the first step are zero, as in a fresh net; with the second
+    bottom the forks keep them: they are the layer's `memory`, or (not in any fork) two more bottoms and tops.
 
     Of two axes, as in Junhyuk Oh's own Caffe, x holds all steps, `batch_size` (1) streams in each.
 
-    Shapes: x (T, N, ...), clip of T * N values -> (T, N, num_output), or (T N, K) -> (T N, num_output);
-        W_i (4 H, K), W_h (4 H, H), b (4 H).
+    Shapes: x (T, N, ...), clip of T * N values, h, c (1, N, num_output) -> (T, N, num_output), with states the last ones; or (T N, K) ->
+        (T N, num_output); W_i (4 H, K), W_h (4 H, H), b (4 H).
     Source: lstm_layer.cu of CTPN, of junhyukoh/caffe-lstm (on the CPU it gives each stream the recurrent term of the first)
     """
 
     types = ("Lstm",)
     mixes = "takes the first axis of its bottom for time and the second for the batch"
-    bottoms = (1, 2)
-    note = "Junhyuk Oh's, of the OCR forks; the state is not kept from one call to the next"
+    bottoms = (1, 4)
+    tops = (1, 3)
+    note = "Junhyuk Oh's, of the OCR forks; the state is kept from one call to the next where it is asked for: --recurrent-state"
 
     def read(self, p: Params) -> None:
         q = p.message("lstm_param")
         self.num_output = q.get_int("num_output", 0)
         w, b = q.filler("weight_filler"), q.filler("bias_filler")
         self.fillers = w, w, b
+        self.memory = ("h", "c") if self.bottom_count == 2 else ()
         q.ignore("clipping_threshold", why="cuts gradients")
         self.streams = q.get_int("batch_size")  # of a bottom of three axes the second one
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Shapes) -> Shapes:
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         width = 4 * self.num_output
         return [
             (width, product(bottoms[0][-1:] if len(bottoms[0]) == 2 else bottoms[0][2:])),
@@ -52,25 +57,42 @@ class LstmJunhyuk(LayerType):
             (width,),
         ]
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         x = bottoms[0]
         if len(x) < 2:
             self.rank(x, 3)
         if len(x) == 2:
             self.require(x[0] - x[0] // self.streams * self.streams, 0, f"rows modulo batch_size {self.streams}")
         rows = x[0] if len(x) == 2 else x[0] * x[1]
-        for clip in bottoms[1:]:
+        for clip in bottoms[1:2]:
             self.require(product(clip), rows, "values of bottom 1 (time steps times streams)")
-        return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output)]
+        state = self._state(bottoms)
+        for i, shape in enumerate(bottoms[2:], 2):
+            self.rank(shape, 3, f"bottom {i}")
+            for size, wanted in zip(shape, state, strict=True):
+                self.require(size, wanted, f"a size of the state (bottom {i})")
+        return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output), *[state] * len(bottoms[2:])]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def _state(self, bottoms: Sequence[Shape]) -> Shape:
+        x = bottoms[0]
+        return 1, self.streams if len(x) == 2 else x[1], self.num_output
+
+    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+        return [self._state(bottoms)] * len(self.memory)
+
+    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+        x = bottoms[0]
+        rows = x[0] if len(x) == 2 else x[0] * x[1]
+        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
+
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x = bottoms[0]
         if x.ndim == 2:
-            (y,) = self.forward([x.reshape(-1, self.streams, x.shape[1]), *bottoms[1:]], weights)
-            return [y.reshape(-1, self.num_output)]
+            y, *last = self.forward([x.reshape(-1, self.streams, x.shape[1]), *bottoms[1:]], weights)
+            return [y.reshape(-1, self.num_output), *last]
         steps, streams = x.shape[:2]
         pre = x.reshape(steps, streams, -1) @ weights[0].T + weights[2]
-        h = c = np.zeros((streams, self.num_output), x.dtype)
+        h, c = (s[0] for s in bottoms[2:]) if bottoms[2:] else [np.zeros((streams, self.num_output), x.dtype)] * 2
         y = np.empty((steps, streams, self.num_output), x.dtype)
         for t in range(steps):
             on = bottoms[1].ravel()[t : t + streams, None] != 0 if len(bottoms) > 1 else np.full((streams, 1), t > 0)
@@ -78,18 +100,21 @@ class LstmJunhyuk(LayerType):
             i, f, o = np.split(1 / (1 + np.exp(-p[:, : 3 * self.num_output])), 3, axis=1)
             c = np.where(on, f * c, 0) + i * np.tanh(p[:, 3 * self.num_output :])
             h = y[t] = o * np.tanh(c)
-        return [y]
+        return [y, h[None], c[None]]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
+
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]
         if len(x.shape) == 2:
             timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
-            (y,) = self.emit(op, [op.reshape(x, -1, *timed[1:], shape=timed), *bottoms[1:]], weights)
-            return [op.reshape(y, -1, self.num_output)]
+            y, *last = self.emit(op, [op.reshape(x, -1, *timed[1:], shape=timed), *bottoms[1:]], weights)
+            return [op.reshape(y, -1, self.num_output), *last]
         flat = x if len(x.shape) == 3 else op.reshape(x, 0, 0, weights[0].shape[1])
         if len(bottoms) == 1:
             return [emit_lstm(op, flat, None, *weights)[0]]
-        first = zeros(op, x, self.num_output) * 2
+        first = [op("Squeeze", s, op.ints(0)) for s in bottoms[2:]] or zeros(op, x, self.num_output) * 2
         bias = op.weight(weights[2], "bias")
         gates = op("Add", op("MatMul", flat, op.weight(np.ascontiguousarray(weights[0].T), "weight")), bias)
         step = lstm_step(op.weight(weights[1], "recurrent"), self.num_output)
@@ -103,14 +128,15 @@ class LstmJunhyuk(LayerType):
             cont = op(
                 "Gather", on, op("Add", op("Unsqueeze", rows, op.ints(1, 2)), op("Unsqueeze", columns, op.ints(1)))
             )
-        return [emit_scan(op, step, gates, cont, first)[0]]
+        y, *last = emit_scan(op, step, gates, cont, first)
+        return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last[: max(len(bottoms) - 2, 0)])]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x = bottoms[0]
         if len(x.shape) == 2:
             timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
-            (y,) = self.emit_caffe2(op, [op.reshape(x, -1, *timed[1:], shape=timed), *bottoms[1:]], weights)
-            return [op.reshape(y, -1, self.num_output)]
+            y, *last = self.emit_caffe2(op, [op.reshape(x, -1, *timed[1:], shape=timed), *bottoms[1:]], weights)
+            return [op.reshape(y, -1, self.num_output), *last]
         gates = op("FC", x, op.weight(weights[0], "x_w"), op.weight(weights[2], "b"), axis=2)
         steps, n = op.number(x.shape[0]), op.size(x, 1)
         if len(bottoms) == 1:
@@ -119,13 +145,6 @@ class LstmJunhyuk(LayerType):
             on = cast(op, cast(op, op.reshape(bottoms[1], -1), "bool"), "float")
             at = op("Add", op.const(np.arange(steps)[:, None], "int64"), op("Range", n))  # t + n, as the forks read it
             cont = op("ExpandDims", op("Gather", on, at), dims=(2,))
-        first = [full(op, 0.0, n, self.num_output)] * 2
-        return [unroll(op, lstm_step_caffe2(self.num_output), gates, cont, weights[1], first, steps)[0]]
-
-    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
-        x = bottoms[0]
-        rows = x[0] if len(x) == 2 else x[0] * x[1]
-        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
-
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
+        first = [op("Squeeze", s, dims=(0,)) for s in bottoms[2:]] or [full(op, 0.0, n, self.num_output)] * 2
+        y, states = unroll(op, lstm_step_caffe2(self.num_output), gates, cont, weights[1], first, steps)
+        return [y, *(op("ExpandDims", s, dims=(0,)) for s in states[: max(len(bottoms) - 2, 0)])]

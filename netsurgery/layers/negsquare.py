@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from collections.abc import Sequence
+
+from .caffe2.operators import Operators
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class NegSquare(LayerType):
@@ -20,13 +24,13 @@ class NegSquare(LayerType):
     def read(self, p: Params) -> None:
         p.ignore("neg_square_param", "negsquare_param", why="the message has no fields")
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
         return [-(x * x)]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         return [op("Neg", op("Mul", x, x))]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Negative", op("Sqr", bottoms[0]))]

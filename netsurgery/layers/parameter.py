@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
+from collections.abc import Sequence
+
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class Parameter(LayerType):
@@ -21,17 +26,17 @@ class Parameter(LayerType):
         if any(n < 0 for n in self.shape):
             raise q.refuse("shape", f"shape is {self.shape}", expected="sizes of 0 or more")
 
-    def weight_shapes(self, bottoms: Shapes) -> Shapes:
+    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [self.shape]
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [self.shape]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return [weights[0]]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op.weight(weights[0], "value")]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op.weight(weights[0], "value")]

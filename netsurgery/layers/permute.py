@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
+from ..errors import ShapeError
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class Permute(LayerType):
@@ -33,20 +39,20 @@ class Permute(LayerType):
             )
         return [*self.order, *(i for i in range(rank) if i not in self.order)]
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         (x,) = bottoms
         return [tuple(x[i] for i in self._order(len(x)))]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
         return [np.ascontiguousarray(x.transpose(self._order(x.ndim)))]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         order = self._order(len(x.shape))
         return [x] if order == sorted(order) else [op("Transpose", x, perm=order)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         (x,) = bottoms
         order = self._order(len(x.shape))
         return [x] if order == sorted(order) else [op("Transpose", x, axes=order)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .core import LayerType, Params, UnsupportedError
+from ..errors import UnsupportedError
+from .core.layer_type import LayerType
+from .core.params import Params
 
 
 class Python(LayerType):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import Arrays, Op, Params, Shapes, Tensors, UnsupportedError
+from ..errors import UnsupportedError
+from .caffe2.operators import Operators
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, Tensor
+from .core.params import Params
 from .shared.regions import Regions, round_half_away
 
 NEWEST_OPSET = 21
@@ -35,12 +41,12 @@ class ROIPooling(Regions):
             if size < 1:
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         self.check(bottoms)
         x, rois = bottoms
         return [(rois[0], x[1], *self.pooled)]
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         x = bottoms[0]
         rois, items = self.rois(bottoms)
         grown = (rois[:, 3:] - rois[:, 1:3] + np.float32(1)) * np.float32(self.pad)
@@ -69,7 +75,7 @@ class ROIPooling(Regions):
         end = np.ceil((i + 1) * span[:, None]).astype(np.int64) + low[:, None]
         return start.clip(0, n), end.clip(0, n)
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, rois = bottoms
         if op.opset > NEWEST_OPSET:
             raise UnsupportedError(
@@ -87,7 +93,7 @@ class ROIPooling(Regions):
             rois = op("Concat", item, op("Sub", low, grown), op("Add", high, grown), axis=1)
         return [op("MaxRoiPool", x, rois, pooled_shape=self.pooled, spatial_scale=self.scale)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         x, rois = bottoms
         if len(rois.shape) != 2:
             rois = op.reshape(rois, -1, 5)

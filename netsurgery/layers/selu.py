@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .caffe2.operators import Operators
+from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core.params import Params
 
 
 class SeLU(LayerType):
@@ -23,15 +27,15 @@ class SeLU(LayerType):
         q = p.message("selu_param")
         self.alpha, self.gamma = q.get_float("alpha"), q.get_float("lambda")
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         (x,) = bottoms
         alpha, gamma = x.dtype.type(self.alpha), x.dtype.type(self.gamma)
         return [gamma * (np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0)))]
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Selu", bottoms[0], alpha=self.alpha, gamma=self.gamma)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [op("Selu", bottoms[0], alpha=self.alpha, scale=self.gamma)]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .core import Params, Shapes
+from collections.abc import Sequence
+
+from .core.dims import Shape
+from .core.params import Params
 from .crop import Crop
 
 
@@ -18,7 +21,7 @@ class SimpleCrop(Crop):
     def read(self, p: Params) -> None:
         self.from_axis, self.offset = 2, ()
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         for shape, name in zip(bottoms, ("the first bottom", "the second bottom"), strict=True):
             self.rank(shape, 4, name)
         return super().shapes(bottoms)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .core import LayerType, Params
+from .core.layer_type import LayerType
+from .core.params import Params
 
 
 class SpatialDropout(LayerType):

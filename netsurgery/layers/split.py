@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Shapes, Tensors
+from collections.abc import Sequence
+
+from .core.dims import Shape
+from .core.layer_type import Array, Graph, LayerType, Tensor
 
 
 class Split(LayerType):
@@ -18,11 +21,11 @@ class Split(LayerType):
     shares_memory = True
     scope = "number"
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
+    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
         return [bottoms[0]] * self.top_count
 
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
+    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
         return [bottoms[0]] * self.top_count
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         return [bottoms[0]] * self.top_count

@@ -19,6 +19,7 @@ from .fold_scale import fold_scale
 from .initialize import initialize
 from .insert import insert
 from .raw_detections import raw_detections
+from .recurrent_state import recurrent_state
 from .rename import rename
 from .set_input_shape import set_input_shape
 from .set_weights import set_weights
@@ -39,6 +40,7 @@ __all__ = [
     "insert",
     "load_weights",
     "raw_detections",
+    "recurrent_state",
     "rename",
     "set_input_shape",
     "set_weights",

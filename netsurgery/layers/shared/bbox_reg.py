@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Array, Params
+from ..core.layer_type import Array
+from ..core.params import Params
 
 
 def read_normalization(p: Params) -> tuple[Array, Array] | None:

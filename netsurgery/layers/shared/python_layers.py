@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Params, ParamStr
+from ..core.param_str import ParamStr
+from ..core.params import Params
 
 
 def settings(p: Params, title: str, *names: str) -> dict[str, Any]:

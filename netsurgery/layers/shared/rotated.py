@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Array
+from ..core.layer_type import Array
 
 
 def corners(boxes: Array) -> Array:

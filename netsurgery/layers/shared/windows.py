@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core import Params, ShapeError, Size
+from ...errors import ShapeError
+from ..core.dims import Size
+from ..core.params import Params
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 
