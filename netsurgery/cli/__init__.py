@@ -33,6 +33,7 @@ COMMANDS = (
     "patches",
     "pycaffe",
     "record",
+    "score",
     "sizes",
     "upgrade",
     "verify",

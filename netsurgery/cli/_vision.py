@@ -111,6 +111,14 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Threads. Default: one 
 
 
 def open_net(
+    prototxt: Path, weights: Path | None, pixels: dict[str, Any] | None = None, **options: Any
+) -> tuple[Net, Preprocessing]:
+    """The net, ready to use, and what is done to its pixels: as `open_nets`."""
+    _, net, done = open_nets(prototxt, weights, pixels, **options)
+    return net, done
+
+
+def open_nets(
     prototxt: Path,
     weights: Path | None,
     pixels: dict[str, Any] | None = None,
@@ -122,9 +130,9 @@ def open_net(
     input_shape: Sequence[str] | None = None,
     quiet: bool = False,
     usual: str = "caffe",
-) -> tuple[Net, Preprocessing]:
-    """The net, ready to use, and what is done to the pixels of its images: what `pixels` says (the keys are the options), else what
-    transform_param does, else the `usual` way of the command ("": it has one of its own). Both are told on stderr."""
+) -> tuple[Net, Net, Preprocessing]:
+    """The net as it was read and ready to use, and what is done to the pixels of its images: what `pixels` says (the keys are the
+    options), else what transform_param does, else the `usual` way of the command ("": it has one of its own). Both are told on stderr."""
     from ..exporters.convert import prepare
     from ..formats.load import load
     from ..formats.preprocessing import changed, from_net
@@ -157,7 +165,7 @@ def open_net(
             note(f"pixels are fed as {done.describe(shape[1])}", quiet)
         if done.cut and not done.frame:
             note("note: images are cropped as they are: the data layer does not say to what size (--resize HxW)", quiet)
-    return net, done
+    return loaded, net, done
 
 
 def two(text: str | None) -> tuple[int, int] | None:

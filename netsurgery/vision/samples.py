@@ -4,7 +4,7 @@
     FILE.csv        a path and a label a line, with or without a heading
     FOLDER          a folder per class: labels are the places of the folders' names in order
     LMDB, LevelDB   Datums
-    FILE.h5         HDF5: the datasets data and label (or as named)
+    FILE.h5         HDF5: the datasets data and label; a list of such files, too
 
 Source: BVLC Caffe, image_data_layer.cpp, data_layer.cpp, hdf5_data_layer.cpp, util/io.cpp (ReadImageToCVMat)
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, Source
 from ..files.databases import database_kind, records
 from .datum import read_datum
-from .images import SUFFIXES, read_gray, read_image
+from .images import LISTS, SUFFIXES, read_gray, read_image
 from .resize_bytes import resize_bytes
 
 TABLES, ARRAYS = (".csv", ".tsv"), (".h5", ".hdf5")
@@ -62,6 +62,10 @@ def samples(
     if name.lower().endswith(ARRAYS):
         yield from _arrays(name)
         return
+    if files := _array_files(name):
+        for file in files:
+            yield from _arrays(_found(file, Path(name).parent, root))
+        return
     if os.path.isdir(name):
         entries = _folder(Path(name), labelled)
     elif name.lower().endswith(TABLES):
@@ -73,6 +77,20 @@ def samples(
     for file, label in entries:
         place = _found(file, Path(name).parent, root)
         yield Sample(file, label, _reader(place, resize, gray))
+
+
+def _array_files(path: str) -> list[str]:
+    """The files that the list of an HDF5Data layer names; [] for anything else."""
+    if not path.lower().endswith(LISTS) or not os.path.isfile(path):
+        return []
+    files = [line.strip() for line in _lines(Path(path)) if line.strip()]
+    return files if all(file.lower().endswith(ARRAYS) for file in files) else []
+
+
+def is_stored(path: str | os.PathLike[str]) -> bool:
+    """Whether a path stands for samples that are stored as they are fed: a database, or HDF5."""
+    name = os.fspath(path)
+    return bool(database_kind(name) or _array_files(name)) or name.lower().endswith(ARRAYS)
 
 
 def _reader(path: str, resize: tuple[int, int] | None, gray: bool) -> Callable[[], NDArray[np.uint8]]:
@@ -179,7 +197,7 @@ def _holder(pixels: NDArray[Any]) -> Callable[[], NDArray[Any]]:
     return lambda: pixels
 
 
-def _arrays(path: str, names: Sequence[str] = ("data", "label")) -> Iterator[Sample]:
+def _arrays(path: str) -> Iterator[Sample]:
     try:
         import h5py
     except ImportError:
@@ -189,11 +207,9 @@ def _arrays(path: str, names: Sequence[str] = ("data", "label")) -> Iterator[Sam
     except OSError as error:
         raise NetsurgeryError(f"cannot be read: {error}", source=Source(path), expected="HDF5") from None
     with file:
-        if names[0] not in file:
-            raise NetsurgeryError(
-                f"has no dataset '{names[0]}'", source=Source(path), expected=f"one of: {', '.join(file)}"
-            )
-        data, labels = file[names[0]], file.get(names[1])
+        if "data" not in file:
+            raise NetsurgeryError("has no dataset 'data'", source=Source(path), expected=f"one of: {', '.join(file)}")
+        data, labels = file["data"], file.get("label")
         for row in range(len(data)):
             label = None if labels is None else int(np.asarray(labels[row]).reshape(-1)[0])
             yield Sample(f"{os.path.basename(path)}:{row}", label, _holder(np.asarray(data[row], np.float32)))
