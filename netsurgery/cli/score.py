@@ -22,7 +22,7 @@ from ._common import (
     print_json,
     progress,
 )
-from ._vision import Bgr, Mean, Output, RawScale, Resize, Scale, Threads, Transform, Weights, open_nets
+from ._vision import Bgr, Mean, Output, PixelsAs, RawScale, Resize, Scale, Threads, Transform, Weights, open_nets
 
 if TYPE_CHECKING:
     from ..vision.accuracy import Tally
@@ -65,6 +65,7 @@ def score(
     raw_scale: RawScale = None,
     bgr: Bgr = None,
     transform: Transform = None,
+    pixels_as: PixelsAs = None,
     threads: Threads = None,
     record: Annotated[
         Path | None,
@@ -98,7 +99,15 @@ def score(
     loaded, net, done = open_nets(
         prototxt,
         weights,
-        {"mean": mean, "scale": scale, "raw_scale": raw_scale, "bgr": bgr, "transform": transform, "resize": resize},
+        {
+            "mean": mean,
+            "scale": scale,
+            "raw_scale": raw_scale,
+            "bgr": bgr,
+            "transform": transform,
+            "resize": resize,
+            "pixels_as": pixels_as,
+        },
         phase=phase,
         stage=stage,
         settings=settings,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..interpreter import run_layer
-from ..net import Layer, Net, Refused
+from ..net import Layer, Net
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def find_judges(net: Net) -> Judges | None:
         if layer.bottoms and reached.intersection(layer.bottoms) and layer.type != "Silence":
             reached.update(layer.tops)
             layers.append(layer)
-    if not label or not layers or any(isinstance(layer.kind, Refused) for layer in layers):
+    if not label or not layers or any(layer.kind.error is not None for layer in layers):
         return None
     reads = dict.fromkeys(b for layer in layers for b in layer.bottoms if b not in reached)
     outputs = [top for layer in layers for top in layer.tops if not net.readers(top)]

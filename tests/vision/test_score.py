@@ -18,7 +18,7 @@ import seeing
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError, ShapeError
-from netsurgery.formats.preprocessing import Preprocessing
+from netsurgery.formats.preprocessing import Preprocessing, from_net
 from netsurgery.vision.accuracy import Tally, ranks
 from netsurgery.vision.data_layer import transform
 from netsurgery.vision.samples import read_pixels, samples
@@ -100,8 +100,7 @@ def test_a_least_accuracy_fails_the_build(command: Command, tmp_path: Path) -> N
 def test_an_interrupted_run_goes_on_from_its_record(tmp_path: Path) -> None:
     record = tmp_path / "scores.jsonl"
     loaded = netsurgery.load(TRAIN_VAL, WEIGHTS)
-    net, options = netsurgery.deploy(loaded), Options(record=record)
-    done = Preprocessing(mean=[12], scale=0.00390625)  # type: ignore[arg-type]
+    net, options, done = netsurgery.deploy(loaded), Options(record=record), from_net(loaded)
 
     class StopError(Exception):
         pass
@@ -150,6 +149,12 @@ def test_stored_samples_are_scored_as_they_are(command: Command, tmp_path: Path)
     (tmp_path / "files.txt").write_text("x.h5\n")
     for name in ("x.h5", "files.txt"):
         assert scored(command, DEPLOY, WEIGHTS, tmp_path / name, *PIXELS[:4])["models"][0]["top-1"]["right"] == 31
+
+
+def test_pixels_as_pycaffe_makes_them_are_scored_too(command: Command) -> None:
+    same = (*PIXELS[:4], "--pixels-as", "pycaffe", "--raw-scale", "255")
+    assert scored(command, DEPLOY, WEIGHTS, LIST, *same, "--resize", "32x32")["models"][0]["top-1"]["right"] == 31
+    assert scored(command, DEPLOY, WEIGHTS, LIST, *same)["models"][0]["top-1"]["right"] != 31
 
 
 def test_a_mean_image_is_taken_away_before_the_crop() -> None:
