@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .layers.caffe2.operators import Operators
+    from .layers.core.builder import Op, Tensor
     from .layers.core.dims import Shape, Size
     from .layers.core.fillers import Filler
-    from .layers.core.layer_type import Graph, Tensor
     from .layers.core.reach import Reach
     from .net import Layer
 
@@ -150,13 +149,13 @@ class Kind:
         None where any will."""
         return None
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         """The tops as ONNX nodes."""
         if self.is_identity:
             return [bottoms[0]]
         self._unable("there is no ONNX form of this layer")
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         """The tops as operators of Caffe2 that run on the CPU."""
         self._unable(
             "has no form in Caffe2: its class has no emit_caffe2",

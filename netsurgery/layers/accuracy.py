@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NetsurgeryError, ShapeError
-from ..message import Message
+from ..errors import NetsurgeryError
 from .caffe2.losses import at_least_one, count, keep_labels, labels, pick, places, total
-from .caffe2.operators import Operators, cast
-from .core.dims import Dim, Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import cast
+from .core import Arrays, Dim, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensor, Tensors, product
 from .shared.reduce import reduce
 
 
@@ -42,7 +38,7 @@ class Accuracy(LayerType):
         self.along = q.get_int("axis")
         self.ignored = q.get_int("ignore_label", 0) if q.has("ignore_label") else None
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, labels = bottoms
         axis = self.axis(self.along, len(x))
         self.require(product(labels), product((*x[:axis], *x[axis + 1 :])), "number of labels")
@@ -56,13 +52,7 @@ class Accuracy(LayerType):
             )
         return [(), (classes,)][: self.top_count]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [(), ()]
-
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "accuracy_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = np.moveaxis(bottoms[0], self.along, -1)
         labels = bottoms[1].astype(np.int64).reshape(x.shape[:-1])
         counts = np.ones(labels.shape, bool) if self.ignored is None else labels != self.ignored
@@ -81,10 +71,7 @@ class Accuracy(LayerType):
         share = np.asarray(hit.sum() / max(hit.size, 1), x.dtype)
         return [share, (hits / np.maximum(of_class, 1)).astype(x.dtype)][: self.top_count]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         rank = len(x.shape)
         axis = self.axis(self.along, rank)
@@ -106,7 +93,7 @@ class Accuracy(LayerType):
             tops.append(self._by_class(op, hit, labels, counts, op.size(x, axis), axis, others))
         return tops
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         axis = self.axis(self.along, len(x.shape))
         classes, rows = op.size(x, axis), places(op, x, axis)
@@ -125,7 +112,7 @@ class Accuracy(LayerType):
         return tops
 
     @staticmethod
-    def _share(op: Graph, hit: Tensor, counts: Tensor | None, empty: bool) -> Tensor:
+    def _share(op: Op, hit: Tensor, counts: Tensor | None, empty: bool) -> Tensor:
         if counts is None and not empty:
             return op("ReduceMean", hit, keepdims=0)
         total = op("Cast", op("Size", hit), to=1) if counts is None else op("ReduceSum", counts, keepdims=0)
@@ -133,7 +120,7 @@ class Accuracy(LayerType):
 
     @staticmethod
     def _by_class(
-        op: Graph, hit: Tensor, labels: Tensor, counts: Tensor | None, size: Tensor, axis: int, others: Sequence[int]
+        op: Op, hit: Tensor, labels: Tensor, counts: Tensor | None, size: Tensor, axis: int, others: Sequence[int]
     ) -> Tensor:
         classes = op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64"))
         classes = op.reshape(classes, -1, [1] * sum(i > axis for i in others))
@@ -144,3 +131,12 @@ class Accuracy(LayerType):
         if others:
             member, hits = reduce(op, "ReduceSum", member, others), reduce(op, "ReduceSum", hits, others)
         return op("Div", hits, op("Max", member, op.const(1)))
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [(), ()]
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "accuracy_param", self.along, len(bottoms[0]))
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..message import Field, Message
-from .caffe2.operators import Operators, cast, turned
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .caffe2.operators import cast, turned
+from .core import (
+    NOWHERE,
+    Array,
+    Arrays,
+    Field,
+    LayerType,
+    Message,
+    Op,
+    Params,
+    Reaches,
+    Shapes,
+    Size,
+    Tensor,
+    Tensors,
+    product,
+)
 
 _TO_THE_START = np.iinfo(np.int64).min
 
@@ -42,7 +51,7 @@ class ArgMax(LayerType):
         if self.top_k < 1:
             raise q.refuse("top_k", f"top_k is {self.top_k}", expected="at least 1")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if self.along is None:
             if not x:
@@ -59,20 +68,7 @@ class ArgMax(LayerType):
                 f"top_k is {self.top_k} of {size}", layer=self.title, source=self.source, expected=f"at most {size}"
             )
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [()] if self.along is None else self.reach_but(bottoms, self.along, NOWHERE)
-
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        if self.along is not None:
-            return self.over_channels(params, "argmax_param", self.along, len(bottoms[0]))
-        if self.out_max_val:
-            raise self.refusal(
-                "gives index and value of each item as a whole, which ArgMax does not do for each position"
-            )
-        inner = params.last("argmax_param", Message("ArgMaxParameter")).with_fields(Field("axis", 1))
-        return params.with_fields(Field("argmax_param", inner))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         axis = 1 if self.along is None else self.along
         rows = x.reshape(x.shape[0], -1) if self.along is None else x
@@ -91,7 +87,7 @@ class ArgMax(LayerType):
             first = np.argsort(-behind, axis=axis, kind="stable").take(range(self.top_k), axis)
         return np.asarray(x.shape[axis] - 1 - first)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.along is not None:
             axis = self.axis(self.along, len(x.shape))
@@ -108,7 +104,7 @@ class ArgMax(LayerType):
         values, _ = op.many(2, "TopK", rows, op.ints(self.top_k), axis=1)
         return [op("Concat", index, op.reshape(values, 0, 1, self.top_k, *tail), axis=1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         if self.along is not None:
@@ -124,7 +120,7 @@ class ArgMax(LayerType):
         values, _ = op.many(2, "TopK", rows, k=self.top_k, axis=1)
         return [op("Concat", index, op.reshape(values, 0, 1, self.top_k, *tail), axis=1)]
 
-    def _indices_caffe2(self, op: Operators, x: Tensor, axis: int) -> Tensor:
+    def _indices_caffe2(self, op: Op, x: Tensor, axis: int) -> Tensor:
         behind = turned(op, x, axis)  # the first of equal values is preferred, as in ONNX
         if self.top_k == 1:
             first = op("ArgMax", behind, axis=axis, keepdims=1)
@@ -132,10 +128,23 @@ class ArgMax(LayerType):
             _, first = op.many(2, "TopK", behind, k=self.top_k, axis=axis)
         return op("Sub", op("Sub", op.size(x, axis), op.ints(1)), first)
 
-    def _indices(self, op: Graph, x: Tensor, size: Tensor, axis: int) -> Tensor:
+    def _indices(self, op: Op, x: Tensor, size: Tensor, axis: int) -> Tensor:
         if self.top_k == 1:
             return op("ArgMax", x, axis=axis, keepdims=1, select_last_index=1)
         # TopK prefers the first of equal values: so it is given the reversed axis
         behind = op("Slice", x, op.ints(-1), op.ints(_TO_THE_START), op.ints(axis), op.ints(-1))
         _, first = op.many(2, "TopK", behind, op.ints(self.top_k), axis=axis)
         return op("Sub", op("Sub", size, op.ints(1)), first)
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [()] if self.along is None else self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        if self.along is not None:
+            return self.over_channels(params, "argmax_param", self.along, len(bottoms[0]))
+        if self.out_max_val:
+            raise self.refusal(
+                "gives index and value of each item as a whole, which ArgMax does not do for each position"
+            )
+        inner = params.last("argmax_param", Message("ArgMaxParameter")).with_fields(Field("axis", 1))
+        return params.with_fields(Field("argmax_param", inner))

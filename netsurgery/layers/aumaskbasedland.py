@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors
 
 CENTRES = (
     # for each of 12 units two landmarks, and how many of the eyes' distances the centre lies below them
@@ -54,13 +52,13 @@ class AUMaskBasedLand(LayerType):
         self.side = int(np.floor(size * self.scale + 0.5))
         self.fall, self.fill = q.get_float("fill_coeff") * 100 / (size * self.scale), q.get_float("fill_value")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 2)
         self.require(x[1], 98, "numbers of the landmarks")
         return [(x[0], 1, self.side, self.side)] * (UNITS + 1)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         tops = [np.full((len(x), 1, self.side, self.side), self.fill, x.dtype) for _ in range(UNITS + 1)]
         line = np.arange(self.side)
@@ -82,7 +80,7 @@ class AUMaskBasedLand(LayerType):
         first, last = (int(np.clip(np.sign(e) * np.floor(abs(e) + 0.5), 0, self.side - 1)) for e in ends)
         return slice(first, last + 1)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         marks = [mark for *pair, _ in CENTRES for mark in pair]
         below = [share for *_, share in CENTRES for _ in range(2)]
@@ -108,7 +106,7 @@ class AUMaskBasedLand(LayerType):
         units = [op("Where", there[k + 1], parts[k + 1], squares[k]) for k in range(0, 2 * UNITS, 2)]
         return [*units, op("Max", *squares)]
 
-    def _end(self, op: Graph, centre: Tensor, side: float) -> Tensor:
+    def _end(self, op: Op, centre: Tensor, side: float) -> Tensor:
         """round((centre + side) scale), halves away from zero, inside the mask: what is below zero becomes 0 in any case."""
         at = op("Mul", op("Add", centre, op.const(side)), op.const(self.scale))
         at = op("Max", op("Floor", op("Add", at, op.const(0.5))), op.const(0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .core.params import Params
+from .core import Params
 from .crop import Crop
 
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.reach import SAME, Reach
+from .core import SAME, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
 
 
 class Axpy(LayerType):
@@ -22,7 +16,7 @@ class Axpy(LayerType):
     bottoms = (3, 3)
     mixes = "takes one factor for all positions of a channel"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         a, x, b = bottoms
         if len(a) < 2 or not 2 <= len(x) <= 4 or len(b) != len(x):
             raise ShapeError(
@@ -37,21 +31,21 @@ class Axpy(LayerType):
             self.require(size, expected, f"axis {i} of the third bottom")
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         a, x, b = bottoms
         return [a.reshape(*x.shape[:2], *(1,) * (x.ndim - 2)) * x + b]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, x, b = bottoms
         if len(a.shape) != len(x.shape):
             a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
         return [op("Add", op("Mul", a, x), b)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, x, b = bottoms
         if len(a.shape) != len(x.shape):
             a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
         return [op("Add", op("Mul", a, x), b)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [(), *([SAME] * (len(x) - 2) for x in bottoms[1:])]

@@ -7,13 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ..message import Message
-from .caffe2.operators import Operators, normalize, shifted
-from .core.dims import Shape
-from .core.fillers import Filler, near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import WHOLE, Reach
+from .caffe2.operators import normalize, shifted
+from .core import WHOLE, Array, Arrays, Filler, LayerType, Message, Op, Params, Reaches, Shape, Shapes, Tensors, near
 from .shared.reduce import reduce
 
 
@@ -52,16 +47,16 @@ class BatchNorm(LayerType):
         q.ignore("use_weight_bias", "bias_term", "filler", why="the blobs that are there are used")
         q.ignore("moving_average_fraction", why="it weighs the statistics of batches in training")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         channels: Shape = (bottoms[0][1],)
         return [channels, channels, (1,), *[channels] * (2 * self.scales)]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         mean, variance, _, *others = shapes
         scaled = (near(value, shape, rng) for value, shape in zip((1, 0), others, strict=False))
         return near(0, mean, rng), near(1, variance, rng), np.ones(1, np.float32), *scaled
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
             raise ShapeError(
@@ -69,7 +64,7 @@ class BatchNorm(LayerType):
             )
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         behind = (1,) * (x.ndim - 2)
         if self.stored:
@@ -85,7 +80,7 @@ class BatchNorm(LayerType):
             y = y * weights[3].reshape(-1, *behind) + weights[4].reshape(-1, *behind)
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if not self.stored:
             axes = (0, *range(2, len(x.shape)))
@@ -104,7 +99,7 @@ class BatchNorm(LayerType):
         scale, bias = weights[3:5] if self.scales else (ones, ones * 0)
         return [op("BatchNormalization", x, scale, bias, mean, variance, epsilon=self.eps)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         if not self.stored:
@@ -120,14 +115,14 @@ class BatchNorm(LayerType):
             return [y]
         return [normalize(op, x, *self._statistics(weights), self.eps, *weights[3:5])]
 
-    def _statistics(self, weights: Sequence[Array]) -> tuple[Array, Array]:
+    def _statistics(self, weights: Arrays) -> tuple[Array, Array]:
         """Mean and variance in float64, so that the step that is left out changes nothing."""
         total = weights[2].astype(np.float64)
         share = 1 / total if total[0] else total
         mean = weights[0] * share * self.less_mean
         return mean, weights[1] * share if self.less_variance else np.ones_like(mean) - self.eps
 
-    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         if not self.stored:
             return None
         mean, variance = self._statistics(weights)
@@ -137,10 +132,10 @@ class BatchNorm(LayerType):
         scale = scale * weights[3]
         return scale, weights[4] - mean * scale
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return super().reach(bottoms) if self.stored else [[WHOLE] * (len(bottoms[0]) - 2)]
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if not self.stored:
             raise self.refusal("takes its statistics from the batch and all positions together")
         return params

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, cast
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.reach import SAME, Reach
+from .caffe2.operators import cast
+from .core import SAME, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
 
 
 class BatchReindex(LayerType):
@@ -26,16 +23,13 @@ class BatchReindex(LayerType):
     bottoms = (2, 2)
     mixes = "picks items of the batch"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, index = bottoms
         self.rank(index, 1, "the second bottom")
         self.axis(0, len(x))
         return [(index[0], *x[1:])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[SAME] * (len(bottoms[0]) - 2), ()]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, index = bottoms
         if index.size and (index.min() < 0 or index.max() >= len(x)):
             raise ShapeError(
@@ -46,13 +40,16 @@ class BatchReindex(LayerType):
             )
         return [x[index.astype(np.int64)]]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, shapes[0][0], shapes[1]) if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, index = bottoms
         return [op("Gather", x, op("Cast", index, to=7), axis=0)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, index = bottoms
         return [op("Gather", x, cast(op, index, "int64"), axis=0)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[SAME] * (len(bottoms[0]) - 2), ()]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, shapes[0][0], shapes[1]) if index == 1 else None

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Array, Arrays, Op, Params, Shapes, Tensors
 from .shared.along import Along
 
 
@@ -28,14 +23,14 @@ class Bias(Along):
         self.read_place(q)
         self.fillers = (q.filler("filler"),)
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [] if len(bottoms) == 2 else [self.blob_shape(bottoms)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, b = bottoms if len(bottoms) == 2 else (bottoms[0], weights[0])
         return [x + b.reshape(b.shape + self.behind(x.ndim, b.ndim))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(bottoms) == 1:
             behind = self.behind(len(x.shape), weights[0].ndim)
@@ -44,11 +39,11 @@ class Bias(Along):
         behind = self.behind(len(x.shape), len(b.shape))
         return [op("Add", x, op.reshape(b, [0] * len(b.shape), behind) if behind else b)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         return [op("Add", x, self.along_caffe2(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "b"))]
 
-    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):
             return None
         return np.ones(()), weights[0].astype(np.float64)

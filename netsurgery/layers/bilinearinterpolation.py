@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, Size
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .core import NOWHERE, Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Size, Tensors
 
 
 class BilinearInterpolation(LayerType):
@@ -38,7 +32,7 @@ class BilinearInterpolation(LayerType):
                     expected="interpolation_factor, or a second bottom of the new size",
                 )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for i, shape in enumerate(bottoms):
             self.rank(shape, 4, f"bottom {i}")
         x = bottoms[0]
@@ -53,12 +47,7 @@ class BilinearInterpolation(LayerType):
                 )
         return [(*x[:2], *size)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        new = self.shapes(bottoms)[0][2:]
-        rest = [None] * (len(bottoms) - 1)
-        return [[_axis_reach(n, m) for n, m in zip(bottoms[0][2:], new, strict=True)], *rest]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         y = bottoms[0]
         new = bottoms[1].shape[2:] if len(bottoms) == 2 else tuple(n * self.factor for n in y.shape[2:])
         for axis, m in enumerate(new, 2):
@@ -70,7 +59,7 @@ class BilinearInterpolation(LayerType):
             y = (1 - share) * y.take(near, axis) + share * y.take(far, axis)
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(bottoms) == 2:
             size = [op.size(bottoms[1], i) for i in (2, 3)]
@@ -79,11 +68,16 @@ class BilinearInterpolation(LayerType):
         sizes = op.ints(op.size(x, 0), op.size(x, 1), *size)
         return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         new = [op.number(n) for n in self.shapes([b.shape for b in bottoms])[0][2:]]
         # the new size is old * scale, cut to a whole number: a half more makes sure that it is the right one
         h, w = ((m + 0.5) / op.number(n) for m, n in zip(new, bottoms[0].shape[2:], strict=True))
         return [op("UpsampleBilinear", bottoms[0], height_scale=h, width_scale=w)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        new = self.shapes(bottoms)[0][2:]
+        rest = [None] * (len(bottoms) - 1)
+        return [[_axis_reach(n, m) for n, m in zip(bottoms[0][2:], new, strict=True)], *rest]
 
 
 def _axis_reach(n: Size, m: Size) -> Reach:

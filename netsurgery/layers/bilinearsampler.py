@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, WHOLE, Reach
+from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors
 from .shared.python_layers import no_settings
 from .shared.remap import remap
 from .shared.remap_onnx import emit_places, emit_remap
@@ -35,7 +29,7 @@ class BilinearSampler(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, flow = bottoms
         self.rank(x, 4, "the image")
         self.rank(flow, 4, "the flow")
@@ -54,10 +48,7 @@ class BilinearSampler(LayerType):
             )
         return [x]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[WHOLE] * 2, [SAME] * 2]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, flow = bottoms
         (n, _, h, w), views = x.shape, flow.shape[1] // 2
         shift = flow.astype(np.float32)  # it decides which pixels count
@@ -66,7 +57,7 @@ class BilinearSampler(LayerType):
         planes = x.reshape(n * views, -1, h, w)
         return [remap(planes, u, v, wrap=planes.shape[1] == 1).reshape(x.shape)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, flow = bottoms
         channels, views = op.size(x, 1), op("Div", op.size(flow, 1), op.ints(2))
         h, w = op.size(x, 2), op.size(x, 3)
@@ -77,3 +68,6 @@ class BilinearSampler(LayerType):
         alone = op("Equal", channels, views)
         y = emit_remap(op, planes, u, v, wrap=alone if alone.value is None else bool(alone.value.item()))
         return [op.reshape(y, -1, channels, h, w)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[WHOLE] * 2, [SAME] * 2]

@@ -7,13 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ShapeError
-from ..message import Message
-from .caffe2.operators import Operators, normalize, shifted
-from .core.dims import Shape
-from .core.fillers import Filler, near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import WHOLE, Reach
+from .caffe2.operators import normalize, shifted
+from .core import WHOLE, Array, Arrays, Filler, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, near
 from .shared.reduce import reduce
 
 SEGNET_EPS = 1e-9
@@ -51,13 +46,13 @@ class BN(LayerType):
         if said[0]:
             raise q.refuse("bn_mode", "bn_mode with the blobs of PSPNet's form", expected="2 blobs, or no bn_mode")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], 1, 1)] * (2 if self.segnet else 4)
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         return [near(value, shape, rng) for value, shape in zip((1.0, 0.0, 0.0, 1.0), shapes, strict=False)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if self.segnet:
             self.rank(x, 4)
@@ -66,7 +61,7 @@ class BN(LayerType):
             raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         blobs = [w.reshape(-1, *[1] * (x.ndim - 2)) for w in weights]
         if not self.segnet:
@@ -79,7 +74,7 @@ class BN(LayerType):
         v = np.square(x).mean(axis=(0, 2, 3), keepdims=True) - np.square(m)
         return [scale * ((x - m) / np.sqrt(v + x.dtype.type(SEGNET_EPS))) + shift, m, v]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if not self.segnet:
             names = ("slope", "bias", "mean", "variance")
@@ -93,7 +88,7 @@ class BN(LayerType):
         deviation = op("Sqrt", op("Add", v, op.const(SEGNET_EPS)))
         return [op("Add", op("Mul", op("Div", op("Sub", x, m), deviation), scale), shift), m, v]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if not self.segnet:
             slope, bias, mean, variance = (w.reshape(-1) for w in weights)
@@ -106,15 +101,15 @@ class BN(LayerType):
         deviation = op("Sqrt", shifted(op, v, SEGNET_EPS))
         return [op("Add", op("Mul", op("Div", op("Sub", x, m), deviation), scale), shift), m, v]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * 2] if self.learn else super().reach(bottoms)
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if self.segnet:  # whose maps have four axes: vectors made by an InnerProduct never come here
             raise self.refusal("takes its statistics from the batch" if self.learn else "needs a map")
         return params
 
-    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         if self.learn or not weights:
             return None
         blobs = [w.reshape(-1).astype(np.float64) for w in weights]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .core.dims import Shape, by_data
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.bbox_reg import read_normalization
 from .shared.boxes import by_score, suppress
 from .shared.boxes_onnx import emit_corners, emit_grid, emit_halves
@@ -58,7 +54,7 @@ class BoxOutput(LayerType):
         self.fields = np.array([field_w, field_h], np.float32).T
         self.shift, self.growth = float(np.float32(1) / np.float32(xyr)), float(np.log(np.float32(whr)))
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for i, bottom in enumerate(bottoms):
             self.rank(bottom, 4, f"bottom {i}")
             self.require(bottom[0], bottoms[0][0], f"batch of bottom {i}")
@@ -86,7 +82,7 @@ class BoxOutput(LayerType):
         boxes = np.concatenate([low, size], axis=-1).reshape(len(x), -1, 4)
         return boxes, np.where(fits, score, -np.inf)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         dtype, bottoms = bottoms[0].dtype, [x.astype(np.float32) for x in bottoms]  # they decide which boxes count
         boxes, scores = (
             np.concatenate(x, axis=1) for x in zip(*map(self._level, range(len(bottoms)), bottoms), strict=True)
@@ -122,7 +118,7 @@ class BoxOutput(LayerType):
                 alive &= ~(shared / whole > boxes.dtype.type(self.overlap))
         return survivors
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         levels = []
         for x, field, rate in zip(bottoms, self.fields, self.rates, strict=True):
             h, w = op.size(x, 2), op.size(x, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .clip import Clip
-from .core.params import Params
+from .core import Params
 
 
 class BReLU(Clip):

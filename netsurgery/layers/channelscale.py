@@ -6,12 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, product
-from .core.fillers import Filler, near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, Filler, LayerType, Op, Params, Shape, ShapeError, Shapes, Tensors, near, product
 
 
 class ChannelScale(LayerType):
@@ -39,13 +34,13 @@ class ChannelScale(LayerType):
                 "do_forward", "do_forward: false with a second top, which Caffe leaves unset", expected="one top"
             )
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1,)] if self.global_scale else []
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         return [near(1, shape, rng) for shape in shapes]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, s = bottoms
         if not 2 <= len(x) <= 4 or not s:
             raise ShapeError(
@@ -63,7 +58,7 @@ class ChannelScale(LayerType):
             self.require(product(s), x[0] * product(x[2:]), "count of the second bottom")
         return [x, (1,)][: 1 + self.global_scale]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, s = bottoms
         if not self.do_forward:
             return [x]
@@ -72,7 +67,7 @@ class ChannelScale(LayerType):
             return [x * factor, factor]
         return [x * s.reshape(x.shape[0], 1, *x.shape[2:])]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, s = bottoms
         if not self.do_forward:
             return [x]
@@ -83,7 +78,7 @@ class ChannelScale(LayerType):
             s = op.reshape(s, op.size(x, 0), 1, *(op.size(x, i) for i in range(2, len(x.shape))))
         return [op("Mul", x, s)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, s = bottoms
         if not self.do_forward:
             return [x]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, like
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import like
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class Clip(LayerType):
@@ -29,17 +26,17 @@ class Clip(LayerType):
                 raise q.refuse(bound, f"{bound} is not set", expected="both min and max")
         self.least, self.most = q.get_float("min"), q.get_float("max")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [np.fmax(x.dtype.type(self.least), np.minimum(x, x.dtype.type(self.most)))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         least, most = op.const(self.least), op.const(self.most)
         if self.least > self.most:  # where Clip gives the upper bound
             return [op("Max", op("Min", bottoms[0], most), least)]
         return [op("Clip", bottoms[0], least, most)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if self.least > self.most:
             return [like(op, bottoms[0], self.least)]
         return [op("Clip", bottoms[0], min=self.least, max=self.most)]

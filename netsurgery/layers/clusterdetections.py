@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors
 from .shared.cluster_onnx import emit_clusters
 
 MOST = 50
@@ -62,7 +60,7 @@ class ClusterDetections(LayerType):
             problem = f"{self.top_count} tops for {self.classes} classes, rect_thresh {self.least}"
             raise q.refuse("param_str", problem, expected="one top for each class, rect_thresh 1 or more")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         coverage, boxes = bottoms
         self.rank(coverage, 4, "coverage")
         self.rank(boxes, 4, "boxes")
@@ -72,7 +70,7 @@ class ClusterDetections(LayerType):
             self.require(boxes[axis], coverage[axis], f"{what} of boxes")
         return [(coverage[0], self.most, 5)] * self.classes
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         coverage, boxes = bottoms
         tops = [np.zeros((len(boxes), self.most, 5), boxes.dtype) for _ in range(self.classes)]
         for kind, top in enumerate(tops):
@@ -115,15 +113,15 @@ class ClusterDetections(LayerType):
         low, high = inner[:2] >= outer[:2] - wide, (inner[:2] + inner[2:]) <= outer[:2] + outer[2:] + wide
         return bool(low.all() and high.all() and (many > max(3, few) or few < 3))
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        if index == 0:
-            return rng.uniform(0, 1, shapes[0])
-        boxes: Array = rng.uniform(0, 60, shapes[1]) * np.array([-1, -1, 1, 1])[:, None, None]
-        return boxes
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         coverage, boxes = bottoms
         height, width = coverage.shape[2:]
         cells = height * width if isinstance(height, int) and isinstance(width, int) else 4096
         maps = op.many(self.classes, "Split", coverage, op.ints(*[1] * self.classes), axis=1)
         return [emit_clusters(op, self, x, boxes, max(1, ceil(log2(cells)))) for x in maps]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 0:
+            return rng.uniform(0, 1, shapes[0])
+        boxes: Array = rng.uniform(0, 60, shapes[1]) * np.array([-1, -1, 1, 1])[:, None, None]
+        return boxes

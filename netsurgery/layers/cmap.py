@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, expand, part
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import expand, part
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 from .shared.python_layers import settings, size
 
 
@@ -27,21 +23,21 @@ class Cmap(LayerType):
         values = settings(p, self.title, "height", "width")
         self.size = [int(size(p, values, name)) for name in ("height", "width")]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 2)
         return [(*x, *self.size)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [np.ascontiguousarray(np.broadcast_to(x[:1, :, None, None], (*x.shape, *self.size)))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         first = op("Unsqueeze", op("Slice", x, op.ints(0), op.ints(1), op.ints(0)), op.ints(2, 3))
         return [op("Expand", first, op.ints(op.size(x, 0), op.size(x, 1), *self.size))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         first = op.reshape(part(op, x, 2, 0, 0, 1), 1, -1, 1, 1)
         return [expand(op, first, op.size(x, 0), op.size(x, 1), *self.size)]

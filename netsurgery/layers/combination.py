@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, choose, like, pad_image, refuse
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import choose, like, pad_image, refuse
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensor, Tensors
 
 
 class Combination(LayerType):
@@ -33,7 +28,7 @@ class Combination(LayerType):
                 expected="a pair for each bottom",
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         first = bottoms[0]
         size = [at + n for at, n in zip(self.corners[-1], bottoms[-1][2:], strict=True)]
         for i, (x, corner) in enumerate(zip(bottoms, self.corners, strict=True)):
@@ -50,14 +45,14 @@ class Combination(LayerType):
                     )
         return [(*first[:2], *size)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         size = [at + n for at, n in zip(self.corners[-1], bottoms[-1].shape[2:], strict=True)]
         y = np.zeros((*bottoms[0].shape[:2], *size), bottoms[0].dtype)
         for x, (top, left) in zip(bottoms, self.corners, strict=True):
             y[:, :, top : top + x.shape[2], left : left + x.shape[3]] = x
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         sides = [op("Add", op.size(bottoms[-1], 2 + i), op.ints(at)) for i, at in enumerate(self.corners[-1])]
         y: Tensor | None = None
         for x, corner in zip(bottoms, self.corners, strict=True):
@@ -77,7 +72,7 @@ class Combination(LayerType):
         assert y is not None
         return [y]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         sides = [at + op.number(n) for at, n in zip(self.corners[-1], bottoms[-1].shape[2:], strict=True)]
         y: Tensor | None = None
         for x, (top, left) in zip(bottoms, self.corners, strict=True):

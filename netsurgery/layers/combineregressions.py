@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, product
 from .shared.python_layers import no_settings
 
 
@@ -30,7 +28,7 @@ class CombineRegressions(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for i, bottom in enumerate(bottoms):
             self.rank(bottom, 4, f"bottom {i}")
             self.require(bottom[0], 1, f"batch of bottom {i}", fix="one image at a time: the layer mixes up others")
@@ -46,7 +44,7 @@ class CombineRegressions(LayerType):
         y = (kind + value - 1) / (channels - 1)
         return np.where(y < 0, y.dtype.type(-1), y)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         tops = []
         for kind, x in zip(bottoms[:2], bottoms[2:], strict=True):
             k = x.shape[1]
@@ -55,14 +53,7 @@ class CombineRegressions(LayerType):
             tops.append(self.combined(np.where(valid, value, 0).astype(x.dtype), kind, k))
         return tops
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, shapes[2][1], shapes[index]) if index < 2 else rng.uniform(0, 1, shapes[index])
-
-    def emit_combined(self, op: Graph, value: Tensor, kind: Tensor, channels: Tensor) -> Tensor:
-        y = op("Div", op("Sub", op("Add", kind, value), op.const(1)), op("Sub", channels, op.const(1)))
-        return op("Where", op("Less", y, op.const(0)), op.const(-1), y)
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         tops = []
         for kind, x in zip(bottoms[:2], bottoms[2:], strict=True):
             k = op("Cast", op.size(x, 1), to=1)
@@ -72,6 +63,13 @@ class CombineRegressions(LayerType):
             value = op("Where", valid, op("GatherElements", x, index, axis=1), op.const(0))
             tops.append(self.emit_combined(op, value, kind, k))
         return tops
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, shapes[2][1], shapes[index]) if index < 2 else rng.uniform(0, 1, shapes[index])
+
+    def emit_combined(self, op: Op, value: Tensor, kind: Tensor, channels: Tensor) -> Tensor:
+        y = op("Div", op("Sub", op("Add", kind, value), op.const(1)), op("Sub", channels, op.const(1)))
+        return op("Where", op("Less", y, op.const(0)), op.const(-1), y)
 
 
 class CombineRegressionsHuman(CombineRegressions):
@@ -86,5 +84,5 @@ class CombineRegressionsHuman(CombineRegressions):
     def combined(self, value: Array, kind: Array, channels: int) -> Array:
         return value.clip(0, 1)
 
-    def emit_combined(self, op: Graph, value: Tensor, kind: Tensor, channels: Tensor) -> Tensor:
+    def emit_combined(self, op: Op, value: Tensor, kind: Tensor, channels: Tensor) -> Tensor:
         return op("Clip", value, op.const(0), op.const(1))

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from ..message import Message
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors
 
 
 class Concat(LayerType):
@@ -34,7 +26,7 @@ class Concat(LayerType):
             raise q.refuse("concat_dim", "both axis and concat_dim are set", expected="one of the two")
         self.along = q.get_int("concat_dim" if legacy else "axis")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         first, *others = bottoms
         axis = self.axis(self.along, len(first))
         total = first[axis]
@@ -52,21 +44,21 @@ class Concat(LayerType):
             total = total + x[axis]
         return [(*first[:axis], total, *first[axis + 1 :])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return self.reach_but(bottoms, self.along, NOWHERE)
-
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "concat_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [np.concatenate(bottoms, axis=self.along)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if len(bottoms) == 1:
             return [bottoms[0]]
         return [op("Concat", *bottoms, axis=self.along)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if len(bottoms) == 1:
             return [bottoms[0]]
         return [op("Concat", *bottoms, axis=self.axis(self.along, len(bottoms[0].shape)))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "concat_param", self.along, len(bottoms[0]))

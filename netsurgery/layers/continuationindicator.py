@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 
 class ContinuationIndicator(LayerType):
@@ -31,22 +26,22 @@ class ContinuationIndicator(LayerType):
         if self.streams < 1 and not self.bottom_count:
             raise q.refuse("batch_size", f"batch_size is {self.streams}", expected="a positive number, or a bottom")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         if bottoms:
             return [(self.steps, bottoms[0][self.axis(self.along, len(bottoms[0]))])]
         return [(self.steps, self.streams)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         y = np.ones((self.steps, bottoms[0].shape[self.along] if bottoms else self.streams), np.float32)
         y[0] = 0
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         begins = op.const((np.arange(self.steps) > 0)[:, None])
         streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
         return [op("Expand", begins, op.ints(self.steps, streams))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         begins = op.const((np.arange(self.steps) > 0)[:, None])
         streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
         return [op("Expand", begins, op.ints(self.steps, streams))]

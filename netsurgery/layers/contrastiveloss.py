@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, total
-from .caffe2.operators import Operators, cast, choose
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .caffe2.operators import cast, choose
+from .core import Arrays, Op, Params, Shapes, Tensors
 from .shared.losses import Loss, emit_count, emit_rows
 
 
@@ -34,7 +32,7 @@ class ContrastiveLoss(Loss):
         self.margin = q.get_float("margin")
         self.legacy = q.get_bool("legacy_version")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         (n, c, *_), (_, d, *_), (pairs, *_) = fours = [self.four(b, f"bottom {i}") for i, b in enumerate(bottoms)]
         self.require(d, c, "channels of bottom 1")
@@ -45,7 +43,7 @@ class ContrastiveLoss(Loss):
         self.require(pairs, n, "pairs of bottom 2")
         return [()]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         a, b, similar = bottoms
         n = len(a)
         squares = np.square(a.reshape(n, -1) - b.reshape(n, -1)).sum(axis=1)
@@ -54,10 +52,7 @@ class ContrastiveLoss(Loss):
         pairs = np.where(similar.reshape(n).astype(np.int64) != 0, squares, apart)
         return [pairs.sum() / a.dtype.type(n) / 2]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, 2, shapes[2]) if index == 2 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = bottoms[:2]
         difference = op("Sub", emit_rows(op, a), emit_rows(op, b))
         squares = op("ReduceSum", op("Mul", difference, difference), op.ints(1), keepdims=0)
@@ -71,7 +66,7 @@ class ContrastiveLoss(Loss):
         total = op("ReduceSum", op("Where", similar, squares, apart), keepdims=0)
         return [op("Div", total, op("Mul", emit_count(op, a, [0]), op.const(2.0)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = (items(op, x) for x in bottoms[:2])
         squares = op("ReduceSum", op("Sqr", op("Sub", a, b)), axes=(1,), keepdims=0)
         margin = op.const(self.margin)
@@ -82,3 +77,6 @@ class ContrastiveLoss(Loss):
         similar = cast(op, labels(op, bottoms[2]), "bool")
         number = op("Mul", count(op, bottoms[0], [0]), op.const(2.0))
         return [op("Div", total(op, choose(op, similar, squares, apart), 1), number)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, 2, shapes[2]) if index == 2 else None

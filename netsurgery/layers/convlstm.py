@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
 from ..message import Message
-from .caffe2.operators import Operators, conv, full
+from .caffe2.operators import conv, full
 from .caffe2.recurrence import each
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensor, Tensors, product
 from .shared.convolve import convolve
 from .shared.recurrence import emit_scan, with_hidden
 from .shared.windows import Windows, least_axes, read_windows
@@ -72,7 +69,7 @@ class ConvLSTM(LayerType):
             raise part.refuse("kernel_size", "more than two axes", expected="a kernel over height and width")
         part.ignore("axis", "bias_term", "group", "type", why="the layer sets the axis; the others are read above")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x, m = bottoms[0], self.units
         peep = (1, x[1], m, *x[3:])[self.peep_axis :][: self.peep_axes]
         return [
@@ -86,7 +83,7 @@ class ConvLSTM(LayerType):
             (1,),
         ]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, cont = bottoms[:2]
         self.rank(x, 5, "x (bottom 0)")
         self.rank(cont, 2, "cont (bottom 1)")
@@ -102,27 +99,13 @@ class ConvLSTM(LayerType):
                 self.require(n, wanted, f"a size of the state (bottom {i})")
         return [(*x[:2], *state[2:]), *[state] * (2 * self.hidden)]
 
-    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def memory_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], self.units, *bottoms[0][3:])] * len(self.memory)
 
     def exposed(self, params: Message) -> Message:
         return with_hidden(params)
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        x, blobs = bottoms[0], self.weight_shapes(bottoms)
-        return x[0] * x[1] * product(x[3:]) * (product(blobs[0]) + product(blobs[3]))
-
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
-
-    def _parts(self, weights: Sequence[Array]) -> tuple[Array | None, list[Array]]:
-        """The bias, and the three peepholes in a shape that spreads over (N, M, H, W)."""
-        bias = weights[4] if self.bias else None
-        first = 4 + self.bias
-        behind = (1,) * (5 - self.peep_axis - self.peep_axes)
-        return bias, [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, cont = bottoms[:2]
         t, n, m = x.shape[0], x.shape[1], self.units
         bias, peeps = self._parts(weights)
@@ -142,7 +125,7 @@ class ConvLSTM(LayerType):
             h = y[step] = o * np.tanh(c)
         return [y, h[None], c[None]][: 1 + 2 * self.hidden]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, cont = bottoms[:2]
         m = self.units
         t, n, _, rows, columns = (op.size(x, i) for i in range(5))
@@ -158,7 +141,7 @@ class ConvLSTM(LayerType):
         )
         at: Windows = self.of_h
 
-        def step(inner: Graph, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Sequence[Tensor]:
+        def step(inner: Op, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Tensors:
             moved = inner("Conv", inner("Mul", h, cont), recurrent, **at.attributes, group=self.group_h)
             parts = list(inner.many(4, "Split", inner("Add", gates, moved), inner.ints([m] * 4), axis=1))
             for k, w in enumerate(holes):
@@ -175,7 +158,7 @@ class ConvLSTM(LayerType):
         y, *last = emit_scan(op, step, gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
         return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)][: 1 + 2 * self.hidden]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, cont = bottoms[:2]
         m, steps = self.units, op.number(x.shape[0])
         rows, columns = (op.number(n) for n in x.shape[3:])
@@ -202,3 +185,17 @@ class ConvLSTM(LayerType):
             tops.append(h)
         y = op("Concat", *tops, axis=0, add_axis=1)
         return [y, *(op("ExpandDims", s, dims=(0,)) for s in (h, c))][: 1 + 2 * self.hidden]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        x, blobs = bottoms[0], self.weight_shapes(bottoms)
+        return x[0] * x[1] * product(x[3:]) * (product(blobs[0]) + product(blobs[3]))
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
+
+    def _parts(self, weights: Arrays) -> tuple[Array | None, list[Array]]:
+        """The bias, and the three peepholes in a shape that spreads over (N, M, H, W)."""
+        bias = weights[4] if self.bias else None
+        first = 4 + self.bias
+        behind = (1,) * (5 - self.peep_axis - self.peep_axes)
+        return bias, [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]]

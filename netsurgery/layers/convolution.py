@@ -7,12 +7,24 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..message import Field, Message
-from .caffe2.operators import Operators, conv
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .caffe2.operators import conv
+from .core import (
+    Array,
+    Arrays,
+    Field,
+    LayerType,
+    Message,
+    Op,
+    Params,
+    Reaches,
+    Shape,
+    Shapes,
+    Size,
+    Surgery,
+    Tensors,
+    product,
+    window,
+)
 from .shared.convolve import convolve
 from .shared.grouped import spread_groups, take_in
 from .shared.windows import Windows, least_axes, read_windows, require_room, require_second
@@ -59,20 +71,20 @@ class Convolution(LayerType):
         require_second(self.p, rank)
         return read_windows(self.p, rank - 2)
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         return [(self.num_output, x[1] // self.group, *self.windows(len(x)).kernel), (self.num_output,)][
             : 1 + self.bias_term
         ]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.one_shape(bottoms)
         windows = self.windows(len(bottoms[0]))
         for x in bottoms:
             require_room(self.title, windows, x[2:])
         return [(x[0], self.num_output, *windows.out(x[2:])) for x in bottoms]
 
-    def one_shape(self, bottoms: Sequence[Shape]) -> None:
+    def one_shape(self, bottoms: Shapes) -> None:
         """Raises: ShapeError unless all bottoms have one shape, with channels for every group and an axis to slide along."""
         first = bottoms[0]
         if len(first) < 3:
@@ -88,7 +100,7 @@ class Convolution(LayerType):
                     fix='give each shape a layer of its own: those with the same names (param { name: "w" }) share weights',
                 )
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         tops = []
         for x in bottoms:
             y = convolve(x, weights[0], self.windows(x.ndim), self.group)
@@ -97,35 +109,33 @@ class Convolution(LayerType):
             tops.append(y)
         return tops
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         at = self.windows(weights[0].ndim)
         return [op("Conv", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "w")
         bias = op.weight(weights[1], "b") if self.bias_term else None
         return [conv(op, x, w, bias, self.windows(len(x.shape)), self.group) for x in bottoms]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         sizes = [self.windows(len(x)) for x in bottoms]
         return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)] for at in sizes]
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         weight = product(self.weight_shapes(bottoms)[0])
         return sum((y[0] * product(y[2:]) * weight for y in tops), 0)
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         at = self.windows(len(bottoms[0]))
         if {*at.kernel, *at.stride} != {1} or any(at.pad):
             kernel = "x".join(map(str, at.kernel))
             raise self.refusal(f"its {kernel} kernel would see more than one position")
         return params
 
-    def absorb(
-        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
-    ) -> tuple[Message, tuple[Array, ...]] | None:
+    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
         w = weights[0].astype(np.float64) * np.broadcast_to(scale, (self.num_output,)).reshape(
             -1, *(1,) * (weights[0].ndim - 1)
         )
@@ -136,14 +146,14 @@ class Convolution(LayerType):
             (old * scale + shift).astype(np.float32),
         )
 
-    def ungrouped(self, params: Message, weights: Sequence[Array]) -> tuple[Message, tuple[Array, ...]] | None:
+    def ungrouped(self, params: Message, weights: Arrays) -> Surgery | None:
         if self.group == 1:
             return None
         param = params.with_fields(Field("convolution_param", params.last("convolution_param").without("group")))
         return param, (*(spread_groups(w, self.group) for w in weights[:1]), *weights[1:])
 
     def absorb_input(
-        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+        self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...], bool] | None:
         taken = take_in(weights[0], self.group, order, scale, shift)
         if taken is None or not shift.any():

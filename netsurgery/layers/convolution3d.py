@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators, conv
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .caffe2.operators import conv
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensors, product, window
 from .shared.convolve import convolve
 from .shared.windows import Windows, require_room
 
@@ -49,28 +44,21 @@ class Convolution3D(LayerType):
             if size < 1:
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         weight = (self.num_output, bottoms[0][1], *self.windows.kernel)
         return [weight, (1, 1, 1, 1, self.num_output)][: 1 + self.bias_term]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 5)
         require_room(self.title, self.windows, x[2:])
         return [(x[0], self.num_output, *self.windows.out(x[2:]))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
-
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         y = convolve(bottoms[0], weights[0], self.windows, 1)
         return [y + weights[1].reshape(-1, 1, 1, 1) if self.bias_term else y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         at = self.windows
         return [
             op(
@@ -84,6 +72,13 @@ class Convolution3D(LayerType):
             )
         ]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         bias = op.weight(weights[1].reshape(-1), "b") if self.bias_term else None
         return [conv(op, bottoms[0], op.weight(weights[0], "w"), bias, self.windows)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Field, Message
-from .caffe2.operators import Operators, conv
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .caffe2.operators import conv
+from .core import (
+    Array,
+    Arrays,
+    Field,
+    LayerType,
+    Message,
+    Op,
+    Params,
+    Reaches,
+    Shapes,
+    Size,
+    Surgery,
+    Tensors,
+    product,
+    window,
+)
 from .shared.convolve import convolve
 from .shared.windows import Windows, read_windows, require_room
 
@@ -36,40 +45,38 @@ class ConvolutionDepthwise(LayerType):
         q.ignore("num_output", "group", "axis", why="the layer does not read them")
         self.windows: Windows = read_windows(q, 2)
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         channels = bottoms[0][1]
         return [(channels, 1, *self.windows.kernel), (channels,)][: 1 + self.bias_term]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         require_room(self.title, self.windows, x[2:])
         return [(*x[:2], *self.windows.out(x[2:]))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
-
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        return product(tops[0]) * product(self.windows.kernel)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         y = convolve(x, weights[0], self.windows, x.shape[1])
         return [y + weights[1].reshape(-1, 1, 1) if self.bias_term else y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         return [op("Conv", bottoms[0], w, bias, **self.windows.attributes, group=weights[0].shape[0])]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         bias = op.weight(weights[1], "b") if self.bias_term else None
         return [conv(op, bottoms[0], op.weight(weights[0], "w"), bias, self.windows, weights[0].shape[0])]
 
-    def absorb(
-        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
-    ) -> tuple[Message, tuple[Array, ...]] | None:
+    def reach(self, bottoms: Shapes) -> Reaches:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        return product(tops[0]) * product(self.windows.kernel)
+
+    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
         channels = weights[0].shape[0]
         w = weights[0].astype(np.float64) * np.broadcast_to(scale, (channels,)).reshape(-1, 1, 1, 1)
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(channels)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Message
-from .caffe2.operators import Operators
 from .convolution import Convolution
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
-from .core.reach import SAME, Reach
+from .core import SAME, Array, Arrays, Message, Op, Params, Reaches, Shapes, Surgery, Tensors
 
 
 class ConvolutionFused(Convolution):
@@ -42,7 +35,7 @@ class ConvolutionFused(Convolution):
                 expected="two bottoms with SUM_FUSION, else one",
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (y,) = super().shapes(bottoms[:1])
         for x in bottoms[1:]:
             self.rank(x, len(y), "bottom 1")
@@ -50,16 +43,13 @@ class ConvolutionFused(Convolution):
                 self.require(n, wanted, f"axis {axis} of bottom 1, that of the top being expected")
         return [y]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [*super().reach(bottoms[:1]), *([SAME] * (len(x) - 2) for x in bottoms[1:])]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (y,) = super().forward(bottoms[:1], weights)
         for x in bottoms[1:]:
             y = y + x
         return [np.maximum(y, 0) + y.dtype.type(self.slope) * np.minimum(y, 0) if self.relu else y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (y,) = super().emit(op, bottoms[:1], weights)
         for x in bottoms[1:]:
             y = op("Add", y, x)
@@ -67,7 +57,7 @@ class ConvolutionFused(Convolution):
             return [y]
         return [op("LeakyRelu", y, alpha=self.slope) if self.slope else op("Relu", y)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (y,) = super().emit_caffe2(op, bottoms[:1], weights)
         for x in bottoms[1:]:
             y = op("Add", y, x)
@@ -75,7 +65,8 @@ class ConvolutionFused(Convolution):
             return [y]
         return [op("LeakyRelu", y, alpha=self.slope) if self.slope else op("Relu", y)]
 
-    def absorb(
-        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
-    ) -> tuple[Message, tuple[Array, ...]] | None:
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [*super().reach(bottoms[:1]), *([SAME] * (len(x) - 2) for x in bottoms[1:])]
+
+    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
         return None

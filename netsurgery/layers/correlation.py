@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, pad_image, part, pool
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import pad_image, part, pool
+from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensor, Tensors
 from .shared.convolve import views
 from .shared.reduce import reduce
 from .shared.windows import Windows
@@ -57,7 +51,7 @@ class Correlation(LayerType):
         steps = range(-(self.furthest // self.step), self.furthest // self.step + 1)
         return [(y * self.step, x * self.step) for y in steps for x in steps]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         a, b = bottoms
         for i, shape in enumerate(bottoms):
             self.rank(shape, 4, f"bottom {i}")
@@ -73,12 +67,7 @@ class Correlation(LayerType):
             )
         return [(a[0], len(self.displacements), *(n // self.stride + 1 for n in span))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        first, around = self.furthest - self.pad, self.furthest // self.step * self.step
-        last = first + self.kernel - 1
-        return [[Reach(self.stride, first, last)] * 2, [Reach(self.stride, first - around, last + around)] * 2]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         pad, d = self.pad, self.furthest
         a, b = (np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)]) for x in bottoms)
         h, w = a.shape[2] - 2 * d, a.shape[3] - 2 * d
@@ -91,7 +80,7 @@ class Correlation(LayerType):
             y.append(views(agreement[:, None], patch).mean(axis=(4, 5))[:, 0])
         return [np.stack(y, axis=1)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = bottoms
         inner, outer = self.pad - self.furthest, self.pad
         if inner:  # where it is negative, Pad cuts off
@@ -101,7 +90,7 @@ class Correlation(LayerType):
         sizes = [op("Add", op.size(bottoms[0], axis), op.ints(2 * inner)) for axis in (2, 3)]
         extent = op.ints(*sizes)
 
-        def build(inside: Graph, offset: Tensor) -> Sequence[Tensor]:
+        def build(inside: Op, offset: Tensor) -> Tensors:
             start = inside("Cast", offset, to=7)
             moved = inside("Slice", b, start, inside("Add", start, extent), inside.ints(2, 3))
             match = inside("Abs", inside("Sub", a, moved)) if self.subtract else inside("Mul", a, moved)
@@ -113,7 +102,7 @@ class Correlation(LayerType):
             return [y]
         return [op("AveragePool", y, kernel_shape=(self.kernel,) * 2, strides=(self.stride,) * 2)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = bottoms
         inner, outer, d = self.pad - self.furthest, self.pad, self.furthest
         if inner > 0:
@@ -131,3 +120,8 @@ class Correlation(LayerType):
         if self.kernel == 1 and self.stride == 1:
             return [top]
         return [pool(op, "AveragePool", top, (self.kernel,) * 2, (self.stride,) * 2, (0,) * 4)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        first, around = self.furthest - self.pad, self.furthest // self.step * self.step
+        last = first + self.kernel - 1
+        return [[Reach(self.stride, first, last)] * 2, [Reach(self.stride, first - around, last + around)] * 2]

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Message
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors
 
 
 class CReLU(LayerType):
@@ -30,27 +23,27 @@ class CReLU(LayerType):
         self.slope = q.get_float("negative_slope", 0.0)
         self.along = q.get_int("concat_axis", 1)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         axis = self.axis(self.along, len(x))
         return [(*x[:axis], 2 * x[axis], *x[axis + 1 :])]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         both = np.concatenate([bottoms[0], -bottoms[0]], axis=self.along)
         return [np.maximum(both, 0) + both.dtype.type(self.slope) * np.minimum(both, 0)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         both = op("Concat", bottoms[0], op("Neg", bottoms[0]), axis=self.along)
         return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         both = op("Concat", bottoms[0], op("Negative", bottoms[0]), axis=self.axis(self.along, len(bottoms[0].shape)))
         return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return self.reach_but(bottoms, self.along, NOWHERE)
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if self.axis(self.along, len(bottoms[0])) != 1:
             raise self.refusal(f"works along axis {self.along}, not over the channels")
         if self.along == 1:

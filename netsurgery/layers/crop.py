@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators, part
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import part
+from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
 
 
 class Crop(LayerType):
@@ -39,7 +33,7 @@ class Crop(LayerType):
             )
         return list(self.offset or (0,)) * (axes if len(self.offset) < 2 else 1)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, ref = bottoms
         if len(ref) < len(x):
             self.rank(ref, len(x), "the second bottom")
@@ -56,20 +50,14 @@ class Crop(LayerType):
                 )
         return [(*x[:start], *ref[start : len(x)])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        rank = len(bottoms[0])
-        offsets = self._offsets(rank)
-        offsets = [0] * (rank - len(offsets)) + offsets
-        return [[Reach(1, o, o) for o in offsets[2:]], None]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, ref = bottoms
         offsets = self._offsets(x.ndim)
         start = x.ndim - len(offsets)
         cut = [slice(None)] * start + [slice(o, o + n) for o, n in zip(offsets, ref.shape[start : x.ndim], strict=True)]
         return [x[tuple(cut)]]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, ref = bottoms
         offsets = self._offsets(len(x.shape))
         start = len(x.shape) - len(offsets)
@@ -81,7 +69,7 @@ class Crop(LayerType):
         ends = op("Add", sizes, starts) if any(cut.values()) else sizes
         return [op("Slice", x, starts, ends, op.ints(list(cut)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, ref = bottoms
         rank = len(x.shape)
         offsets = self._offsets(rank)
@@ -93,3 +81,9 @@ class Crop(LayerType):
             else:
                 y = part(op, y, rank, axis, op.ints(o), op("Add", op.size(ref, axis), op.ints(o)))
         return [y]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        rank = len(bottoms[0])
+        offsets = self._offsets(rank)
+        offsets = [0] * (rank - len(offsets)) + offsets
+        return [[Reach(1, o, o) for o in offsets[2:]], None]

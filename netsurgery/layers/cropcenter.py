@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators, part
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import part
+from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
 
 
 class CropCenter(LayerType):
@@ -24,7 +18,7 @@ class CropCenter(LayerType):
     def read(self, p: Params) -> None:
         self.cut = p.message("crop_center_param").get_ints("crop_size")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(self.cut) != len(x):
             raise ShapeError(
@@ -43,14 +37,11 @@ class CropCenter(LayerType):
                 )
         return [tuple(n - 2 * c for n, c in zip(x, self.cut, strict=True))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[Reach(1, c, c) for c in self.cut[2:]]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [x[tuple(slice(c, n - c) for n, c in zip(x.shape, self.cut, strict=True))]]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         cut = {axis: c for axis, c in enumerate(self.cut) if c}
         if not cut:
@@ -58,8 +49,11 @@ class CropCenter(LayerType):
         starts = list(cut.values())
         return [op("Slice", x, op.ints(starts), op.ints([-c for c in starts]), op.ints(list(cut)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (y,) = bottoms
         for axis, c in enumerate(self.cut):
             y = part(op, y, len(self.cut), axis, c, -1 - c) if c else y
         return [y]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[Reach(1, c, c) for c in self.cut[2:]]]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, cast, choose, like, part, refuse
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import cast, choose, like, part, refuse
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 from .shared.reduce import reduce
 
 
@@ -36,7 +31,7 @@ class CTCGreedyDecoder(LayerType):
         if self.top_count > self.bottom_count:
             raise ShapeError("2 tops of 1 bottom", layer=self.title, source=self.source, expected="1 top")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         self.rank(x, 3)
         for going in bottoms[1:]:
@@ -45,7 +40,7 @@ class CTCGreedyDecoder(LayerType):
             self.require(going[1], x[1], "streams of the second bottom")
         return [(x[1], x[0], 1, 1), (x[1], 1, 1, 1)][: len(bottoms)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         best = x.argmax(axis=2)
         spelt = best != (self.blank if self.blank >= 0 else x.shape[2] - 1)
@@ -61,7 +56,7 @@ class CTCGreedyDecoder(LayerType):
         score = -(x.max(axis=2) * going).sum(axis=0)
         return [y[:, :, None, None], score[:, None, None, None]][: len(bottoms)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         steps = op.size(x, 0)
         best = op("Transpose", op("ArgMax", x, axis=2, keepdims=0), perm=(1, 0))
@@ -86,7 +81,7 @@ class CTCGreedyDecoder(LayerType):
         y = op("Where", op("Greater", keys, op.const(0, "int64")), spelt, op.const(-1, "int64"))
         return [op("Cast", op("Unsqueeze", y, op.ints(2, 3)), to=1), *tops]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if len(bottoms) == 2:
             raise refuse(self, "sequence indicators", expected="one bottom")
         (x,) = bottoms

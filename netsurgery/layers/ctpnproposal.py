@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .caffe2.boxes import grid
-from .caffe2.operators import Operators, expand, part
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import expand, part
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
 from .shared.boxes_onnx import emit_grid
 from .shared.python_layers import settings, size
 
@@ -44,7 +42,7 @@ class TextProposal(LayerType):
     def read(self, p: Params) -> None:
         self.stride = size(p, settings(p, self.title, "feat_stride"), "feat_stride")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         scores, deltas, info = bottoms
         for bottom, name in ((scores, "scores"), (deltas, "deltas")):
             self.rank(bottom, 4, name)
@@ -58,7 +56,7 @@ class TextProposal(LayerType):
         cells = product(scores[2:]) * A
         return [(cells, 4), (cells, 1)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         scores, deltas, info = bottoms
         h, w = scores.shape[2:]
         d = deltas[0].reshape(A, 2, h, w).transpose(2, 3, 0, 1)
@@ -73,14 +71,7 @@ class TextProposal(LayerType):
         boxes = np.maximum(np.minimum(boxes, np.array([width, height] * 2, d.dtype) - 1), 0)
         return [boxes.reshape(-1, 4), scores[0, A:].transpose(1, 2, 0).reshape(-1, 1)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        if index < 2:
-            return rng.normal(0, 0.3, shapes[1]) if index else rng.uniform(0, 1, shapes[0])
-        info = np.ones(prod(shapes[2]))
-        info[:2] = shapes[0][2] * self.stride, shapes[0][3] * self.stride
-        return info.reshape(shapes[2])
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         scores, deltas, info = bottoms
         h, w = op.size(deltas, 2), op.size(deltas, 3)
         d = op("Transpose", op.reshape(deltas, A, 2, h, w), perm=(2, 3, 0, 1))
@@ -98,7 +89,7 @@ class TextProposal(LayerType):
         score = op("Slice", scores, op.ints(A), op.ints(2 * A), op.ints(1))
         return [op.reshape(boxes, -1, 4), op.reshape(op("Transpose", score, perm=(0, 2, 3, 1)), -1, 1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         scores, deltas, info = bottoms
         h, w = op.size(deltas, 2), op.size(deltas, 3)
         d = op("Transpose", op.reshape(deltas, A, 2, h, w), axes=(2, 3, 0, 1))
@@ -115,3 +106,10 @@ class TextProposal(LayerType):
         boxes = op("Relu", op("Min", boxes, expand(op, edge, op("Shape", boxes))))
         score = part(op, scores, 4, 1, A, 2 * A)
         return [op.reshape(boxes, -1, 4), op.reshape(op("Transpose", score, axes=(0, 2, 3, 1)), -1, 1)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index < 2:
+            return rng.normal(0, 0.3, shapes[1]) if index else rng.uniform(0, 1, shapes[0])
+        info = np.ones(prod(shapes[2]))
+        info[:2] = shapes[0][2] * self.stride, shapes[0][3] * self.stride
+        return info.reshape(shapes[2])

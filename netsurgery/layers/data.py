@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import _proto
-from .core.layer_type import LayerType
-from .core.params import Params
+from .core import LayerType, Params
 
 _WHY = "says where Caffe reads the blobs and how it prepares them; here they are fed as they are"
 _FIT = ("WARP", "FIT_LARGE_SIZE_AND_PAD")  # the resize modes whose result has the size asked for

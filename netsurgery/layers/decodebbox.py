@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
 from .shared.bbox_reg import read_normalization
 from .shared.boxes_onnx import emit_halves
 
@@ -35,13 +33,13 @@ class DecodeBBox(LayerType):
         self.normalization = read_normalization(p)
         p.ignore("decode_bbox_param", why="gt_iou_thr concerns training")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for bottom, name, numbers in zip(bottoms, ("the predictions", "the boxes"), (8, 5), strict=True):
             self.require(bottom[0], bottoms[0][0], f"rows of {name}")
             self.require(product(bottom[1:]), numbers, f"numbers per row of {name}")
         return [(bottoms[1][0], 5, 1, 1)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         t, rows = bottoms[0].reshape(-1, 8)[:, 4:], bottoms[1].reshape(-1, 5)
         if self.normalization:
             means, deviations = self.normalization
@@ -53,13 +51,7 @@ class DecodeBBox(LayerType):
         y = np.concatenate([rows[:, :1], corner, corner + wide - 1], axis=1)
         return [y.astype(rows.dtype)[:, :, None, None]]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        if index == 0:
-            return rng.normal(0, 0.3, shapes[0])
-        corners = np.sort(rng.uniform(0, 200, (shapes[1][0], 2, 2)), axis=1).reshape(-1, 4)
-        return np.pad(corners, ((0, 0), (1, 0))).reshape(shapes[1])
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         _, t = op.many(2, "Split", op.reshape(bottoms[0], -1, 8), op.ints(4, 4), axis=1)
         if self.normalization:
             means, deviations = self.normalization
@@ -71,3 +63,9 @@ class DecodeBBox(LayerType):
         middle = op("Add", op("Mul", shift, size), op("Mul", op("Add", low, high), op.const(0.5)))
         corner = op("Sub", middle, op("Mul", less, op.const(0.5)))
         return [op("Unsqueeze", op("Concat", image, corner, op("Add", corner, less), axis=1), op.ints(2, 3))]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 0:
+            return rng.normal(0, 0.3, shapes[0])
+        corners = np.sort(rng.uniform(0, 200, (shapes[1][0], 2, 2)), axis=1).reshape(-1, 4)
+        return np.pad(corners, ((0, 0), (1, 0))).reshape(shapes[1])

@@ -8,14 +8,26 @@ from math import prod
 import numpy as np
 
 from ..errors import ShapeError
-from ..message import Field, Message
 from .caffe2.deconvolution import emit_3d
-from .caffe2.operators import Operators, places, refuse
+from .caffe2.operators import places, refuse
 from .convolution import Convolution
-from .core.dims import Shape, Size, product
-from .core.fillers import he_normal, near
-from .core.layer_type import Array, Graph, Tensor
-from .core.reach import Reach, spread
+from .core import (
+    Array,
+    Arrays,
+    Field,
+    Message,
+    Op,
+    Reaches,
+    Shape,
+    Shapes,
+    Size,
+    Surgery,
+    Tensors,
+    he_normal,
+    near,
+    product,
+    spread,
+)
 
 
 class Deconvolution(Convolution):
@@ -28,17 +40,17 @@ class Deconvolution(Convolution):
 
     types = ("Deconvolution",)
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         weight: Shape = (x[1], self.num_output // self.group, *self.windows(len(x)).kernel)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         at = self.windows(len(shapes[0]))  # about kernel / stride values of each channel of the group meet in an output
         fan_in = shapes[0][0] // self.group * prod(at.kernel) / prod(at.stride)
         return [he_normal(shapes[0], fan_in, rng), *(near(0, shape, rng) for shape in shapes[1:])]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.one_shape(bottoms)
         at = self.windows(len(bottoms[0]))
         tops: list[Shape] = []
@@ -54,7 +66,7 @@ class Deconvolution(Convolution):
             tops.append((x[0], self.num_output, *sizes))
         return tops
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         tops = [self._spread(x, weights[0]) for x in bottoms]
         if self.bias_term:
             for y in tops:
@@ -74,13 +86,13 @@ class Deconvolution(Convolution):
         inner = [slice(p, n - p) for p, n in zip(at.pad, full, strict=True)]
         return np.ascontiguousarray(y[(slice(None), slice(None), *inner)])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         at = self.windows(weights[0].ndim)
         return [op("ConvTranspose", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = weights[0]
         at = self.windows(w.ndim)
         if w.ndim > 5:
@@ -106,17 +118,15 @@ class Deconvolution(Convolution):
             tops.append(op.reshape(y, 0, 0, -1) if line else y)
         return tops
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         sizes = [self.windows(len(x)) for x in bottoms]
         return [[spread(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)] for at in sizes]
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         weight = product(self.weight_shapes(bottoms)[0])
         return sum((x[0] * product(x[2:]) * weight for x in bottoms), 0)
 
-    def absorb(
-        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
-    ) -> tuple[Message, tuple[Array, ...]] | None:
+    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
         w = weights[0].astype(np.float64)
         factor = np.broadcast_to(scale, (self.num_output,)).reshape(self.group, 1, -1, *(1,) * (w.ndim - 2))
         grouped = w.reshape(self.group, -1, *w.shape[1:]) * factor
@@ -128,7 +138,7 @@ class Deconvolution(Convolution):
         )
 
     def absorb_input(
-        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+        self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...], bool] | None:
         if shift.any() or (self.group != 1 and list(order) != sorted(order)):
             return None  # how many windows meet in an output differs from place to place: the shift adds no constant

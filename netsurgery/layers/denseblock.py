@@ -7,12 +7,25 @@ from math import prod
 
 import numpy as np
 
-from .caffe2.operators import Operators, conv
-from .core.dims import Shape, Size, product
-from .core.fillers import Filler, he_normal, near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import conv
+from .core import (
+    Array,
+    Arrays,
+    Filler,
+    LayerType,
+    Op,
+    Params,
+    Reach,
+    Reaches,
+    Shape,
+    Shapes,
+    Size,
+    Tensor,
+    Tensors,
+    he_normal,
+    near,
+    product,
+)
 from .shared.convolve import convolve
 from .shared.windows import Windows
 
@@ -50,7 +63,7 @@ class DenseBlock(LayerType):
         kinds = (q.filler("Filter_Filler"), *norm) * (1 + self.use_bc)
         self.fillers = *(filler for filler in kinds for _ in range(self.steps)), Filler()
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         t, g = range(self.steps), self.growth
         channels = [bottoms[0][1] + i * g for i in t]
         blobs: list[Shape] = [(g, 4 * g if self.use_bc else channels[i], 3, 3) for i in t]
@@ -60,7 +73,7 @@ class DenseBlock(LayerType):
             blobs += [(1, 4 * g, 1, 1) for _ in range(4) for i in t]
         return [*blobs, (1,)]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         around = (0.0, 1.0, 0.0, 0.0, 1.0) * 2  # (filters), scales, biases, means, variances
         blobs = [
             near(around[i // self.steps], shape, rng) if i // self.steps % 5 else he_normal(shape, prod(shape[1:]), rng)
@@ -68,23 +81,12 @@ class DenseBlock(LayerType):
         ]
         return [*blobs, np.ones(1, np.float32)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         return [(x[0], x[1] + self.steps * self.growth, *x[2:])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[Reach(1, -self.steps, self.steps)] * 2]
-
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        filters = [product(blob) for blob in self.weight_shapes(bottoms) if len(blob) == 4 and blob[0] != 1]
-        return sum(filters, 0) * tops[0][0] * product(tops[0][2:])
-
-    def _step(self, weights: Sequence[Array], t: int) -> list[Array]:
-        """The blobs of step t: filter, scale, bias, mean, variance, with use_BC the same five of its 1x1 convolution."""
-        return list(weights[t : -1 : self.steps])
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         factor = weights[-1][0]
         f = x.dtype.type(0 if factor == 0 else 1 / factor)
@@ -102,7 +104,7 @@ class DenseBlock(LayerType):
         return [x]
 
     @staticmethod
-    def _affine(norm: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, Array]:
+    def _affine(norm: Arrays, weights: Arrays) -> tuple[Array, Array]:
         """Gain and offset of a bn per channel; 0 for a negative variance, which gives NaN and then 0."""
         factor = float(weights[-1][0])
         scale, bias, mean, variance = (w.astype(np.float64).reshape(-1) for w in norm)
@@ -111,7 +113,7 @@ class DenseBlock(LayerType):
         offset = bias - mean * (1 / factor if factor else 0.0) * gain
         return np.nan_to_num(gain, posinf=np.inf, neginf=-np.inf), np.where(np.isnan(gain), 0, offset)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
@@ -127,7 +129,7 @@ class DenseBlock(LayerType):
             x = op("Concat", x, op("Conv", z, turned, kernel_shape=(3, 3), pads=(1, 1, 1, 1)), axis=1)
         return [x]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
 
         def norm_relu(v: Tensor, t: str, *norm: Array) -> Tensor:
@@ -144,6 +146,17 @@ class DenseBlock(LayerType):
             turned = op.weight(np.ascontiguousarray(kernel[:, :, ::-1, ::-1]), f"w{t}")
             x = op("Concat", x, conv(op, z, turned, None, _SAME), axis=1)
         return [x]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[Reach(1, -self.steps, self.steps)] * 2]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        filters = [product(blob) for blob in self.weight_shapes(bottoms) if len(blob) == 4 and blob[0] != 1]
+        return sum(filters, 0) * tops[0][0] * product(tops[0][2:])
+
+    def _step(self, weights: Arrays, t: int) -> list[Array]:
+        """The blobs of step t: filter, scale, bias, mean, variance, with use_BC the same five of its 1x1 convolution."""
+        return list(weights[t : -1 : self.steps])
 
 
 _FIXED = ("pad_h", "pad_w", "conv_verticalStride", "conv_horizentalStride", "filter_H", "filter_W")

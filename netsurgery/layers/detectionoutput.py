@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import UnsupportedError
 from .caffe2.boxes import apart, best_first, best_of_images, column, ranks
 from .caffe2.boxes import rows_or_none as rows_or_none_caffe2
 from .caffe2.boxes import suppress as suppress_caffe2
-from .caffe2.operators import Operators, full, refuse
-from .core.dims import Shape, by_data, minimum
-from .core.layer_type import Array, Graph, Tensor
+from .caffe2.operators import full, refuse
+from .core import Arrays, Op, Shapes, Tensors, UnsupportedError, by_data, minimum
 from .shared.boxes import by_score, rows_or_none, suppress
 from .shared.boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
 from .shared.detection_boxes import DetectionBoxes
@@ -32,11 +28,11 @@ class DetectionOutput(DetectionBoxes):
     columns = -1
     note = "SSD's with three bottoms (or visualize), RefineDet's with four or five; no ONNX form for eta < 1 where it matters"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.priors(bottoms)
         return [(1, 1, by_data(self.name, "detections"), 7)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         boxes, scores, _ = super().forward(bottoms, weights)
         rows = []
         for image, (box, score) in enumerate(zip(boxes, scores, strict=True)):
@@ -54,7 +50,7 @@ class DetectionOutput(DetectionBoxes):
             rows.append(all_found)
         return [rows_or_none(rows, len(boxes), boxes.dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if self.eta < 1 and self.overlap > 0.5:
             raise UnsupportedError(
                 f"adaptive suppression (eta {self.eta:g}) has no ONNX form",
@@ -103,7 +99,7 @@ class DetectionOutput(DetectionBoxes):
         rows = op("Concat", op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners, axis=1)
         return [emit_rows_or_none(op, rows, op.size(bottoms[0], 0))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if self.eta < 1 and self.overlap > 0.5:
             raise refuse(self, f"adaptive suppression (eta {self.eta:g})", expected="eta 1, or nms_threshold up to 0.5")
         batch, p, k = op.size(bottoms[0], 0), op.number(bottoms[2].shape[2] // 4), len(self.labels)

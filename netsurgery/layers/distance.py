@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Arrays, Op, Params, Shapes, Tensors
 from .shared.losses import Loss
 from .shared.python_layers import no_settings
 
@@ -29,20 +25,20 @@ class Distance(Loss):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 2)
         if isinstance(x[0], int) and x[0] < 2:
             self.require(x[0], 2, "rows, at least")
         return [(1,)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         n = len(x)
         others = (x.sum(axis=0) - x) / (n - 1)
         return [(((x - others) / n) ** 2).sum().reshape(1)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         n = op("Cast", op.size(x, 0), to=1)
         away = op("Sub", op("Mul", x, n), op("ReduceSum", x, op.ints(0), keepdims=1))

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators, part
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import part
+from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
 
 
 class Division(LayerType):
@@ -35,7 +29,7 @@ class Division(LayerType):
                 expected="a pair for each top",
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         for corner in self.corners[: self.top_count]:
@@ -49,24 +43,24 @@ class Division(LayerType):
                     )
         return [(*x[:2], *self.size)] * self.top_count
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        ends = list(zip(*self.corners[: self.top_count], strict=True))
-        return [[Reach(1, min(starts), max(starts)) for starts in ends]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,), (h, w) = bottoms, self.size
         return [x[:, :, top : top + h, left : left + w] for top, left in self.corners[: self.top_count]]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,), (h, w) = bottoms, self.size
         return [
             op("Slice", x, op.ints(top, left), op.ints(top + h, left + w), op.ints(2, 3))
             for top, left in self.corners[: self.top_count]
         ]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,), (h, w) = bottoms, self.size
         return [
             part(op, part(op, x, 4, 2, top, top + h), 4, 3, left, left + w)
             for top, left in self.corners[: self.top_count]
         ]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        ends = list(zip(*self.corners[: self.top_count], strict=True))
+        return [[Reach(1, min(starts), max(starts)) for starts in ends]]

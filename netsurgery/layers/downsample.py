@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensor, Tensors
 
 
 class Downsample(LayerType):
@@ -36,7 +30,7 @@ class Downsample(LayerType):
                 "top_height", f"the new size is {self.size}", expected="positive numbers, or a second bottom"
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for i, shape in enumerate(bottoms):
             self.rank(shape, 4, f"bottom {i}")
         x = bottoms[0]
@@ -50,19 +44,7 @@ class Downsample(LayerType):
             )
         return [top]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        new = self.shapes(bottoms)[0][2:]
-        rest = [None] * (len(bottoms) - 1)  # of a second bottom the size alone counts
-        return [[self._axis_reach(n, m) for n, m in zip(bottoms[0][2:], new, strict=True)], *rest]
-
-    @staticmethod
-    def _axis_reach(n: object, m: object) -> Reach:
-        if not isinstance(n, int) or not isinstance(m, int) or m < 2:
-            return NOWHERE
-        f = Fraction(n - 1, m - 1)
-        return Reach(f, -f, f)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         new = bottoms[1].shape[2:] if len(bottoms) == 2 else self.size
         if new == x.shape[2:]:
@@ -70,7 +52,7 @@ class Downsample(LayerType):
         down, across = (_shares(n, m).astype(x.dtype) for n, m in zip(x.shape[2:], new, strict=True))
         return [down @ x @ across.T]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         target = bottoms[1] if len(bottoms) == 2 else None
         if self.shapes([b.shape for b in bottoms])[0] == tuple(x.shape):
@@ -88,7 +70,7 @@ class Downsample(LayerType):
             matrices.append(op("Div", k, op("ReduceSum", k, op.ints(3 - axis), keepdims=1)))
         return [op("MatMul", op("MatMul", matrices[0], x), matrices[1])]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         old = tuple(op.number(n) for n in x.shape[2:])
         new = tuple(op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self.size))
@@ -104,6 +86,18 @@ class Downsample(LayerType):
                 x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
         return [x]
 
+    def reach(self, bottoms: Shapes) -> Reaches:
+        new = self.shapes(bottoms)[0][2:]
+        rest = [None] * (len(bottoms) - 1)  # of a second bottom the size alone counts
+        return [[self._axis_reach(n, m) for n, m in zip(bottoms[0][2:], new, strict=True)], *rest]
+
+    @staticmethod
+    def _axis_reach(n: object, m: object) -> Reach:
+        if not isinstance(n, int) or not isinstance(m, int) or m < 2:
+            return NOWHERE
+        f = Fraction(n - 1, m - 1)
+        return Reach(f, -f, f)
+
 
 def _shares(old: int, new: int) -> Array:
     """(new, old): the share of each old position in each new one, positions in float32 as in the original."""
@@ -115,5 +109,5 @@ def _shares(old: int, new: int) -> Array:
         return np.asarray(k / k.sum(axis=1, keepdims=True))
 
 
-def _line(op: Graph, size: Tensor) -> Tensor:
+def _line(op: Op, size: Tensor) -> Tensor:
     return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)

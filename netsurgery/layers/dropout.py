@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators, scaled
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class Dropout(LayerType):
@@ -35,13 +32,13 @@ class Dropout(LayerType):
             )
         q.ignore("random_seed", why="it steers training alone")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [x if self.is_identity else x * x.dtype.type(self.factor)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [x if self.is_identity else op("Mul", x, op.const(self.factor))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [scaled(op, bottoms[0], self.factor)]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 from .shared.python_layers import no_settings
 from .silence import Silence
 
@@ -28,7 +24,7 @@ class ChannelAttention(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         w, x = bottoms
         self.rank(w, 3, "bottom 0")
         self.rank(x, 4, "bottom 1")
@@ -38,12 +34,12 @@ class ChannelAttention(LayerType):
                 self.require(size, expected, f"{what} of bottom {name}")
         return [(n, 1, SIDE, SIDE), x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         w, x = bottoms
         y = w[..., None] * x
         return [y.mean(axis=1, keepdims=True), y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w, x = bottoms
         y = op("Mul", op("Unsqueeze", w, op.ints(3)), x)
         mean = op("ReduceMean", y, axes=(1,)) if op.opset < 18 else op("ReduceMean", y, op.ints(1))

@@ -8,10 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from .. import _proto
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 _T = TypeVar("_T")
 _FILLERS = ("bilinear", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
@@ -74,14 +71,14 @@ class DummyData(LayerType):
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         return self.sizes
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         return self.sizes
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [np.full(shape, value, np.float32) for shape, value in zip(self.sizes, self.values, strict=True)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.const(np.full(shape, value)) for shape, value in zip(self.sizes, self.values, strict=True)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.const(np.full(shape, value)) for shape, value in zip(self.sizes, self.values, strict=True)]

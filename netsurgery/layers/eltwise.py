@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, scaled
-from .core.dims import Shape, show
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Array, Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors, show
 
 
 class Eltwise(LayerType):
@@ -47,7 +42,7 @@ class Eltwise(LayerType):
         self.in_place = self.operation == "PROD"  # SUM and MAX clear the top before they read the bottoms
         q.ignore("stable_prod_grad", why="it chooses how gradients are computed")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         first, *others = bottoms
         for number, x in enumerate(others, 2):
             if len(x) != len(first):
@@ -61,7 +56,7 @@ class Eltwise(LayerType):
                 self.require(size, expected, f"axis {i} of bottom {number}")
         return [first]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         first, *others = bottoms
         y: Array = first * first.dtype.type(self.coeff[0]) if self.operation == "SUM" else first
         for i, x in enumerate(others):
@@ -77,7 +72,7 @@ class Eltwise(LayerType):
                 y = np.where(y > x, y, x) if i == 0 else np.where(x > y, x, y)
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         first, *others = bottoms
         if not others:
             return [op("Mul", first, op.const(self.coeff[0])) if self._scales else first]
@@ -98,7 +93,7 @@ class Eltwise(LayerType):
         """Whether a single bottom is multiplied by another number than 1."""
         return self.operation == "SUM" and self.coeff[0] != 1
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         first, *others = bottoms
         if not others:
             return [scaled(op, first, self.coeff[0]) if self._scales else first]

@@ -8,12 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, cast
-from .core.dims import Shape
-from .core.fillers import near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import cast
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors, near
 
 
 class Embed(LayerType):
@@ -36,16 +32,16 @@ class Embed(LayerType):
             if (value := q.get_int(name, 0)) < 1:
                 raise q.refuse(name, f"{name} is {value}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(self.input_dim, self.num_output), (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         return [near(0, shape, rng, spread) for shape, spread in zip(shapes, (1.0, 0.1), strict=False)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         return [(*bottoms[0], self.num_output)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         index = bottoms[0].astype(np.int64)
         if index.size and not 0 <= index.min() <= index.max() < self.input_dim:
             raise ShapeError(
@@ -57,16 +53,16 @@ class Embed(LayerType):
         y = weights[0][index]
         return [y + weights[1] if self.bias_term else y]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, self.input_dim, shapes[0])
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         y = op("Gather", op.weight(weights[0], "weight"), op("Cast", bottoms[0], to=7), axis=0)
         return [op("Add", y, op.weight(weights[1], "bias")) if self.bias_term else y]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         y = op("Gather", op.weight(weights[0], "w"), cast(op, bottoms[0], "int64"), axis=0)
         return [op("Add", y, op.weight(weights[1], "b")) if self.bias_term else y]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, self.input_dim, shapes[0])
 
 
 class EmbedLastAxis(Embed):
@@ -78,19 +74,19 @@ class EmbedLastAxis(Embed):
 
     types = ()
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         return [(*x[:-1], self.num_output)] if x[-1] == 1 else super().shapes(bottoms)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return super().forward([x[..., 0] if x.shape[-1] == 1 else x], weights)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return super().emit(op, [op("Squeeze", x, op.ints(-1)) if x.shape[-1] == 1 else x], weights)
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         last = len(x.shape) - 1
         return super().emit_caffe2(op, [op("Squeeze", x, dims=(last,)) if x.shape[-1] == 1 else x], weights)

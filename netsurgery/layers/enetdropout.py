@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, scaled
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.param_str import ParamStr
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Array, Arrays, LayerType, Op, Params, ParamStr, Tensors
 
 
 class ENetDropout(LayerType):
@@ -42,15 +38,15 @@ class ENetDropout(LayerType):
             )
         self.factor = 1 / (1 - share)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [x * x.dtype.type(self.factor)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Mul", bottoms[0], op.const(self.factor))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [scaled(op, bottoms[0], self.factor)]
 
-    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         return np.asarray(self.factor, np.float64), np.zeros((), np.float64)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .caffe2.losses import alike, count, total
-from .caffe2.operators import Operators
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, Tensor
+from .core import Arrays, Op, Shapes, Tensors, product
 from .shared.losses import Loss, emit_alike, emit_count
 
 
@@ -23,21 +19,21 @@ class EuclideanLoss(Loss):
     types = ("EuclideanLoss",)
     scope = "channels"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         self.four(bottoms[0], "bottom 0")
         self.require(product(bottoms[1][1:]), product(bottoms[0][1:]), "values per item of bottom 1")
         return [()]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         d = (bottoms[0].ravel() - bottoms[1].ravel()).astype(bottoms[0].dtype)
         return [np.dot(d, d) / len(bottoms[0]) / 2]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         total = op("ReduceSumSquare", op("Sub", *emit_alike(op, *bottoms)), keepdims=0)
         return [op("Div", total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (a, b), rank = alike(op, *bottoms)
         number = op("Mul", count(op, bottoms[0], [0]), op.const(2.0))
         return [op("Div", total(op, op("Sqr", op("Sub", a, b)), rank), number)]

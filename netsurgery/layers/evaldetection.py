@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, product
 from .shared.boxes import by_score, suppress
 from .shared.boxes_onnx import emit_grid
 from .shared.evaluation import Evaluation, Truth
@@ -39,7 +35,7 @@ class EvalDetection(Evaluation):
         q = self.read_common(p)
         self.squared, self.within = q.get_bool("sqrt"), q.get_bool("constriant")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, label = bottoms
         cells = self.side * self.side
         self.require(product(x[1:]), cells * (self.classes + 5 * self.objects), "numbers per item")
@@ -47,7 +43,7 @@ class EvalDetection(Evaluation):
         self.require(product(label[1:]), cells * 7, "numbers per item of the label")
         return self.top(x[0])
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         dtype, bottoms = bottoms[0].dtype, [b.astype(np.float32) for b in bottoms]  # they decide which detections count
         side, cells = self.side, self.side * self.side
         tops = []
@@ -79,7 +75,7 @@ class EvalDetection(Evaluation):
             tops.append(self.rows(label[at], score[at], box[at], truth))
         return [np.stack(tops).astype(dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, true = (op.reshape(b, 0, -1) for b in bottoms)
         side, cells, objects = self.side, self.side * self.side, self.objects
         batch = op.size(bottoms[0], 0)
@@ -135,7 +131,7 @@ class EvalDetection(Evaluation):
         )
         return [top]
 
-    def _emit_survivors(self, op: Graph, box: Tensor, score: Tensor, batch: Tensor) -> Tensor:
+    def _emit_survivors(self, op: Op, box: Tensor, score: Tensor, batch: Tensor) -> Tensor:
         """(image, box) of those that stay, by image and falling score: (K, 2)."""
         if self.overlap >= 0:
             least = float(np.nextafter(np.float32(self.overlap), np.float32(0))) if self.overlap else 0.0

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Arrays, Op, Params, Shapes, Tensors, product
 from .shared.boxes import by_score, suppress
 from .shared.boxes_onnx import LOWEST, emit_grid
 from .shared.evaluation import Evaluation, Truth
@@ -43,7 +39,7 @@ class EvalDetectionYolo2(Evaluation):
             raise q.refuse("biases", problem, expected="num_object 5, which the fork has in its code, with 10 biases")
         self.anchors = np.array(biases[: 2 * ANCHORS], np.float32).reshape(ANCHORS, 2)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, label = bottoms
         self.rank(x, 4, "bottom 0")
         for axis, size, what in (
@@ -57,7 +53,7 @@ class EvalDetectionYolo2(Evaluation):
         self.require(product(label[:2]), 1, "batch and channels of the label")
         return self.top(x[0])
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         dtype, bottoms = bottoms[0].dtype, [b.astype(np.float32) for b in bottoms]  # they decide which detections count
         x, label = bottoms
         n, side = len(x), self.side
@@ -92,7 +88,7 @@ class EvalDetectionYolo2(Evaluation):
             tops.append(self.rows(np.array(labels), score[item, at, labels], box[item, at], truth))
         return [np.stack(tops).astype(dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label = bottoms
         side, batch = self.side, op.size(bottoms[0], 0)
         v = op("Transpose", op.reshape(x, 0, ANCHORS, 5 + self.classes, side, side), perm=(0, 3, 4, 1, 2))

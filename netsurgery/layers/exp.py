@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from .caffe2.operators import Operators, scaled
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class Exp(LayerType):
@@ -32,14 +30,14 @@ class Exp(LayerType):
         self.inner = log_base * scale
         self.outer = float(np.exp(log_base * shift))
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [x.dtype.type(self.outer) * np.exp(x.dtype.type(self.inner) * x)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         y = op("Exp", x if self.inner == 1 else op("Mul", x, op.const(self.inner)))
         return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [scaled(op, op("Exp", scaled(op, bottoms[0], self.inner)), self.outer)]

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from ..message import Message
-from .caffe2.operators import Operators, scaled
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Arrays, LayerType, Message, Op, Params, ShapeError, Shapes, Tensors
 from .shared.reduce import reduce
 
 
@@ -38,27 +33,27 @@ class ExpMax(LayerType):
         log = 1.0 if base == -1 else math.log(base)
         self.inner, self.outer = log * scale, math.exp(log * shift)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
             raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         below = x - x.max(axis=1, keepdims=True)
         return [np.exp(below * x.dtype.type(self.inner)) * x.dtype.type(self.outer)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         below = op("Sub", x, reduce(op, "ReduceMax", x, (1,), keep=True))
         y = op("Exp", below if self.inner == 1 else op("Mul", below, op.const(self.inner)))
         return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         below = op("Sub", x, op("ReduceMax", x, axes=(1,), keepdims=1))
         return [scaled(op, op("Exp", scaled(op, below, self.inner)), self.outer)]
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         return params

@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, cast
-from .core.dims import Shape, by_data
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, Reach
+from .caffe2.operators import cast
+from .core import SAME, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, by_data
 
 
 class Filter(LayerType):
@@ -38,7 +34,7 @@ class Filter(LayerType):
                 expected=f"{self.bottom_count - 1}: one for each bottom but the selector",
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         *data, selector = bottoms
         for shape in bottoms:
             self.axis(0, len(shape))
@@ -47,23 +43,23 @@ class Filter(LayerType):
             self.require(size, 1, "an axis of the selector")
         return [(by_data(self.name, "selected"), *x[1:]) for x in data]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [*([SAME] * (len(x) - 2) for x in bottoms[:-1]), ()]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         *data, selector = bottoms
         return [x[selector.reshape(-1) != 0] for x in data]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, 2, shapes[-1]) if index == len(shapes) - 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         *data, selector = bottoms
         flat = selector if len(selector.shape) == 1 else op.reshape(selector, -1)
         chosen = op("Cast", flat, to=9)
         return [op("Compress", x, chosen, axis=0) for x in data]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         *data, selector = bottoms
         chosen = cast(op, op.reshape(selector, -1), "bool")
         return [op("BooleanMask", x, chosen) for x in data]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [*([SAME] * (len(x) - 2) for x in bottoms[:-1]), ()]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, 2, shapes[-1]) if index == len(shapes) - 1 else None

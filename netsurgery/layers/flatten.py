@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, Reach
+from .core import SAME, Array, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, product
 
 
 class Flatten(LayerType):
@@ -30,7 +23,7 @@ class Flatten(LayerType):
         """The first axis that is flattened, and the first after it that is not."""
         return self.axis(self.first, rank), self.axis(self.last, rank) + 1
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         start, end = self._range(len(x))
         if start > end:
@@ -42,11 +35,7 @@ class Flatten(LayerType):
             )
         return [(*x[:start], product(x[start:end]), *x[end:])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        (x,) = bottoms
-        return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         start, end = self._range(x.ndim)
         return [x.reshape(*x.shape[:start], -1 if end > start else 1, *x.shape[end:])] if x.size else [self._empty(x)]
@@ -55,7 +44,7 @@ class Flatten(LayerType):
         (shape,) = self.shapes([x.shape])
         return x.reshape([int(n) for n in shape if isinstance(n, int)])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         start, end = self._range(len(x.shape))
         if end == start + 1:
@@ -66,7 +55,7 @@ class Flatten(LayerType):
         kept = [op.size(x, i) for i in range(end, len(x.shape))]
         return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         start, end = self._range(len(x.shape))
         if end == start + 1:
@@ -74,3 +63,7 @@ class Flatten(LayerType):
         flat = product(x.shape[start:end])
         kept = [op.size(x, i) for i in range(end, len(x.shape))]
         return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        (x,) = bottoms
+        return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]

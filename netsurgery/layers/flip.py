@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, turned
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, WHOLE, Reach
+from .caffe2.operators import turned
+from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensor, Tensors
 
 
-def backwards(op: Graph, x: Tensor, axes: Sequence[int]) -> Tensor:
+def backwards(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:
     """x read from the end to the start along each of `axes`."""
     if not axes:
         return x
@@ -38,7 +34,7 @@ class Flip(LayerType):
         flips = {2: q.get_bool("flip_height"), 3: q.get_bool("flip_width")}
         self.axes = [axis for axis, flip in flips.items() if flip]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) > 4:
             raise ShapeError(
@@ -46,17 +42,17 @@ class Flip(LayerType):
             )
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [np.flip(bottoms[0], tuple(axis for axis in self.axes if axis < bottoms[0].ndim))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [backwards(op, bottoms[0], [axis for axis in self.axes if axis < len(bottoms[0].shape)])]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (y,) = bottoms
         for axis in self.axes:
             y = turned(op, y, axis) if axis < len(y.shape) else y
         return [y]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE if axis in self.axes else SAME for axis in range(2, len(bottoms[0]))]]

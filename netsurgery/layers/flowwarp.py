@@ -8,11 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import Operators, cast, choose, expand, like
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, WHOLE, Reach
+from .caffe2.operators import cast, choose, expand, like
+from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Shapes, Tensor, Tensors
 from .shared.sampling import bilinear, channel_caffe2, emit_bilinear, emit_bilinear_caffe2
 
 
@@ -33,7 +30,7 @@ class FlowWarp(LayerType):
     def read(self, p: Params) -> None:
         self.fill = 0.0 if p.message("flow_warp_param").get_str("fill_value") == "ZERO" else float("nan")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, flow = bottoms
         self.rank(x, 4, "bottom 0")
         self.rank(flow, 4, "bottom 1")
@@ -41,14 +38,7 @@ class FlowWarp(LayerType):
             self.require(size, wanted, f"{what} of the flow (bottom 1)")
         return [x]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[WHOLE] * 2, [SAME] * 2]
-
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        """Flows of some pixels, some of them over the edge."""
-        return rng.uniform(-2, 2, shapes[1]) if index == 1 else None
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, flow = bottoms
         h, w = x.shape[2:]
         shift = flow.astype(np.float32)  # it decides which pixels count: as precisely as Caffe, not more
@@ -60,7 +50,7 @@ class FlowWarp(LayerType):
         y = bilinear(x, np.where(inside, u, 0), np.where(inside, v, 0))
         return [np.where(inside[:, None], y, x.dtype.type(self.fill))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, flow = bottoms
         shifts = op.many(2, "Split", flow, op.ints(1, 1), axis=1)  # (N, 1, H, W) each: x, y
         inside: Tensor | None = None
@@ -81,7 +71,7 @@ class FlowWarp(LayerType):
         y = op("Reshape", emit_bilinear(op, x, u, v), op("Shape", x))
         return [op("Where", inside, y, op.const(self.fill))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, flow = bottoms
         at, inside = [], []
         for i, axis in ((0, 3), (1, 2)):  # x, y
@@ -96,3 +86,10 @@ class FlowWarp(LayerType):
         y = emit_bilinear_caffe2(op, x, u, v)
         kept = cast(op, expand(op, cast(op, fits, "float"), *(op.size(x, i) for i in range(4))), "bool")
         return [choose(op, kept, y, like(op, y, self.fill))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[WHOLE] * 2, [SAME] * 2]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        """Flows of some pixels, some of them over the edge."""
+        return rng.uniform(-2, 2, shapes[1]) if index == 1 else None

@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, by_data
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.boxes import suppress
 from .shared.faster_rcnn import FasterRcnnProposals
 from .shared.proposals import anchors
@@ -50,7 +48,7 @@ class PyramidProposals(FasterRcnnProposals):
         """Deltas and scores of each stride, in the order of param_str."""
         return [(bottoms[1 + STRIDES.index(s)], bottoms[6 + STRIDES.index(s)]) for s in self.strides]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for i, (deltas, scores) in enumerate(zip(bottoms[1:6], bottoms[6:], strict=True)):
             self.rank(deltas, 4, f"deltas {i}")
             self.rank(scores, 4, f"scores {i}")
@@ -61,7 +59,7 @@ class PyramidProposals(FasterRcnnProposals):
             self.require(scores[1], 2 * A, f"channels of scores {i}")
         return [(by_data(self.name, "regions"), 5)]
 
-    def candidates(self, bottoms: Sequence[Array]) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def candidates(self, bottoms: Arrays) -> tuple[Array, Array, NDArray[np.bool_]]:
         numbers = bottoms[0].ravel()
         boxes, score, large = [], [], []
         for base, s, (deltas, scores) in zip(self.bases, self.strides, self.maps(bottoms), strict=True):
@@ -83,7 +81,7 @@ class PyramidProposals(FasterRcnnProposals):
         info[:2] = shapes[1][2] * STRIDES[0], shapes[1][3] * STRIDES[0]
         return info.reshape(shapes[0])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         numbers = op.reshape(bottoms[0], -1)
         boxes, score, large = [], [], []
         for base, s, maps in zip(self.bases, self.strides, self.maps(bottoms), strict=True):

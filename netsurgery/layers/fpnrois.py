@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, by_data, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, by_data, product
 from .shared.python_layers import no_settings
 
 LEAST, MOST = 2, 5
@@ -36,7 +34,7 @@ class RegionLevels(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.require(product(bottoms[0][1:]), 5, "numbers per region")
         return [(by_data(self.name, level), 5) for level in ("all", *range(LEAST, MOST + 1))]
 
@@ -44,7 +42,7 @@ class RegionLevels(LayerType):
         """The rows of a level as they are given."""
         return rows if len(rows) else np.zeros((4, 5), rows.dtype)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         rois = bottoms[0].reshape(-1, 5)
         single = rois.astype(np.float32)  # they decide the levels
         area = (single[:, 3] - single[:, 1]) * (single[:, 4] - single[:, 2])
@@ -53,16 +51,7 @@ class RegionLevels(LayerType):
         levels = [self.filled(rois[level == i]) for i in range(LEAST, MOST + 1)]
         return [np.concatenate(levels), *levels]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        corners = rng.uniform(0, 300, (*shapes[0][:1], 2))
-        rows = [np.zeros((len(corners), 1)), corners, corners + rng.uniform(8, 600, corners.shape)]
-        return np.concatenate(rows, axis=1).reshape(shapes[0])
-
-    def emit_filled(self, op: Graph, rows: Tensor) -> Tensor:
-        blank = op("Mul", op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7), op.ints(4))
-        return op("Concat", rows, op("Expand", op.const(0), op.ints(blank, 5)), axis=0)
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         rois = op.reshape(bottoms[0], -1, 5)
         low, high = (op("Gather", rois, op.ints(*at), axis=1) for at in ((1, 2), (3, 4)))
         w, h = op.many(2, "Split", op("Sub", high, low), op.ints(1, 1), axis=1)
@@ -77,6 +66,15 @@ class RegionLevels(LayerType):
         ]
         return [op("Concat", *levels, axis=0), *levels]
 
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        corners = rng.uniform(0, 300, (*shapes[0][:1], 2))
+        rows = [np.zeros((len(corners), 1)), corners, corners + rng.uniform(8, 600, corners.shape)]
+        return np.concatenate(rows, axis=1).reshape(shapes[0])
+
+    def emit_filled(self, op: Op, rows: Tensor) -> Tensor:
+        blank = op("Mul", op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7), op.ints(4))
+        return op("Concat", rows, op("Expand", op.const(0), op.ints(blank, 5)), axis=0)
+
 
 class PaddedRegionLevels(RegionLevels):
     """As RegionLevels, each level filled up to 1000 rows by rows of zeros.
@@ -88,7 +86,7 @@ class PaddedRegionLevels(RegionLevels):
     types = ("Python:rpn.as_rois.As_roisLayer",)
     rows = 1000
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         super().shapes(bottoms)
         return [(4 * self.rows, 5), *[(self.rows, 5)] * 4]
 
@@ -97,6 +95,6 @@ class PaddedRegionLevels(RegionLevels):
         full[: len(rows)] = rows[: self.rows]
         return full
 
-    def emit_filled(self, op: Graph, rows: Tensor) -> Tensor:
+    def emit_filled(self, op: Op, rows: Tensor) -> Tensor:
         full = op("Concat", rows, op.const(np.zeros((self.rows, 5))), axis=0)
         return op("Slice", full, op.ints(0), op.ints(self.rows), op.ints(0))

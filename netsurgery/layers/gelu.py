@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from .caffe2.operators import Operators, scaled, shifted
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled, shifted
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 INNER, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
@@ -31,18 +29,18 @@ class GELU(LayerType):
     def read(self, p: Params) -> None:
         p.message("gelu_param").ignore("enable_bert_version", why="the formula is the same")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         number = x.dtype.type
         return [number(0.5) * x * (1 + np.tanh(number(INNER) * (x + number(CUBIC) * x * x * x)))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         cube = op("Mul", op("Mul", op("Mul", x, x), x), op.const(CUBIC))
         bent = op("Tanh", op("Mul", op("Add", x, cube), op.const(INNER)))
         return [op("Mul", op("Mul", x, op.const(0.5)), op("Add", bent, op.const(1.0)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         cube = scaled(op, op("Mul", op("Mul", x, x), x), CUBIC)
         bent = op("Tanh", scaled(op, op("Add", x, cube), INNER))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, cast, expand
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import cast, expand
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
 
 
 class Grid(LayerType):
@@ -26,21 +21,18 @@ class Grid(LayerType):
     def read(self, p: Params) -> None:
         """It reads no parameters."""
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         return [(x[0], 2, *x[2:])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [None]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         n, _, h, w = x.shape
         rows, columns = np.indices((h, w), x.dtype)
         return [np.broadcast_to(np.stack([columns, rows]), (n, 2, h, w)).copy()]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         n, h, w = (op.size(x, i) for i in (0, 2, 3))
         shape = op.ints(n, 1, h, w)
@@ -50,7 +42,7 @@ class Grid(LayerType):
         both = op("Concat", op("Expand", columns, shape), op("Expand", rows, shape), axis=1)
         return [op("Cast", both, to=1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         sizes = [op.size(x, 0), 1, op.size(x, 2), op.size(x, 3)]
         lines = (
@@ -58,3 +50,6 @@ class Grid(LayerType):
             for axis, shape in ((3, (1, 1, 1, -1)), (2, (1, 1, -1, 1)))
         )
         return [op("Concat", *(expand(op, line, *sizes) for line in lines), axis=1)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [None]

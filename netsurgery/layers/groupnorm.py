@@ -6,13 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, shifted
-from .core.dims import Shape
-from .core.fillers import near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import WHOLE, Reach
+from .caffe2.operators import shifted
+from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, near
 
 
 class GroupNorm(LayerType):
@@ -43,23 +38,20 @@ class GroupNorm(LayerType):
         if self.scales:
             self.fillers = q.filler("scale_filler", 1.0), q.filler("bias_filler")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], 1, 1)] * (2 * self.scales)
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         return [near(value, shape, rng) for value, shape in zip((1.0, 0.0), shapes, strict=False)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
             raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
         self.require(x[1] - x[1] // self.groups * self.groups, 0, f"channels modulo {self.groups} groups")
         return [x]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[WHOLE] * (len(bottoms[0]) - 2)]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         groups = x.reshape(len(x), self.groups, -1)
         centred = groups - groups.mean(axis=2, keepdims=True)
@@ -70,7 +62,7 @@ class GroupNorm(LayerType):
             y = y * scale + bias
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         ones = np.ones(self.groups, np.float32)
         groups = op.reshape(x, 0, self.groups, -1)
@@ -83,7 +75,7 @@ class GroupNorm(LayerType):
             y = op("Add", op("Mul", y, scale), bias)
         return [y]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         groups = op.reshape(x, 0, self.groups, -1)
         centred = op("Sub", groups, op("ReduceMean", groups, axes=(2,), keepdims=1))
@@ -98,3 +90,6 @@ class GroupNorm(LayerType):
                 op.weight(weights[1].reshape(shape), "b"),
             )
         return [y]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[WHOLE] * (len(bottoms[0]) - 2)]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, scaled, shifted
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled, shifted
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class HardSigmoid(LayerType):
@@ -28,13 +25,13 @@ class HardSigmoid(LayerType):
         q = p.message(field)
         self.alpha, self.beta = q.get_float("alpha", 0.2), q.get_float("beta", 0.5)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         number = x.dtype.type
         return [np.minimum(np.maximum(x * number(self.alpha) + number(self.beta), 0), 1)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("HardSigmoid", bottoms[0], alpha=self.alpha, beta=self.beta)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Clip", shifted(op, scaled(op, bottoms[0], self.alpha), self.beta), min=0.0, max=1.0)]

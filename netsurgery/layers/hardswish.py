@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from .caffe2.operators import Operators, scaled, shifted
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled, shifted
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class HardSwish(LayerType):
@@ -28,16 +26,16 @@ class HardSwish(LayerType):
     def read(self, p: Params) -> None:
         p.ignore("hardswish_param", "hard_swish_param", why="it has nothing but the choice of an implementation")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         number = x.dtype.type
         return [x * np.minimum(np.maximum(x * number(self.slope) + number(self.shift), 0), 1)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [op("Mul", x, op("HardSigmoid", x, alpha=self.slope, beta=self.shift))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         line = shifted(op, scaled(op, x, self.slope), self.shift)
         return [op("Mul", x, op("Clip", line, min=0.0, max=1.0))]

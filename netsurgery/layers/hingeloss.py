@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, total
-from .caffe2.operators import Operators, part
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .caffe2.operators import part
+from .core import Arrays, Op, Params, Shapes, Tensors, product
 from .shared.losses import Loss, emit_count, emit_rows
 
 
@@ -32,12 +30,12 @@ class HingeLoss(Loss):
     def read(self, p: Params) -> None:
         self.squared = p.message("hinge_loss_param").get_str("norm") == "L2"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         self.four(bottoms[0], "bottom 0")
         return [()]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, label = bottoms
         n = len(x)
         margins = x.reshape(n, -1).copy()
@@ -45,10 +43,7 @@ class HingeLoss(Loss):
         margins = np.fmax(1 + margins, 0)  # NaN gives 0 there too
         return [(np.square(margins) if self.squared else margins).sum() / x.dtype.type(n)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, prod(shapes[0][1:]), shapes[1]) if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label = bottoms
         rows = emit_rows(op, x)
         index = op("Cast", label, to=7)
@@ -61,7 +56,7 @@ class HingeLoss(Loss):
         total = op("ReduceSumSquare" if self.squared else "ReduceSum", margins, keepdims=0)
         return [op("Div", total, emit_count(op, x, [0]))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label = bottoms
         rows, index = items(op, x), labels(op, label)
         if product(label.shape) != x.shape[0]:
@@ -70,3 +65,6 @@ class HingeLoss(Loss):
         margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
         margins = op("Sqr", margins) if self.squared else margins
         return [op("Div", total(op, margins, 2), count(op, x, [0]))]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, prod(shapes[0][1:]), shapes[1]) if index == 1 else None

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, product
 
 
 class HyperColumns(LayerType):
@@ -31,7 +25,7 @@ class HyperColumns(LayerType):
         if q.get_bool("is_train", False):
             raise q.refuse("is_train", "is_train draws pixels at random", expected="false")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         picture = bottoms[0]
         channels: Size = 0
         for i, x in enumerate(bottoms):
@@ -49,10 +43,7 @@ class HyperColumns(LayerType):
         places = picture[0] * product(picture[2:])
         return [(places, channels), (places, 3)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [()] * len(bottoms)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         picture, *maps = bottoms
         size = picture.shape[2:]
         columns = []
@@ -67,7 +58,7 @@ class HyperColumns(LayerType):
         y, z = np.concatenate(columns, axis=1), picture[:, :3] * picture.dtype.type(1 / 128) - 1
         return [t.transpose(0, 2, 3, 1).reshape(-1, t.shape[1]) for t in (y, z)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         picture, *maps = bottoms
         columns = []
         for x in maps:
@@ -81,3 +72,6 @@ class HyperColumns(LayerType):
         channels = sum((x.shape[1] for x in maps), 0)
         width = channels if isinstance(channels, int) else op.size(y, 1)
         return [op.reshape(op("Transpose", t, perm=[0, 2, 3, 1]), -1, n) for t, n in ((y, width), (z, 3))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [()] * len(bottoms)

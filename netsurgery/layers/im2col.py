@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, columns_of, conv
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .caffe2.operators import columns_of, conv
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors, product, window
 from .shared.convolve import padded, views
 from .shared.windows import Windows, read_windows, require_room, require_second
 
@@ -36,7 +31,7 @@ class Im2col(LayerType):
         require_second(self.p, rank)
         return read_windows(self.p, rank - 2)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 3:
             self.rank(x, 4)
@@ -44,18 +39,14 @@ class Im2col(LayerType):
         require_room(self.title, at, x[2:])
         return [(x[0], x[1] * product(at.kernel), *at.out(x[2:]))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        at = self.windows(len(bottoms[0]))
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         at, spatial = self.windows(x.ndim), x.ndim - 2
         slid = views(padded(x, at), at)  # (N, C, *output, *kernel)
         columns = np.moveaxis(slid, range(2 + spatial, 2 + 2 * spatial), range(2, 2 + spatial))
         return [columns.reshape(x.shape[0], -1, *slid.shape[2 : 2 + spatial])]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         at = self.windows(rank)
@@ -68,7 +59,7 @@ class Im2col(LayerType):
         batch, depth = op.size(x, 0), channels if isinstance(channels, int) else -1
         return [op.reshape(y, -1 if isinstance(channels, int) else batch, depth, *[0] * (rank - 2))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         at, rank = self.windows(len(x.shape)), len(x.shape)
         if rank == 4:
@@ -81,3 +72,7 @@ class Im2col(LayerType):
         if isinstance(channels, int):
             return [op.reshape(y, -1, channels, *[0] * (rank - 2))]
         return [op.reshape(y, op.size(x, 0), -1, *[0] * (rank - 2))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        at = self.windows(len(bottoms[0]))
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .core import Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Tensor, Tensors
 from .shared.reduce import reduce
 
 _TAPS = (-1, 0, 1, 2)
@@ -44,21 +39,14 @@ class ImResize(LayerType):
         if min(self.size) < 1:
             raise q.refuse("target_spatial_height", f"the target is {self.size}", expected="positive sizes")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         self.require(x[0], 1, "batch")
         size = (x[2] * self.factor, x[3] * self.factor) if self.factor else self.size
         return [(1, x[1], *size)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        if not self.factor:
-            return [()]
-        first = Fraction(1 - self.factor, 2 * self.factor)  # where position 0 lies
-        rest = Fraction(first.denominator - 1, first.denominator)
-        return [[Reach(Fraction(1, self.factor), first - rest - 1, first + Fraction(5, 2))] * 2]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (y,) = bottoms
         for axis in (2, 3):
             old = y.shape[axis]
@@ -74,7 +62,7 @@ class ImResize(LayerType):
             y = np.moveaxis(total, -1, axis)
         return [np.ascontiguousarray(y)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         sizes = [op.size(x, axis) for axis in (2, 3)]
         for axis, old in zip((2, 3), sizes, strict=True):
@@ -84,7 +72,7 @@ class ImResize(LayerType):
             x = reduce(op, "ReduceSum", op("Mul", op("Gather", x, at, axis=axis), shares), [axis + 1])
         return [x]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         for axis in (2, 3):
             old = op.number(x.shape[axis]) if axis == 2 else op.number(bottoms[0].shape[3])
@@ -103,7 +91,7 @@ class ImResize(LayerType):
         return [x]
 
     @staticmethod
-    def _taps(op: Graph, old: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    def _taps(op: Op, old: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
         """Where the taps of each new position are, and their shares."""
         step = op("Div", op("Cast", old, to=1), op("Cast", new, to=1))
         i = op("Range", op.const(0, "int64"), op("Squeeze", new), op.const(1, "int64"))
@@ -115,3 +103,10 @@ class ImResize(LayerType):
         last = op("Sub", old, op.ints(1))
         at = op("Max", op("Min", op("Add", q, op.const(_TAPS, "int64")), last), op.const(0, "int64"))
         return at, shares
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        if not self.factor:
+            return [()]
+        first = Fraction(1 - self.factor, 2 * self.factor)  # where position 0 lies
+        rest = Fraction(first.denominator - 1, first.denominator)
+        return [[Reach(Fraction(1, self.factor), first - rest - 1, first + Fraction(5, 2))] * 2]

@@ -9,13 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
-from ..message import Field, Message
 from .caffe2.losses import divide, keep_labels, labels, places, total
-from .caffe2.operators import Operators, cast, choose, like, softmax
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .caffe2.operators import cast, choose, like, softmax
+from .core import Arrays, Field, Message, Op, Params, ShapeError, Shapes, Tensors, product
 from .shared.losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
 
 
@@ -57,7 +53,7 @@ class InfogainLoss(Loss):
             raise loss.refuse("normalize", "normalize is refused by Caffe here", expected="normalization")
         self.loss = LossParam.read(loss, "VALID")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         x, label, matrix = bottoms
         axis = self.axis(self.along, len(x))
@@ -65,10 +61,7 @@ class InfogainLoss(Loss):
         self.require(product(matrix), x[axis] * x[axis], "values of the matrix (bottom 2)")
         return [(), x]
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "infogain_loss_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, label, matrix = bottoms
         axis = self.along % x.ndim
         outer, classes = int(np.prod(x.shape[:axis])), x.shape[axis]
@@ -81,12 +74,7 @@ class InfogainLoss(Loss):
         logs = np.log(np.maximum(places[counts], x.dtype.type(SMALLEST_PROBABILITY)))
         return [-(rows * logs).sum() / x.dtype.type(self.loss.divisor(outer, places.shape[1], len(rows))), p]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        if index == 1:
-            return rng.integers(0, shapes[0][self.along], shapes[1])
-        return rng.uniform(0, 1, shapes[2]) if index == 2 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label, matrix = bottoms
         rank = len(x.shape)
         axis = self.along % rank
@@ -108,7 +96,7 @@ class InfogainLoss(Loss):
         total = op("Neg", op("ReduceSum", terms, keepdims=0))
         return [self.loss.emit_division(op, total, counts, x, axis), p]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label, matrix = bottoms
         axis = self.along % len(x.shape)
         p = softmax(op, x, len(x.shape), axis)
@@ -120,6 +108,14 @@ class InfogainLoss(Loss):
         if counts is not None:
             terms = choose(op, cast(op, counts, "bool"), terms, like(op, terms, 0))
         return [divide(op, self.loss, op("Negative", total(op, terms, 1)), counts, x, axis), p]
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "infogain_loss_param", self.along, len(bottoms[0]))
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 1:
+            return rng.integers(0, shapes[0][self.along], shapes[1])
+        return rng.uniform(0, 1, shapes[2]) if index == 2 else None
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         axis = Field("softmax_param", Message("SoftmaxParameter", (Field("axis", self.along),)))

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product
 from .innerproduct import unit_rows
 from .shared.reduce import reduce
 
@@ -47,11 +41,11 @@ class InnerDistance(LayerType):
                 f"{self.bottom_count} bottoms", layer=self.title, source=self.source, expected="x, or x and W"
             )
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         return [(self.num_output, product(x[self.axis(self.from_axis, len(x)) :]))] if self.own else []
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         axis = self.axis(self.from_axis, len(x))
         if self.own:
@@ -59,10 +53,7 @@ class InnerDistance(LayerType):
         self.require(product(bottoms[1][1:]), product(x[axis:]), "values in a row of bottom 1")
         return [(*x[:axis], bottoms[1][0])]
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        return product(bottoms[0]) * tops[0][-1]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         w = (weights[0] if self.own else bottoms[1].reshape(len(bottoms[1]), -1)).astype(x.dtype)
         w = unit_rows(w, w.shape[1]) if self.normalize and self.own else w
@@ -74,7 +65,7 @@ class InnerDistance(LayerType):
             y[i] = (far * far if self.kind == "L2" else np.abs(far)).sum(axis=1)
         return [y.reshape(*lead, len(w))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         axis = self.axis(self.from_axis, len(x.shape))
         if self.own:
@@ -89,7 +80,7 @@ class InnerDistance(LayerType):
         width = self.num_output if self.own else op.size(bottoms[1], 0)
         return [op.reshape(y, *(op.size(x, i) for i in range(axis)), width)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         axis = self.axis(self.from_axis, len(x.shape))
         k = product(x.shape[axis:])
@@ -102,3 +93,6 @@ class InnerDistance(LayerType):
         y = op("ReduceSum", op("Sqr" if self.kind == "L2" else "Abs", far), axes=(2,), keepdims=0)
         width = self.num_output if self.own else op.size(bottoms[1], 0)
         return [op.reshape(y, *(op.size(x, i) for i in range(axis)), width)]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        return product(bottoms[0]) * tops[0][-1]

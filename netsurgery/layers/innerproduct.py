@@ -6,12 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..message import Field, Message
-from .caffe2.operators import Operators
-from .core.dims import Shape, Size, product
-from .core.fillers import he_normal, near
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import (
+    Array,
+    Arrays,
+    Field,
+    LayerType,
+    Message,
+    Op,
+    Params,
+    Shape,
+    Shapes,
+    Size,
+    Surgery,
+    Tensor,
+    Tensors,
+    he_normal,
+    near,
+    product,
+)
 from .shared.grouped import take_in
 
 
@@ -47,18 +59,18 @@ class InnerProduct(LayerType):
         if self.num_output < 1 and self.bottom_count == 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         if len(bottoms) == 2:
             return []
         k = product(bottoms[0][self.axis(self.from_axis, len(bottoms[0])) :])
         weight: Shape = (k, self.num_output) if self.transpose else (self.num_output, k)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         weight = he_normal(shapes[0], shapes[0][0 if self.transpose else 1], rng)
         return [weight, *(near(0, shape, rng) for shape in shapes[1:])]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         axis = self.axis(self.from_axis, len(x))
         if len(bottoms) == 1:
@@ -68,7 +80,7 @@ class InnerProduct(LayerType):
         self.require(k, product(x[axis:]), "values of bottom 1 for each output")
         return [(*x[:axis], n)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         lead = x.shape[: self.axis(self.from_axis, x.ndim)]
         rows = x.reshape(int(np.prod(lead)), -1)
@@ -77,7 +89,7 @@ class InnerProduct(LayerType):
         y = rows @ (w if self.transpose else w.T)
         return [(y + weights[1] if self.bias_term else y).reshape(*lead, y.shape[1])]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         axis = self.axis(self.from_axis, len(x.shape))
         if len(bottoms) == 2:
@@ -96,13 +108,13 @@ class InnerProduct(LayerType):
         y = op("MatMul", x, w if self.transpose else op.weight(np.ascontiguousarray(weights[0].T), "weight"))
         return [op("Add", y, bias) if bias is not None else y]
 
-    def _matrices(self, weights: Sequence[Array]) -> Sequence[Array]:
+    def _matrices(self, weights: Arrays) -> Arrays:
         """The blobs, W as it is used."""
         if not self.normalize or not weights:
             return weights
         return [unit_rows(weights[0], weights[0].shape[0 if self.transpose else 1]), *weights[1:]]
 
-    def _by_bottom(self, op: Graph, x: Tensor, w: Tensor, axis: int) -> Tensor:
+    def _by_bottom(self, op: Op, x: Tensor, w: Tensor, axis: int) -> Tensor:
         rows = x if len(x.shape) == 2 and axis == 1 else op("Flatten", x, axis=axis)
         matrix = w if len(w.shape) == 2 else op("Flatten", w, axis=1)
         y = op("Gemm", rows, matrix, None, transB=int(not self.transpose))
@@ -110,7 +122,7 @@ class InnerProduct(LayerType):
             return y
         return op.reshape(y, *(op.size(x, i) for i in range(axis)), op("Slice", op("Shape", y), op.ints(1), op.ints(2)))
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(bottoms) == 2:
             return [self._by_bottom_caffe2(op, x, bottoms[1])]
@@ -120,7 +132,7 @@ class InnerProduct(LayerType):
         axis = self.axis(self.from_axis, len(x.shape))
         return [op(kind, x, op.weight(weights[0], "w"), bias, axis=axis if axis != 1 else None)]
 
-    def _by_bottom_caffe2(self, op: Operators, x: Tensor, w: Tensor) -> Tensor:
+    def _by_bottom_caffe2(self, op: Op, x: Tensor, w: Tensor) -> Tensor:
         axis = self.axis(self.from_axis, len(x.shape))
         matrix = op.reshape(w, op.size(w, 0), -1)
         rows = op.reshape(x, -1, op.number(product(x.shape[axis:])))
@@ -128,12 +140,10 @@ class InnerProduct(LayerType):
         n = op.number(product(w.shape[1:]) if self.transpose else w.shape[0])
         return op.reshape(y, *(op.size(x, i) for i in range(axis)), n)
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         return product(bottoms[0]) * tops[0][-1]
 
-    def absorb(
-        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
-    ) -> tuple[Message, tuple[Array, ...]] | None:
+    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
         if self.from_axis != 1 or self.normalize or not weights:
             return None
         factor = scale if self.transpose or scale.ndim == 0 else scale[:, None]
@@ -144,7 +154,7 @@ class InnerProduct(LayerType):
         return params.with_fields(Field("inner_product_param", param.with_fields(Field("bias_term", True)))), (w, b)
 
     def absorb_input(
-        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+        self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...], bool] | None:
         if self.from_axis != 1 or len(bottom) < 2 or self.normalize or not weights:
             return None

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors
 from .shared.python_layers import settings
 
 A = -0.75
@@ -38,11 +34,11 @@ class InputShifting(LayerType):
         """How many rows and columns further the second of the four taps lies."""
         self.taps = np.stack([_cubic(np.float32(s % 32) / np.float32(32)) for s in steps])
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.rank(bottoms[0], 4)
         return [bottoms[0]]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         moved = x if x.shape[1] == 3 else x[:, :1]
         for axis in (2, 3):
@@ -53,7 +49,7 @@ class InputShifting(LayerType):
         y[:, : moved.shape[1]] = moved
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         c, h, w = (op.size(x, i) for i in (1, 2, 3))
         left = [max(0, 1 - o) for o in self.whole]

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 
 
 class Insanity(LayerType):
@@ -33,18 +28,18 @@ class Insanity(LayerType):
             raise q.refuse("lb", f"lb is {low:g}, ub {high:g}", expected="lb less than ub, neither of them 0")
         self.slope = (math.log(abs(high)) - math.log(abs(low))) / (high - low)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
             raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [np.maximum(x, 0) + np.minimum(x, 0) * x.dtype.type(self.slope)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("LeakyRelu", bottoms[0], alpha=self.slope)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("LeakyRelu", bottoms[0], alpha=self.slope)]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from ..errors import ShapeError
-from .caffe2.operators import Operators, cast, part, shifted
-from .core.dims import Shape, Size
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .caffe2.operators import cast, part, shifted
+from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors
 
 _TO_THE_END = np.iinfo(np.int64).max
 
@@ -55,7 +51,7 @@ class Interp(LayerType):
             return self.size[axis]
         return (((size - 1) // self.shrink) * self.zoom + 1) * self.full
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         left = [n - sum(self.crop) for n in x[2:]]
@@ -68,19 +64,7 @@ class Interp(LayerType):
             )
         return [(x[0], x[1], *(self._new(n, axis) for axis, n in enumerate(left)))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        (x,) = bottoms
-        return [[self._axis_reach(n - sum(self.crop), axis) for axis, n in enumerate(x[2:])]]
-
-    def _axis_reach(self, old: Size, axis: int) -> Reach:
-        new, begin = self._new(old, axis), self.crop[0]
-        if not isinstance(old, int) or not isinstance(new, int) or (old != new and min(old, new) == 1):
-            return NOWHERE
-        step = Fraction(old - 1, max(new - 1, 1)) if old > 1 else Fraction(1)
-        rest = Fraction(step.denominator - 1, step.denominator)  # the furthest that a position lies from a whole one
-        return Reach(step, begin - rest, begin + rest)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,), (begin, end) = bottoms, self.crop
         y = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
         old = y.shape[2:]
@@ -101,7 +85,7 @@ class Interp(LayerType):
         second = np.minimum(first + 1, old - 1)
         return (1 - behind) * x[..., first] + behind * x[..., second]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         size = op.ints(op.size(x, 2), op.size(x, 3))
         left = [n - sum(self.crop) for n in x.shape[2:]]
@@ -117,7 +101,7 @@ class Interp(LayerType):
         sizes = op.ints(op.size(bottoms[0], 0), op.size(bottoms[0], 1), self._new_in_graph(op, size, sum(self.crop)))
         return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         begin, end = self.crop
         old = [n - sum(self.crop) for n in x.shape[2:]]
@@ -135,7 +119,7 @@ class Interp(LayerType):
         scale = op("Div", shifted(op, new_size, 0.5), cast(op, size, "float"))
         return [op("UpsampleBilinear", x, scale)]
 
-    def _new_in_graph(self, op: Graph | Operators, size: Tensor, crop: int = 0) -> Tensor:
+    def _new_in_graph(self, op: Op, size: Tensor, crop: int = 0) -> Tensor:
         """`_new` of both axes, from a size of which `crop` is still to go."""
         if self.size:
             return op.ints(self.size)
@@ -147,3 +131,15 @@ class Interp(LayerType):
         if self.zoom > 1:
             size = op("Sub", op("Mul", size, op.ints(self.zoom)), op.ints(self.zoom - 1))
         return op("Mul", size, op.ints(self.full)) if self.full > 1 else size
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        (x,) = bottoms
+        return [[self._axis_reach(n - sum(self.crop), axis) for axis, n in enumerate(x[2:])]]
+
+    def _axis_reach(self, old: Size, axis: int) -> Reach:
+        new, begin = self._new(old, axis), self.crop[0]
+        if not isinstance(old, int) or not isinstance(new, int) or (old != new and min(old, new) == 1):
+            return NOWHERE
+        step = Fraction(old - 1, max(new - 1, 1)) if old > 1 else Fraction(1)
+        rest = Fraction(step.denominator - 1, step.denominator)  # the furthest that a position lies from a whole one
+        return Reach(step, begin - rest, begin + rest)

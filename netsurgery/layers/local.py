@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, columns_of
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .caffe2.operators import columns_of
+from .core import Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Tensors, product, window
 from .shared.convolve import padded, views
 from .shared.windows import Windows, require_room
 
@@ -38,7 +33,7 @@ class Local(LayerType):
             if size < 1:
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         rows, columns = self._out(x)
         depth = x[1] * self.windows.kernel[0] ** 2
@@ -46,7 +41,7 @@ class Local(LayerType):
             : 1 + self.bias_term
         ]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         require_room(self.title, Windows(self.windows.kernel, (1, 1), (0, 0), (1, 1)), x[2:])
@@ -56,14 +51,7 @@ class Local(LayerType):
         rows, columns = self.windows.out(x[2:])
         return rows, columns
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
-
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = padded(bottoms[0], self.windows)
         slid = views(x, self.windows)  # (N, C, rows, columns, k, k)
         c, rows, columns, *kernel = slid.shape[1:]
@@ -71,7 +59,7 @@ class Local(LayerType):
         y = np.einsum("ncijkl,mcklij->nmij", slid, w, optimize=True)
         return [y + weights[1].reshape(self.num_output, rows, columns) if self.bias_term else y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         _, channels, h, w = (n if isinstance(n, int) else 0 for n in x.shape)  # the weights tie them down
         pad, (k, _), (s, _) = self.windows.pad, self.windows.kernel, self.windows.stride
@@ -90,7 +78,7 @@ class Local(LayerType):
             y = op("Add", y, op.weight(np.ascontiguousarray(weights[1][0, 0].T)[:, :, None], "bias"))
         return [op.reshape(op("Transpose", y, perm=(2, 1, 0)), -1, self.num_output, *out)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rows, columns = (op.number(n) for n in self._out(x.shape))  # the weights tie them down
         at, depth = self.windows, weights[0].shape[2]
@@ -101,3 +89,10 @@ class Local(LayerType):
         if self.bias_term:
             y = op("Add", y, op.weight(np.ascontiguousarray(weights[1][0, 0].T)[:, :, None], "b"))
         return [op.reshape(op("Transpose", y, axes=(2, 1, 0)), 0, self.num_output, rows, columns)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import Operators, scaled, shifted
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled, shifted
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class Log(LayerType):
@@ -33,15 +32,12 @@ class Log(LayerType):
             raise q.refuse("base", f"base is {base:g}", expected="a positive number other than 1, or -1 for e")
         self.outer = 1.0 if base == -1 else 1 / math.log(base)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         number = x.dtype.type
         return [np.log(x * number(self.scale) + number(self.shift)) * number(self.outer)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return (rng.uniform(0.1, 2, shapes[0]) - self.shift) / (self.scale or 1)
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.scale != 1:
             x = op("Mul", x, op.const(self.scale))
@@ -50,6 +46,9 @@ class Log(LayerType):
         y = op("Log", x)
         return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         y = op("Log", shifted(op, scaled(op, bottoms[0], self.scale), self.shift))
         return [scaled(op, y, self.outer)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return (rng.uniform(0.1, 2, shapes[0]) - self.shift) / (self.scale or 1)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Message
-from .caffe2.operators import Operators, pool, scaled, shifted
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .caffe2.operators import pool, scaled, shifted
+from .core import Array, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, window
 
 
 class LRN(LayerType):
@@ -38,11 +32,11 @@ class LRN(LayerType):
         if self.within:
             self.k = 1.0
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.rank(bottoms[0], 4)
         return [bottoms[0]]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         total: Array = x * x
         for axis in (2, 3) if self.within else (1,):
@@ -61,7 +55,7 @@ class LRN(LayerType):
             y[tuple(here)] += x[tuple(there)]
         return y
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if not self.within and self.alpha > 0 and self.beta > 0:  # else runtimes refuse the node
             return [op("LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)]
@@ -77,7 +71,7 @@ class LRN(LayerType):
         base = op("Add", op("Mul", mean, op.const(self.alpha)), op.const(self.k))
         return [op("Mul", x, op("Pow", base, op.const(-self.beta)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if not self.within:
             return [op.many(2, "LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)[0]]
@@ -86,10 +80,10 @@ class LRN(LayerType):
         base = shifted(op, scaled(op, mean, self.alpha), self.k)
         return [op("Mul", x, op("Pow", base, exponent=-self.beta))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [[window(self.size, 1, self.size // 2)] * 2] if self.within else super().reach(bottoms)
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if self.within and self.size > 1:
             raise self.refusal(f"would see the {self.size}x{self.size} positions around each")
         return params

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2
 from .caffe2.recurrence import unroll
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
+from .core import Array, Arrays, Op, Shapes, Tensor, Tensors
 from .shared.recurrence import Recurrent, Step, emit_lstm, lstm_step
 
 
@@ -25,12 +21,10 @@ class LSTM(Recurrent):
     types = ("LSTM",)
     states, gates = 2, 4
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [*self.input_shapes(bottoms), (4 * self.num_output, self.num_output)]
 
-    def steps(
-        self, gates: Array, cont: Array, states: Sequence[Array], weights: Sequence[Array]
-    ) -> tuple[Array, Sequence[Array]]:
+    def steps(self, gates: Array, cont: Array, states: Arrays, weights: Arrays) -> tuple[Array, Arrays]:
         h, c = states
         y = np.empty((*cont.shape, self.num_output), gates.dtype)
         for t, going in enumerate(cont[:, :, None]):
@@ -43,15 +37,13 @@ class LSTM(Recurrent):
     def step(self, recurrent: Tensor) -> Step:
         return lstm_step(recurrent, self.num_output)
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         gates, cont, first = self.prepared_caffe2(op, bottoms, weights)
         units, steps = self.num_output, bottoms[0].shape[0]
         y, states = unroll(op, lstm_step_caffe2(units), gates, cont, weights[-1], first, steps)
         return [y, *(op("ExpandDims", s, dims=(0,)) for s in states)][: 1 + 2 * self.expose_hidden]
 
-    def emit_whole(
-        self, op: Graph, x: Tensor, states: Sequence[Tensor] | None, weights: Sequence[Array]
-    ) -> Sequence[Tensor]:
+    def emit_whole(self, op: Op, x: Tensor, states: Tensors | None, weights: Arrays) -> Tensors:
         return emit_lstm(op, x, states, weights[0], weights[2], weights[1])
 
 

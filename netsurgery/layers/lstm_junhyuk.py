@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import Operators, cast, full
+from .caffe2.operators import cast, full
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2
 from .caffe2.recurrence import unroll
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Size, Tensors, product
 from .shared.recurrence import emit_lstm, emit_scan, lstm_step, zeros
 
 
@@ -49,7 +47,7 @@ class LstmJunhyuk(LayerType):
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         width = 4 * self.num_output
         return [
             (width, product(bottoms[0][-1:] if len(bottoms[0]) == 2 else bottoms[0][2:])),
@@ -57,7 +55,7 @@ class LstmJunhyuk(LayerType):
             (width,),
         ]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
         if len(x) < 2:
             self.rank(x, 3)
@@ -73,19 +71,14 @@ class LstmJunhyuk(LayerType):
                 self.require(size, wanted, f"a size of the state (bottom {i})")
         return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output), *[state] * len(bottoms[2:])]
 
-    def _state(self, bottoms: Sequence[Shape]) -> Shape:
+    def _state(self, bottoms: Shapes) -> tuple[Size, ...]:
         x = bottoms[0]
         return 1, self.streams if len(x) == 2 else x[1], self.num_output
 
-    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def memory_shapes(self, bottoms: Shapes) -> Shapes:
         return [self._state(bottoms)] * len(self.memory)
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        x = bottoms[0]
-        rows = x[0] if len(x) == 2 else x[0] * x[1]
-        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         if x.ndim == 2:
             y, *last = self.forward([x.reshape(-1, self.streams, x.shape[1]), *bottoms[1:]], weights)
@@ -102,10 +95,7 @@ class LstmJunhyuk(LayerType):
             h = y[t] = o * np.tanh(c)
         return [y, h[None], c[None]]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(x.shape) == 2:
             timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
@@ -131,7 +121,7 @@ class LstmJunhyuk(LayerType):
         y, *last = emit_scan(op, step, gates, cont, first)
         return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last[: max(len(bottoms) - 2, 0)])]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         if len(x.shape) == 2:
             timed = (x.shape[0] // self.streams, self.streams, x.shape[1])
@@ -148,3 +138,11 @@ class LstmJunhyuk(LayerType):
         first = [op("Squeeze", s, dims=(0,)) for s in bottoms[2:]] or [full(op, 0.0, n, self.num_output)] * 2
         y, states = unroll(op, lstm_step_caffe2(self.num_output), gates, cont, weights[1], first, steps)
         return [y, *(op("ExpandDims", s, dims=(0,)) for s in states[: max(len(bottoms) - 2, 0)])]
+
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        x = bottoms[0]
+        rows = x[0] if len(x) == 2 else x[0] * x[1]
+        return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None

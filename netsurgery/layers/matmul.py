@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensor, Tensors, product
 
 
 class MatMul(LayerType):
@@ -33,10 +27,10 @@ class MatMul(LayerType):
         if self.bottom_count == 1 and len(self.blob) < 2:
             raise q.refuse("blob_shape", "one bottom and no blob_shape", expected="two bottoms, or blob_shape")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [self.blob] if len(bottoms) == 1 else []
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         a, b = bottoms[0], bottoms[1] if len(bottoms) == 2 else self.blob
         if len(b) < 2 or len(a) < len(b) or (len(a) > len(b) and (len(b) != 2 or self.turn_a or self.turn_b)):
             raise ShapeError(
@@ -53,21 +47,18 @@ class MatMul(LayerType):
                 self.require(size, wanted, f"axis {i} of the second matrix")
         return [(*a[:-2], m, n)]
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
-        return product(tops[0]) * bottoms[0][-2 if self.turn_a else -1]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         a, b = bottoms[0], bottoms[1] if len(bottoms) == 2 else weights[0]
         a = np.swapaxes(a, -1, -2) if self.turn_a else a
         b = np.swapaxes(b, -1, -2) if self.turn_b else b
         return [a @ b]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a = bottoms[0]
         b = bottoms[1] if len(bottoms) == 2 else op.weight(weights[0], "weight")
         return [op("MatMul", _turned(op, a, self.turn_a), _turned(op, b, self.turn_b))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a = bottoms[0]
         b = bottoms[1] if len(bottoms) == 2 else op.weight(weights[0], "w")
         first, second = 1 if self.turn_a else None, 1 if self.turn_b else None
@@ -75,7 +66,10 @@ class MatMul(LayerType):
             return [op("MatMul", a, b, trans_a=first, trans_b=second)]
         return [op("BatchMatMul", a, b, trans_a=first, trans_b=second, broadcast=1)]
 
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
+        return product(tops[0]) * bottoms[0][-2 if self.turn_a else -1]
 
-def _turned(op: Graph, x: Tensor, turn: bool) -> Tensor:
+
+def _turned(op: Op, x: Tensor, turn: bool) -> Tensor:
     rank = len(x.shape)
     return op("Transpose", x, perm=[*range(rank - 2), rank - 1, rank - 2]) if turn else x

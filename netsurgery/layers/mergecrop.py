@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, part
-from .core.dims import Shape, Size
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, Reach
+from .caffe2.operators import part
+from .core import SAME, Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Size, Tensor, Tensors
 
 
 class MergeCrop(LayerType):
@@ -35,7 +30,7 @@ class MergeCrop(LayerType):
         self.goes = (given + [1, 1][len(given) :])[:2]
         q.ignore("backward", why="steers training")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         a, b = bottoms
         if len(a) < 3:
             self.rank(a, 4, "bottom 0")
@@ -52,23 +47,14 @@ class MergeCrop(LayerType):
                 )
         return [(a[0], a[1] * (1 if self.adds else 2), *a[2:])]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        a, b = bottoms
-        return [[SAME] * (len(a) - 2), [self._axis_reach(n, m) for n, m in zip(a[2:], b[2:], strict=True)]]
-
-    @staticmethod
-    def _axis_reach(n: Size, m: Size) -> Reach:
-        start = (m - n) // 2
-        return Reach(1, start, start) if isinstance(start, int) else Reach(1, None, None)
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         a, b = bottoms
         starts = [(m - n) // 2 for n, m in zip(a.shape[2:], b.shape[2:], strict=True)]
         middle = b[(slice(None), slice(None), *(slice(s, s + n) for s, n in zip(starts, a.shape[2:], strict=True)))]
         first, second = a * self.goes[0], middle * self.goes[1]
         return [first + second if self.adds else np.concatenate([first, second], axis=1)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = bottoms
         cut = [i for i in range(2, len(a.shape)) if a.shape[i] != b.shape[i]]
         if cut:
@@ -77,7 +63,7 @@ class MergeCrop(LayerType):
             b = op("Slice", b, starts, op("Add", starts, sizes), op.ints(cut))
         return [self._joined(op, a, b)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = bottoms
         rank = len(a.shape)
         for axis in range(2, rank):
@@ -89,3 +75,12 @@ class MergeCrop(LayerType):
         first, second = (x if goes else op("Mul", x, op.const(0.0)) for x, goes in zip((a, b), self.goes, strict=True))
         joined: Tensor = op("Add", first, second) if self.adds else op("Concat", first, second, axis=1)
         return joined
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        a, b = bottoms
+        return [[SAME] * (len(a) - 2), [self._axis_reach(n, m) for n, m in zip(a[2:], b[2:], strict=True)]]
+
+    @staticmethod
+    def _axis_reach(n: Size, m: Size) -> Reach:
+        start = (m - n) // 2
+        return Reach(1, start, start) if isinstance(start, int) else Reach(1, None, None)

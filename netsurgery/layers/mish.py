@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core import Arrays, LayerType, Op, Tensors
 
 
 class Mish(LayerType):
@@ -22,15 +19,15 @@ class Mish(LayerType):
     scope = "number"
     note = "by formula"
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [x * np.tanh(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [op("Mul", x, op("Tanh", op("Softplus", x)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         softplus = op("Add", op("Relu", x), op("Softplus", op("Negative", op("Abs", x))))
         return [op("Mul", x, op("Tanh", softplus))]

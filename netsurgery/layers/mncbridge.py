@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
 from .shared.boxes_onnx import emit_corners, emit_halves
 from .shared.python_layers import no_settings
 
@@ -32,7 +30,7 @@ class StageBridge(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         rois, deltas, scores, info = bottoms
         self.require(product(rois[1:]), 5, "numbers per region")
         for bottom, name in ((deltas, "deltas"), (scores, "scores")):
@@ -43,7 +41,7 @@ class StageBridge(LayerType):
             self.require(count, 2, "numbers in im_info, at least")
         return [(rois[0], 5)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         rois, deltas, scores, info = (x.reshape(len(x), -1) for x in bottoms)
         best = scores.argmax(axis=1)
         d = deltas.reshape(len(rois), -1, 4)[np.arange(len(rois)), best]
@@ -53,13 +51,7 @@ class StageBridge(LayerType):
         edge = np.tile(info.ravel()[[1, 0]], 2) - 1
         return [np.pad(np.maximum(np.minimum(boxes, edge), 0), ((0, 0), (1, 0)))]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        if index == 0:
-            corners = np.sort(rng.uniform(0, 200, (shapes[0][0], 2, 2)), axis=1).reshape(-1, 4)
-            return np.pad(corners, ((0, 0), (1, 0))).reshape(shapes[0])
-        return rng.normal(0, 0.3, shapes[1]) if index == 1 else np.full(shapes[3], 200) if index == 3 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         rois, deltas, scores = (op.reshape(x, 0, -1) for x in bottoms[:3])
         best = op("ArgMax", scores, axis=1, keepdims=1)
         d = op("GatherND", op.reshape(deltas, 0, -1, 4), best, batch_dims=1)
@@ -71,3 +63,9 @@ class StageBridge(LayerType):
         boxes = emit_corners(op, centre, op("Mul", op("Exp", growth), half))
         edge = op("Sub", op("Gather", op.reshape(bottoms[3], -1), op.ints(1, 0, 1, 0)), op.const(1))
         return [op("Pad", op("Max", op("Min", boxes, edge), op.const(0)), op.ints(0, 1, 0, 0))]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        if index == 0:
+            corners = np.sort(rng.uniform(0, 200, (shapes[0][0], 2, 2)), axis=1).reshape(-1, 4)
+            return np.pad(corners, ((0, 0), (1, 0))).reshape(shapes[0])
+        return rng.normal(0, 0.3, shapes[1]) if index == 1 else np.full(shapes[3], 200) if index == 3 else None

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
 from .shared.python_layers import no_settings
 
 SIDE = 21
@@ -26,16 +21,16 @@ class MncMask(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.require(product(x[1:]), SIDE * SIDE, "numbers per row")
         return [(x[0], 1, SIDE, SIDE)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [bottoms[0].reshape(-1, 1, SIDE, SIDE)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.reshape(bottoms[0], -1, 1, SIDE, SIDE)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.reshape(bottoms[0], -1, 1, SIDE, SIDE)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .core.params import Params
+from .core import Params
 from .shared.faster_rcnn import RATIOS, SCALES, FasterRcnnProposals
 from .shared.proposals import anchors
 from .shared.python_layers import settings, size

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, pick, total
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
+from .core import Arrays, Op, Shapes, Tensors
 from .shared.losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
 
 
@@ -26,30 +24,30 @@ class MultinomialLogisticLoss(Loss):
     types = ("MultinomialLogisticLoss",)
     mixes = "takes one label for each item, not for each position"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         self.four(bottoms[0], "bottom 0")
         for size, what in zip(self.four(bottoms[1], "bottom 1")[1:], ("channels", "height", "width"), strict=True):
             self.require(size, 1, f"{what} of bottom 1")
         return [()]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         n = len(bottoms[0])
         rows = bottoms[0].reshape(n, -1)
         p = rows[np.arange(n), self.classes(bottoms[1].reshape(n), rows.shape[1])]
         return [-np.log(np.maximum(p, p.dtype.type(SMALLEST_PROBABILITY))).sum() / p.dtype.type(n)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[0]) if index == 0 else rng.integers(0, prod(shapes[0][1:]), shapes[1])
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         rows = emit_rows(op, bottoms[0])
         p = op("GatherElements", rows, emit_labels(op, bottoms[1], rows, 1), axis=1)
         total = op("ReduceSum", op("Log", op("Max", p, op.const(SMALLEST_PROBABILITY))), keepdims=0)
         return [op("Neg", op("Div", total, emit_count(op, bottoms[0], [0])))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         rows = items(op, bottoms[0])
         p = pick(op, rows, labels(op, bottoms[1]), op.size(rows, 1))
         sum_of = total(op, op("Log", op("Clip", p, min=SMALLEST_PROBABILITY, max=inf)), 1)
         return [op("Negative", op("Div", sum_of, count(op, bottoms[0], [0])))]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[0]) if index == 0 else rng.integers(0, prod(shapes[0][1:]), shapes[1])

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, shifted
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import WHOLE, Reach
+from .caffe2.operators import shifted
+from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors
 from .shared.reduce import reduce
 
 
@@ -34,7 +28,7 @@ class MVN(LayerType):
         self.axes = (1, 2, 3) if q.get_bool("across_channels") else (2, 3)
         self.eps = q.get_float("eps")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) > 4:
             raise ShapeError(
@@ -45,7 +39,7 @@ class MVN(LayerType):
             )
         return [x + (1,) * (4 - len(x))]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         x = x.reshape(x.shape + (1,) * (4 - x.ndim))
         y = x - x.mean(axis=self.axes, keepdims=True)
@@ -53,7 +47,7 @@ class MVN(LayerType):
             return [y]
         return [y / (np.sqrt((y * y).mean(axis=self.axes, keepdims=True)) + x.dtype.type(self.eps))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         if rank < 4:
@@ -64,7 +58,7 @@ class MVN(LayerType):
         variance = reduce(op, "ReduceMean", op("Mul", y, y), self.axes, keep=True)
         return [op("Div", y, op("Add", op("Sqrt", variance), op.const(self.eps)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if (missing := 4 - len(x.shape)) > 0:
             x = op.reshape(x, [0] * len(x.shape), [1] * missing)
@@ -74,5 +68,5 @@ class MVN(LayerType):
         variance = op("ReduceMean", op("Sqr", y), axes=self.axes, keepdims=1)
         return [op("Div", y, shifted(op, op("Sqrt", variance), self.eps))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * (len(x) - 2) for x in bottoms]

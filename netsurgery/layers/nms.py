@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .caffe2.nms import emit_peaks
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors
 from .shared.boxes_onnx import emit_grid
 
 NEAR = 3
@@ -47,7 +42,7 @@ class Nms(LayerType):
             problem = f"num_parts {self.parts}, max_peaks {self.most}, threshold {self.threshold:g}"
             raise q.refuse("num_parts", problem, expected="positive numbers")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         self.require(x[0], 1, "batch", fix="one image at a time: the fork mixes up the channels of others")
@@ -56,7 +51,7 @@ class Nms(LayerType):
                 self.require(size, least, f"{what}, at least")
         return [(1, self.parts, self.most + 1, 3)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0][0, : self.parts]
         top = np.zeros((1, self.parts, self.most + 1, 3), x.dtype)
         h, w = x.shape[1:]
@@ -78,7 +73,7 @@ class Nms(LayerType):
                 )
         return [top]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if x.shape[1] != self.parts:
             x = op("Slice", x, op.ints(0), op.ints(self.parts), op.ints(1), shape=(1, self.parts, *x.shape[2:]))
@@ -119,5 +114,5 @@ class Nms(LayerType):
         head = op("Pad", op.reshape(op("Cast", count, to=1), -1, 1, 1), op.ints(0, 0, 0, 0, 0, 2))
         return [op("Unsqueeze", op("Concat", head, peaks, axis=1), op.ints(0))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [emit_peaks(op, bottoms[0], self.parts, self.most, self.threshold, NEAR)]

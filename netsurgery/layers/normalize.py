@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from ..message import Field, Message
-from .caffe2.operators import Operators, shifted
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import WHOLE, Reach
+from .caffe2.operators import shifted
+from .core import WHOLE, Arrays, Field, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors
 from .shared.reduce import reduce
 
 
@@ -51,12 +44,12 @@ class Normalize(LayerType):
             q.ignore("fix_gradient", "bp_norm", why="they steer gradients")
             self.across_spatial, self.eps, self.l1 = False, 1e-6, kind == "L1"
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         if not self.learned:
             return []
         return [()] if self.channel_shared else [(bottoms[0][1],)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         least = 2 if self.learned else 1
         if not least <= len(x) <= 4:
@@ -68,7 +61,7 @@ class Normalize(LayerType):
         n, c, h, w = x + (1,) * (4 - len(x))
         return [(n, c, h, w), (n, 1, h, w)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         if not self.learned:
             x = x.reshape(x.shape + (1,) * (4 - x.ndim))
@@ -82,7 +75,7 @@ class Normalize(LayerType):
             return [x / norm, norm]
         return [x / norm * weights[0].reshape(-1, *(1,) * (x.ndim - 2))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         if not self.learned and rank < 4:
@@ -99,7 +92,7 @@ class Normalize(LayerType):
         behind = () if self.channel_shared else (1,) * (rank - 2)
         return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "scale"))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         if not self.learned and rank < 4:
@@ -114,10 +107,10 @@ class Normalize(LayerType):
         behind = () if self.channel_shared else (1,) * (rank - 2)
         return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "w"))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * (len(bottoms[0]) - 2)] if self.across_spatial else super().reach(bottoms)
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if not self.across_spatial:
             return params
         inner = params.last("norm_param", Message("NormalizeParameter")).with_fields(Field("across_spatial", False))

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 
 
 class Permute(LayerType):
@@ -39,20 +33,20 @@ class Permute(LayerType):
             )
         return [*self.order, *(i for i in range(rank) if i not in self.order)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         return [tuple(x[i] for i in self._order(len(x)))]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [np.ascontiguousarray(x.transpose(self._order(x.ndim)))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         order = self._order(len(x.shape))
         return [x] if order == sorted(order) else [op("Transpose", x, perm=order)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         order = self._order(len(x.shape))
         return [x] if order == sorted(order) else [op("Transpose", x, axes=order)]

@@ -8,13 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import ShapeError
 from .caffe2 import pooling as _pooling_caffe2
-from .caffe2.operators import Operators
-from .core.dims import Shape, show
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach, window
+from .core import NOWHERE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, show, window
 from .shared import pooling_onnx as _pooling_onnx
 from .shared.pool_windows import PoolWindows, check_global, read_pool_windows
 from .shared.pools import greatest, greatest_places, sums
@@ -86,7 +81,7 @@ class Pooling(LayerType):
         together = self.together or len(shape) == 4
         return PoolWindows(at, self.round_up, tuple(any(at.pad) if together else p > 0 for p in at.pad))
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 3:
             self.rank(x, 4)
@@ -104,14 +99,7 @@ class Pooling(LayerType):
                 )
         return [(*x[:2], *out)] * (1 + (self.method == "MAX"))
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        rank = len(bottoms[0])
-        if self.global_pooling:
-            return [(NOWHERE,) * (rank - 2)]
-        at = self.windows(rank)
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         sizes = x.shape[2:]
         ones = (1,) * len(sizes)
@@ -128,7 +116,7 @@ class Pooling(LayerType):
         top, places = greatest_places(x, at, out)
         return [top, places.astype(x.dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
         if self.global_pooling and self.method == "AVE":
@@ -142,7 +130,7 @@ class Pooling(LayerType):
             return [_pooling_onnx.emit_average(op, x, pools, out, self)]
         return _pooling_onnx.emit_max(op, x, pools, out, self)
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.global_pooling and self.top_count == 1:
             return [op("MaxPool" if self.method == "MAX" else "AveragePool", x, global_pooling=1)]
@@ -152,3 +140,10 @@ class Pooling(LayerType):
             return _pooling_caffe2.emit(op, x, PoolWindows(at, True, (False,) * len(ones)), ones, self, self.method)
         pools = self.pools(x.shape)
         return _pooling_caffe2.emit(op, x, pools, pools.out(x.shape[2:]), self, self.method)
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        rank = len(bottoms[0])
+        if self.global_pooling:
+            return [(NOWHERE,) * (rank - 2)]
+        at = self.windows(rank)
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]

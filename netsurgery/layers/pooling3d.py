@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
 from .caffe2.pooling import emit_average, emit_max
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, window
+from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, window
 from .pooling import Pooling
 from .shared.pool_windows import PoolWindows
 from .shared.pools import LOWEST, greatest, sums
@@ -57,7 +50,7 @@ class Pooling3D(LayerType):
     def pools(self) -> PoolWindows:
         return PoolWindows(self.windows, True, (False,) * 3)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 5)
         at, out = self.windows, self.pools.out(x[2:])
@@ -75,11 +68,7 @@ class Pooling3D(LayerType):
                 )
         return [(*x[:2], *out)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         at = self.windows
         out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
@@ -91,7 +80,7 @@ class Pooling3D(LayerType):
         ]
         return [sums(x, at, out) / np.einsum("i,j,k->ijk", *sizes).astype(x.dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         at = self.windows
         tail = [s - 1 for s in at.stride]
@@ -119,12 +108,16 @@ class Pooling3D(LayerType):
         )
         return [op("Div", sums, shares)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         out = self.pools.out(x.shape[2:])
         if self.method == "MAX":
             return [emit_max(op, x, self.pools, out)[0]]
         return [emit_average(op, x, self.pools, out, layer=self)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        at = self.windows
+        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
 
 
 class Pooling3DP3D(Pooling):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, like, scaled, shifted
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import like, scaled, shifted
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class Power(LayerType):
@@ -26,15 +23,7 @@ class Power(LayerType):
         q = p.message("power_param")
         self.power, self.scale, self.shift = q.get_float("power"), q.get_float("scale"), q.get_float("shift")
 
-    @property
-    def line(self) -> tuple[float, float] | None:
-        return (self.scale, self.shift) if self.power == 1 else None
-
-    @property
-    def is_constant(self) -> bool:
-        return self.power * self.scale == 0
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         scale, shift, power = (x.dtype.type(v) for v in (self.scale, self.shift, self.power))
         if self.is_constant:
@@ -42,7 +31,7 @@ class Power(LayerType):
         y = x * scale + shift
         return [y if self.power == 1 else y**power]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.is_constant:
             return [op("Expand", op("Pow", op.const(self.shift), op.const(self.power)), op("Shape", x))]
@@ -52,10 +41,18 @@ class Power(LayerType):
             x = op("Add", x, op.const(self.shift))
         return [x if self.power == 1 else op("Pow", x, op.const(self.power))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.is_constant:
             with np.errstate(divide="ignore", over="ignore"):  # infinite, as in Caffe
                 return [like(op, x, float(np.float32(self.shift) ** np.float32(self.power)))]
         x = shifted(op, scaled(op, x, self.scale), self.shift)
         return [x if self.power == 1 else op("Pow", x, exponent=self.power)]
+
+    @property
+    def line(self) -> tuple[float, float] | None:
+        return (self.scale, self.shift) if self.power == 1 else None
+
+    @property
+    def is_constant(self) -> bool:
+        return self.power * self.scale == 0

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 
 
 class PReLU(LayerType):
@@ -29,10 +23,10 @@ class PReLU(LayerType):
         self.channel_shared = q.get_bool("channel_shared")
         self.fillers = (q.filler("filler", 0.25),)
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [()] if self.channel_shared else [(bottoms[0][1],)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
             raise ShapeError(
@@ -40,15 +34,15 @@ class PReLU(LayerType):
             )
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         slope = weights[0].reshape(-1, *(1,) * (x.ndim - 2))
         return [np.maximum(x, 0) + slope * np.minimum(x, 0)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         behind = () if self.channel_shared else (1,) * (len(x.shape) - 2)
         return [op("PRelu", x, op.weight(weights[0].reshape(-1, *behind), "slope"))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("PRelu", bottoms[0], op.weight(weights[0].reshape(-1), "slope"))]

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from .caffe2.boxes import grid
-from .caffe2.operators import Operators, cast, expand
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .caffe2.operators import cast, expand
+from .core import Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Tensors, product
 from .shared.boxes_onnx import emit_grid
 
 
@@ -89,7 +86,7 @@ class PriorBox(LayerType):
         """(width, height) as Caffe's old four-axis blobs have them."""
         return (shape[3] if len(shape) > 3 else 1), (shape[2] if len(shape) > 2 else 1)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for shape in bottoms[: 1 if self.image else 2]:
             if len(shape) > 4:
                 self.rank(shape, 4)
@@ -97,10 +94,7 @@ class PriorBox(LayerType):
             self.require(len(bottoms), 2, "number of bottoms", fix="set img_size, or give the image as second bottom")
         return [(1, 2, product(self._sides(bottoms[0])) * len(self.half) * 4)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [None] * len(bottoms)  # it looks at their sizes alone
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         dtype, single = bottoms[0].dtype, np.float32
         w, h = (int(n) for n in self._sides(bottoms[0].shape) if isinstance(n, int))
         image = np.array(self.image or self._sides(bottoms[1].shape), single)
@@ -113,7 +107,7 @@ class PriorBox(LayerType):
         variances = np.broadcast_to(np.array(self.variance, single), boxes.shape)
         return [np.stack([boxes.ravel(), variances.ravel()])[None].astype(dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         w, h = (op.size(x, axis) if len(x.shape) > axis else op.ints(1) for axis in (3, 2))
         if self.image:
@@ -130,7 +124,7 @@ class PriorBox(LayerType):
         variances = op("Expand", op.const(self.variance), op("Shape", boxes))
         return [op.reshape(op("Concat", boxes, variances, axis=0), 1, 2, -1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         w, h = (op.size(x, axis) if len(x.shape) > axis else op.ints(1) for axis in (3, 2))
         if self.image:
@@ -145,3 +139,6 @@ class PriorBox(LayerType):
         boxes = op("Clip", boxes, min=0.0, max=1.0) if self.clip else boxes
         variances = expand(op, op.const(self.variance), h, w, len(self.half), 4)
         return [op.reshape(op("Concat", boxes, variances, axis=0), 1, 2, -1)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [None] * len(bottoms)  # it looks at their sizes alone

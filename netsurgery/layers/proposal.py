@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .caffe2.boxes import best_first, column, ranks, suppress
-from .caffe2.operators import Operators, full, part
-from .core.dims import Shape, Size
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import full, part
+from .core import Array, LayerType, Op, Params, Shape, Size, Tensor, Tensors
 from .shared.boxes import by_score
 from .shared.boxes_onnx import LOWEST, emit_only_best
 from .shared.proposals import PLUS_ONE, Proposals, anchors
@@ -90,7 +86,7 @@ class Proposal(Proposals):
         score = score * large
         return score, by_score(score)[: self.before]
 
-    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         score = op("Unsqueeze", op("Where", large, score, op.const(0)), op.ints(1))
         if not isinstance(count, int) or count > self.before:
             score = emit_only_best(op, score, self.before)
@@ -100,7 +96,7 @@ class Proposal(Proposals):
         box = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
         return [op("Concat", image, box, axis=1), op("GatherND", score, found)]
 
-    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         before = min(self.before, count)
         values, at = best_first(op, op("Mul", score, large), 2, count, before)  # (N, before)
         batch = op("Shape", values, axes=(0,))
@@ -141,16 +137,16 @@ class SynopsysProposal(SingleImage):
         at = np.flatnonzero(np.append(large[:-1], True))[::-1]
         return score, at[by_score(score[at])]
 
-    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         tested = op("Slice", large, op.ints(0), op.ints(-1))
         return super().emit_found(op, boxes, score, op("Concat", tested, op.const([True], "bool"), axis=0), count)
 
-    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         if count > 1:
             large = op("Concat", part(op, large, 1, 0, 0, -2), op.const([1.0]), axis=0)
         else:
             large = op.const([1.0])
         return super().found_caffe2(op, boxes, score, large, count)
 
-    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def ordered_caffe2(self, op: Op, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
         return best_first(op, score, 1, count, count, later_first=True)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
 from .caffe2.psroi import emit_psroi
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Array, Arrays, Op, Params, Shapes, Tensor, Tensors
 from .shared.regions import Regions, round_half_away
 
 
@@ -34,13 +29,13 @@ class PSROIPooling(Regions):
             if size < 1:
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.check(bottoms)
         x, rois = bottoms
         self.require(x[1], self.outputs * self.group**2, "channels, output_dim times group_size squared being expected")
         return [(rois[0], self.outputs, self.group, self.group)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, g = bottoms[0], self.group
         rois, items = self.rois(bottoms)
         scale, cells = np.float32(self.scale), np.arange(g, dtype=np.float32)
@@ -61,7 +56,7 @@ class PSROIPooling(Regions):
                         y[r, :, i, j] = window.mean(axis=(1, 2))
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, rois = bottoms
         g, cells = self.group, np.arange(self.group, dtype=np.float32)
         if len(rois.shape) != 2:
@@ -119,5 +114,5 @@ class PSROIPooling(Regions):
         mean = op("Where", op("Equal", area, op.const(0, "int64")), op.const(0.0, "float64"), mean)
         return [op("Cast", op("Transpose", mean, perm=(0, 3, 1, 2)), to=1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return emit_psroi(op, bottoms[0], bottoms[1], self.group, self.outputs, self.scale)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Arrays, Op, Params, Shapes, Tensors
 from .euclideanloss import EuclideanLoss
 from .shared.python_layers import no_settings
 
@@ -26,15 +21,15 @@ class PyEuclideanLoss(EuclideanLoss):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         super().shapes(bottoms)
         return [(1,)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [super().forward(bottoms, weights)[0].reshape(1)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.reshape(super().emit(op, bottoms, weights)[0], 1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.reshape(super().emit_caffe2(op, bottoms, weights)[0], 1)]

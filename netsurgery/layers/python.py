@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import UnsupportedError
-from .core.layer_type import LayerType
-from .core.params import Params
+from .core import LayerType, Params, UnsupportedError
 
 
 class Python(LayerType):

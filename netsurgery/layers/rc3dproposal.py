@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, by_data
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.faster_rcnn import FasterRcnnProposals
 from .shared.python_layers import settings, size, sizes
 
@@ -37,7 +35,7 @@ class WindowProposals(FasterRcnnProposals):
         half = np.array([(BASE * s - 1) / 2 for s in scales])
         self.windows = np.stack([(BASE - 1) / 2 - half, (BASE - 1) / 2 + half], axis=1).astype(np.float32)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for bottom, name in zip(bottoms, ("scores", "deltas"), strict=True):
             self.rank(bottom, 5, name)
             self.require(bottom[0], 1, "batch", fix="one video at a time: the layer takes no more")
@@ -48,7 +46,7 @@ class WindowProposals(FasterRcnnProposals):
         count = by_data(self.name, "regions")
         return [(count, 3), (count, 1)][: self.top_count]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         a, length = len(self.windows), bottoms[0].shape[2]
         d = bottoms[1].reshape(a, 2, length).transpose(2, 0, 1)  # (L, A, 2)
         start, end = (
@@ -67,7 +65,7 @@ class WindowProposals(FasterRcnnProposals):
     def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
         return rng.normal(0, 0.3, shapes[1]) if index else rng.uniform(0, 1, shapes[0])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, length = len(self.windows), op.size(bottoms[0], 2)
         score = op("Slice", op.reshape(bottoms[0], 2 * a, -1), op.ints(a), op.ints(2 * a), op.ints(0))
         score = op.reshape(op("Transpose", score, perm=(1, 0)), -1)

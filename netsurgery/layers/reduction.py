@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, scaled
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 from .shared.reduce import reduce
 
 _NODES = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
@@ -31,11 +27,11 @@ class Reduction(LayerType):
         self.from_axis = q.get_int("axis")
         self.coeff = q.get_float("coeff")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         return [x[: self.axis(self.from_axis, len(x))]]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         lead = x.shape[: self.axis(self.from_axis, x.ndim)]
         rows = x.reshape(*lead, int(np.prod(x.shape[len(lead) :])))
@@ -46,13 +42,13 @@ class Reduction(LayerType):
         y = rows.mean(axis=-1) if self.operation == "MEAN" else rows.sum(axis=-1)
         return [y * x.dtype.type(self.coeff)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         axes = range(self.axis(self.from_axis, len(x.shape)), len(x.shape))
         y = reduce(op, _NODES[self.operation], x, axes)
         return [y if self.coeff == 1 else op("Mul", y, op.const(self.coeff))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.operation in ("ASUM", "SUMSQ"):
             x = op("Abs" if self.operation == "ASUM" else "Sqr", x, shape=x.shape)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 
 class Region(LayerType):
@@ -43,13 +38,13 @@ class Region(LayerType):
     def numbers(self) -> int:
         return self.coords + 1 + self.classes
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         self.require(x[1], self.boxes * self.numbers, "channels")
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         v = x.transpose(0, 2, 3, 1).reshape(-1, self.numbers).copy()
         v[:, 4] = 1 / (1 + np.exp(-v[:, 4]))
@@ -58,14 +53,14 @@ class Region(LayerType):
             v[:, 5:] = e / e.sum(axis=1, keepdims=True)
         return [v.reshape(x.shape)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         v = op.reshape(op("Transpose", x, perm=(0, 2, 3, 1)), -1, self.numbers)
         place, sure, kind = op.many(3, "Split", v, op.ints(4, 1, self.classes), axis=1)
         kind = op("Softmax", kind, axis=1) if self.softmax else kind
         return [op("Reshape", op("Concat", place, op("Sigmoid", sure), kind, axis=1), op("Shape", x))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         v = op.reshape(op("Transpose", x, axes=(0, 2, 3, 1)), -1, self.numbers)
         place, sure, kind = op.many(3, "Split", v, axis=1, split=(4, 1, self.classes))

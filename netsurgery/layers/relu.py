@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class ReLU(LayerType):
@@ -25,18 +21,18 @@ class ReLU(LayerType):
     def read(self, p: Params) -> None:
         self.slope = p.message("relu_param").get_float("negative_slope")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         if self.slope == 0:
             return [np.maximum(x, 0)]
         return [np.maximum(x, 0) + x.dtype.type(self.slope) * np.minimum(x, 0)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.slope == 0:
             return [op("Relu", x)]
         return [op("LeakyRelu", x, alpha=self.slope)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [op("Relu", x) if self.slope == 0 else op("LeakyRelu", x, alpha=self.slope)]

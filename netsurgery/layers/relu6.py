@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import LOWEST, Operators
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import LOWEST
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class ReLU6(LayerType):
@@ -25,21 +22,21 @@ class ReLU6(LayerType):
     def read(self, p: Params) -> None:
         self.slope = p.message("relu6_param").get_float("negative_slope")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         y = np.maximum(x, 0)
         if self.slope != 0:
             y += x.dtype.type(self.slope) * np.minimum(x, 0)
         return [np.minimum(y, 6)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         six = op.const(6.0)
         if self.slope == 0:
             return [op("Clip", x, op.const(0.0), six)]
         return [op("Min", op("LeakyRelu", x, alpha=self.slope), six)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.slope == 0:
             return [op("Clip", x, min=0.0, max=6.0)]

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, Size
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, spread
+from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, spread
 
 USUAL_STRIDE = 2
 """That of choasup/caffe-yolo9000; eric612's requires the field."""
@@ -33,7 +26,7 @@ class Reorg(LayerType):
         if self.stride < 1:
             raise q.refuse("stride", f"stride is {self.stride}", expected="a positive number")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         s = self.stride
@@ -48,10 +41,7 @@ class Reorg(LayerType):
         if isinstance(size, int) and size % by:
             raise ShapeError(f"{what} {size}", layer=self.title, source=self.source, expected=f"a multiple of {by}")
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[spread(self.stride, self.stride, 0)] * 2 if self.reverse else ()]  # else from all over the map
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         n, c, h, w = x.shape
         s = self.stride
@@ -60,7 +50,7 @@ class Reorg(LayerType):
             return [x.reshape(n, s, s, o, h, w).transpose(0, 3, 4, 1, 5, 2).reshape(n, o, h * s, w * s)]
         return [x.reshape(n, o, h, s, w, s).transpose(0, 3, 5, 1, 2, 4).reshape(n, c * s * s, h // s, w // s)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         s = self.stride
         if s == 1:
@@ -72,7 +62,7 @@ class Reorg(LayerType):
         moved = op("Transpose", blocks, perm=[0, 3, 5, 1, 2, 4])
         return [op.reshape(moved, 0, op("Mul", c, op.ints(s * s)), op("Div", h, op.ints(s)), op("Div", w, op.ints(s)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         s = self.stride
         if s == 1:
@@ -85,3 +75,6 @@ class Reorg(LayerType):
         blocks = op.reshape(x, 0, op("Div", c, op.ints(s * s)), h, s, w, s)
         moved = op("Transpose", blocks, axes=(0, 3, 5, 1, 2, 4))
         return [op.reshape(moved, 0, op("Mul", c, op.ints(s * s)), *(op("Div", n, op.ints(s)) for n in (h, w)))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[spread(self.stride, self.stride, 0)] * 2 if self.reverse else ()]  # else from all over the map

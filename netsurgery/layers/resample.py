@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach
+from .core import Array, Arrays, LayerType, Op, Params, Reach, Reaches, Shape, ShapeError, Shapes, Tensor, Tensors
 from .shared.resample_onnx import emit_positions, emit_shares
 
 
@@ -47,7 +41,7 @@ class Resample(LayerType):
                 "height", f"height and width are {self.size}", expected="positive numbers, or a second bottom"
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for shape, name in zip(bottoms, ("bottom", "the second bottom"), strict=False):
             self.rank(shape, 4, name)
         x = bottoms[0]
@@ -72,16 +66,7 @@ class Resample(LayerType):
         pairs = [(n, m) for n, m in zip(x[2:], top[2:], strict=True) if isinstance(n, int) and isinstance(m, int)]
         return tuple(Fraction(n, m) for n, m in pairs) if len(pairs) == 2 else ()
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        rest = [None] * (len(bottoms) - 1)  # of a second bottom the size alone counts
-        factors = self._factors(bottoms[0], self.shapes(bottoms)[0])
-        taps = {"NEAREST": Fraction(1, 2), "LINEAR": Fraction(1), "CUBIC": Fraction(2)}[self.method]
-        smooth = self.method != "NEAREST" and self.antialias and max(factors, default=0) > 1
-        # position 0 lies at (the other factor - 1) / 2
-        axes = [(f, (g - 1) / 2, taps * (f if smooth else 1)) for f, g in zip(factors, factors[::-1], strict=True)]
-        return [[Reach(f, at - span, at + span) for f, at, span in axes], *rest]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, old = bottoms[0], bottoms[0].shape[2:]
         sizes = bottoms[1].shape[2:] if len(bottoms) == 2 else self._size(x.shape)
         new = [int(n) for n in sizes if isinstance(n, int)]
@@ -109,7 +94,7 @@ class Resample(LayerType):
         total = k.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(k, total, out=np.zeros_like(k), where=total != 0))
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         old = [op.size(x, i) for i in (2, 3)]
         if self.by_factor and len(bottoms) == 1:
@@ -130,7 +115,7 @@ class Resample(LayerType):
         across = emit_shares(op, self.method, u, old[1], narrow[1], axis=0)
         return [op("MatMul", op("MatMul", down, x), across)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         old = [op.number(n) for n in x.shape[2:]]
         new = [op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self._size(x.shape))]
@@ -151,6 +136,15 @@ class Resample(LayerType):
             else:
                 x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
         return [x]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        rest = [None] * (len(bottoms) - 1)  # of a second bottom the size alone counts
+        factors = self._factors(bottoms[0], self.shapes(bottoms)[0])
+        taps = {"NEAREST": Fraction(1, 2), "LINEAR": Fraction(1), "CUBIC": Fraction(2)}[self.method]
+        smooth = self.method != "NEAREST" and self.antialias and max(factors, default=0) > 1
+        # position 0 lies at (the other factor - 1) / 2
+        axes = [(f, (g - 1) / 2, taps * (f if smooth else 1)) for f, g in zip(factors, factors[::-1], strict=True)]
+        return [[Reach(f, at - span, at + span) for f, at, span in axes], *rest]
 
 
 def _cubic(d: Array) -> Array:

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape, Size, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, Reach
+from .core import SAME, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, product
 
 
 class Reshape(LayerType):
@@ -53,7 +46,7 @@ class Reshape(LayerType):
             )
         return start, end
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         start, end = self._range(len(x))
         new: list[Size] = [x[start + i] if n == 0 else n for i, n in enumerate(self.dims)]
@@ -79,15 +72,11 @@ class Reshape(LayerType):
             )
         return count // divisor
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        (x,) = bottoms
-        return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (shape,) = self.shapes([bottoms[0].shape])
         return [bottoms[0].reshape([int(n) for n in shape if isinstance(n, int)])]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         start, end = self._range(len(x.shape))
         (shape,) = self.shapes([x.shape])
@@ -100,7 +89,7 @@ class Reshape(LayerType):
         kept = [op.size(x, i) if shift else 0 for i in range(end, len(x.shape))]
         return [op.reshape(x, [0] * start, new, *kept)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         start, end = self._range(len(x.shape))
         (shape,) = self.shapes([x.shape])
@@ -111,3 +100,7 @@ class Reshape(LayerType):
         # a 0 copies the axis of the bottom at its own place; where that is another one, its size is spelt out
         shift = len(self.dims) - (end - start)
         return [op.reshape(x, [0] * start, new, *(op.size(x, i) if shift else 0 for i in range(end, len(x.shape))))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        (x,) = bottoms
+        return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]

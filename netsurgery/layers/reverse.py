@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Message
-from .caffe2.operators import Operators, turned
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, WHOLE, Reach
+from .caffe2.operators import turned
+from .core import SAME, WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors
 from .flip import backwards
 
 
@@ -31,27 +25,27 @@ class Reverse(LayerType):
     def _axes(self, rank: int) -> list[int]:
         return sorted({self.axis(axis, rank) for axis in self.along})
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self._axes(len(bottoms[0]))
         return [bottoms[0]]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [np.flip(bottoms[0], tuple(self._axes(bottoms[0].ndim)))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [backwards(op, bottoms[0], self._axes(len(bottoms[0].shape)))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (y,) = bottoms
         for axis in self._axes(len(y.shape)):
             y = turned(op, y, axis)
         return [y]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         axes = self._axes(len(bottoms[0]))
         return [[WHOLE if axis in axes else SAME for axis in range(2, len(bottoms[0]))]]
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if set(self.along) <= {0, 1}:
             return params
         raise self.refusal(self.mixes)

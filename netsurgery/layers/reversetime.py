@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import Operators, cast
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import cast
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 
 class ReverseTime(LayerType):
@@ -27,7 +25,7 @@ class ReverseTime(LayerType):
     def read(self, p: Params) -> None:
         self.copy_remaining = p.message("reverse_time_param").get_bool("copy_remaining")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, length = bottoms
         if len(x) < 2:
             self.rank(x, 2)
@@ -35,7 +33,7 @@ class ReverseTime(LayerType):
         self.require(length[0], x[1], "lengths (bottom 1), one for each stream")
         return [x]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         length = bottoms[1].astype(np.int64)
         t = np.arange(x.shape[0])[:, None]
@@ -46,10 +44,7 @@ class ReverseTime(LayerType):
             y[~inside] = 0
         return [y]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(1, shapes[0][0] + 1, shapes[1]) if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, length = bottoms
         length = op("Cast", length, to=7)
         y = op("ReverseSequence", x, length, time_axis=0, batch_axis=1)
@@ -61,7 +56,7 @@ class ReverseTime(LayerType):
             inside = op("Unsqueeze", inside, op.ints(*range(2, len(x.shape))))
         return [op("Where", inside, y, op.const(0.0))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, length = bottoms
         n, rank = op.size(x, 1), len(x.shape)
         length = op.reshape(cast(op, length, "int64"), 1, -1)
@@ -76,3 +71,6 @@ class ReverseTime(LayerType):
             return [y]
         kept = op.reshape(cast(op, inside, "float"), 0, 0, [1] * (rank - 2))
         return [op("Mul", y, kept)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(1, shapes[0][0] + 1, shapes[1]) if index == 1 else None

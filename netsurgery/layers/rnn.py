@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
 from .caffe2.recurrence import rnn_step, unroll
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
+from .core import Array, Arrays, Op, Shapes, Tensor, Tensors
 from .shared.recurrence import Recurrent, Step
 
 
@@ -23,13 +19,11 @@ class RNN(Recurrent):
     types = ("RNN",)
     states, gates = 1, 1
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         h = self.num_output
         return [*self.input_shapes(bottoms), (h, h), (h, h), (h,)]
 
-    def steps(
-        self, gates: Array, cont: Array, states: Sequence[Array], weights: Sequence[Array]
-    ) -> tuple[Array, Sequence[Array]]:
+    def steps(self, gates: Array, cont: Array, states: Arrays, weights: Arrays) -> tuple[Array, Arrays]:
         (h,) = states
         hidden = np.empty_like(gates)
         for t, going in enumerate(cont[:, :, None]):
@@ -37,21 +31,19 @@ class RNN(Recurrent):
         return np.tanh(hidden @ weights[1].T + weights[2]), (h,)
 
     def step(self, recurrent: Tensor) -> Step:
-        def step(op: Graph, gates: Tensor, cont: Tensor, h: Tensor) -> Sequence[Tensor]:
+        def step(op: Op, gates: Tensor, cont: Tensor, h: Tensor) -> Tensors:
             return [op("Tanh", op("Gemm", op("Mul", h, cont), recurrent, gates, transB=1))]
 
         return step
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         gates, cont, first = self.prepared_caffe2(op, bottoms, weights)
         hidden, out, out_bias = weights[-3:]
         y, states = unroll(op, rnn_step, gates, cont, hidden, first, bottoms[0].shape[0])
         top = op("Tanh", op("FC", y, op.weight(out, "o_w"), op.weight(out_bias, "o_b"), axis=2))
         return [top, *(op("ExpandDims", s, dims=(0,)) for s in states)][: 1 + self.expose_hidden]
 
-    def emit_whole(
-        self, op: Graph, x: Tensor, states: Sequence[Tensor] | None, weights: Sequence[Array]
-    ) -> Sequence[Tensor]:
+    def emit_whole(self, op: Op, x: Tensor, states: Tensors | None, weights: Arrays) -> Tensors:
         y, h = op.many(
             2,
             "RNN",
@@ -65,6 +57,6 @@ class RNN(Recurrent):
         )
         return op("Squeeze", y, op.ints(1)), h
 
-    def emit_top(self, op: Graph, y: Tensor, weights: Sequence[Array]) -> Tensor:
+    def emit_top(self, op: Op, y: Tensor, weights: Arrays) -> Tensor:
         product = op("MatMul", y, op.weight(np.ascontiguousarray(weights[0].T), "output"))
         return op("Tanh", op("Add", product, op.weight(weights[1], "output_bias")))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Arrays, Op, Params, Shapes, Tensors
 from .shared.regions import Regions
 
 
@@ -36,12 +32,12 @@ class ROIAlign(Regions):
                 fix = "this is MS-CNN's ROIAlign, which reads roi_pooling_param; register a layer type for another's"
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number", fix=fix)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.check(bottoms)
         x, rois = bottoms
         return [(rois[0], x[1], self.pooled[0] + 1, self.pooled[1] + 1)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         rois, items = self.rois(bottoms)
         single = np.float32
@@ -69,7 +65,7 @@ class ROIAlign(Regions):
         y = ((1 - b) * upper + b * lower) * (down[:, :, None] & right[:, None])[..., None]
         return [np.ascontiguousarray(y.transpose(0, 3, 1, 2))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, rois = bottoms[0], op.reshape(bottoms[1], -1, 5)
         item, low, high = op.many(3, "Split", rois, op.ints(1, 2, 2), axis=1)
         if self.pad:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Arrays, Op, Params, Shapes, Tensors, UnsupportedError
 from .shared.regions import Regions, round_half_away
 
 NEWEST_OPSET = 21
@@ -41,12 +35,12 @@ class ROIPooling(Regions):
             if size < 1:
                 raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.check(bottoms)
         x, rois = bottoms
         return [(rois[0], x[1], *self.pooled)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x = bottoms[0]
         rois, items = self.rois(bottoms)
         grown = (rois[:, 3:] - rois[:, 1:3] + np.float32(1)) * np.float32(self.pad)
@@ -75,7 +69,7 @@ class ROIPooling(Regions):
         end = np.ceil((i + 1) * span[:, None]).astype(np.int64) + low[:, None]
         return start.clip(0, n), end.clip(0, n)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, rois = bottoms
         if op.opset > NEWEST_OPSET:
             raise UnsupportedError(
@@ -93,7 +87,7 @@ class ROIPooling(Regions):
             rois = op("Concat", item, op("Sub", low, grown), op("Add", high, grown), axis=1)
         return [op("MaxRoiPool", x, rois, pooled_shape=self.pooled, spatial_scale=self.scale)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, rois = bottoms
         if len(rois.shape) != 2:
             rois = op.reshape(rois, -1, 5)

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .caffe2.boxes import corners, grid, halves
-from .caffe2.operators import Operators, part
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import part
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
 from .shared.boxes_onnx import emit_corners, emit_grid, emit_halves
 from .shared.proposals import anchors
 from .shared.python_layers import settings, whole_numbers
@@ -44,7 +42,7 @@ class RonDetections(LayerType):
         self.stride, scale, self.classes = numbers
         self.anchors = anchors(BASE, RATIOS, (scale, scale + 1))
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         objects, classes, deltas = bottoms
         a = len(self.anchors)
         sizes = {"objects": (1, 2 * a, *deltas[2:]), "deltas": (1, 4 * a, *deltas[2:])}
@@ -57,7 +55,7 @@ class RonDetections(LayerType):
         cells = product(deltas[2:]) * a
         return [(1, cells, 4), (1, cells, self.classes)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         objects, classes, deltas = bottoms
         a, (h, w) = len(self.anchors), deltas.shape[2:]
         d = deltas[0].reshape(a, 4, h, w).transpose(2, 3, 0, 1)
@@ -70,10 +68,7 @@ class RonDetections(LayerType):
         kind = classes[0, 1:].reshape(self.classes - 1, a, h, w).transpose(2, 3, 1, 0)
         return [boxes.reshape(1, -1, 4), np.concatenate([sure, kind], axis=-1).reshape(1, -1, self.classes)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.normal(0, 0.3, shapes[2]) if index == 2 else rng.uniform(0, 1, shapes[index])
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         objects, classes, deltas = bottoms
         a, h, w = len(self.anchors), op.size(deltas, 2), op.size(deltas, 3)
         d = op("Transpose", op.reshape(deltas, 1, a, 4, h, w), perm=(0, 3, 4, 1, 2))
@@ -88,7 +83,7 @@ class RonDetections(LayerType):
         scores = op("Transpose", both, perm=(0, 3, 4, 2, 1))
         return [op.reshape(boxes, 1, -1, 4), op.reshape(scores, 1, -1, self.classes)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         objects, classes, deltas = bottoms
         a, h, w = len(self.anchors), op.size(deltas, 2), op.size(deltas, 3)
         d = op("Transpose", op.reshape(deltas, 1, a, 4, h, w), axes=(0, 3, 4, 1, 2))
@@ -102,3 +97,6 @@ class RonDetections(LayerType):
         both = op("Concat", op.reshape(sure, 1, 1, a, h, w), op.reshape(kind, 1, self.classes - 1, a, h, w), axis=1)
         scores = op("Transpose", both, axes=(0, 3, 4, 2, 1))
         return [op.reshape(boxes, 1, -1, 4), op.reshape(scores, 1, -1, self.classes)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.normal(0, 0.3, shapes[2]) if index == 2 else rng.uniform(0, 1, shapes[index])

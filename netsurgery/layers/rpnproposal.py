@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .core.layer_type import LayerType
-from .core.params import Params
+from .core import LayerType, Params
 from .fpnproposal import PyramidProposals
 from .rc3dproposal import WindowProposals
 from .shared.faster_rcnn import RATIOS, SCALES, FasterRcnnProposals

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dims import Shape, by_data, product
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, by_data, product
 from .shared.boxes_onnx import emit_grid
 from .shared.faster_rcnn import SCALES, FasterRcnnProposals
 from .shared.python_layers import settings, size, sizes
@@ -44,7 +42,7 @@ class RotatedProposals(FasterRcnnProposals):
         rows = [(w * s, h * s, angle) for w, h in sides for s in scales for angle in ANGLES]
         self.anchors = np.array(rows, np.float32)  # (A, 3): w, h, angle
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         scores, deltas, info = bottoms
         a = len(self.anchors)
         for bottom, name, channels in ((scores, "scores", 2), (deltas, "deltas", 5)):
@@ -59,7 +57,7 @@ class RotatedProposals(FasterRcnnProposals):
         found = by_data(self.name, "regions")
         return [(found, 6), (found, 1)][: self.top_count]
 
-    def candidates(self, bottoms: Sequence[Array]) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def candidates(self, bottoms: Arrays) -> tuple[Array, Array, NDArray[np.bool_]]:
         scores, deltas, info = bottoms
         a, (h, w) = len(self.anchors), deltas.shape[2:]
         d = deltas[0].reshape(a, 5, h, w).transpose(2, 3, 0, 1)
@@ -88,7 +86,7 @@ class RotatedProposals(FasterRcnnProposals):
                 alive[rest[shared / (area[i] + area[rest] - shared) > boxes.dtype.type(self.overlap)]] = False
         return survivors
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         scores, deltas, info = bottoms
         a, h, w = len(self.anchors), op.size(deltas, 2), op.size(deltas, 3)
         d = op("Transpose", op.reshape(deltas, a, 5, h, w), perm=(2, 3, 0, 1))
@@ -108,7 +106,7 @@ class RotatedProposals(FasterRcnnProposals):
         score = op.reshape(op("Transpose", score, perm=(0, 2, 3, 1)), -1)
         return self.emit_found(op, boxes, score, large, product(deltas.shape[2:]) * a)
 
-    def emit_survivors(self, op: Graph, boxes: Tensor, score: Tensor) -> Tensor:
+    def emit_survivors(self, op: Op, boxes: Tensor, score: Tensor) -> Tensor:
         _, order = op.many(2, "TopK", score, op.size(score, 0), axis=0)
         best = op("Gather", boxes, order)
         return op("Gather", order, emit_rotated_suppress(op, best, self.overlap, self.most))

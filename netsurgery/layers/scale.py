@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Array, Arrays, Op, Params, Shapes, Tensors
 from .shared.along import Along
 
 
@@ -30,16 +25,16 @@ class Scale(Along):
         scale, bias = q.filler("filler", 1.0), q.filler("bias_filler")
         self.fillers = (scale, bias) if self.bottom_count == 1 else (bias,)
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [self.blob_shape(bottoms)] * ((len(bottoms) == 1) + self.bias_term)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, s = bottoms if len(bottoms) == 2 else (bottoms[0], weights[0])
         behind = self.behind(x.ndim, s.ndim)
         y = x * s.reshape(s.shape + behind)
         return [y + weights[-1].reshape(s.shape + behind) if self.bias_term else y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         count = len(bottoms[1].shape) if len(bottoms) == 2 else weights[0].ndim
         behind = self.behind(len(x.shape), count)
@@ -52,14 +47,14 @@ class Scale(Along):
             return [y]
         return [op("Add", y, op.weight(weights[-1].reshape(weights[-1].shape + behind), "bias"))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
         y = op("Mul", x, self.along_caffe2(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "w"))
         if self.bias_term:
             y = op("Add", y, self.along_caffe2(op, x, weights[-1], "b"))
         return [y]
 
-    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):
             return None
         return weights[0].astype(np.float64), weights[1].astype(np.float64) if self.bias_term else np.zeros(())

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class SeLU(LayerType):
@@ -27,15 +23,15 @@ class SeLU(LayerType):
         q = p.message("selu_param")
         self.alpha, self.gamma = q.get_float("alpha"), q.get_float("lambda")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         alpha, gamma = x.dtype.type(self.alpha), x.dtype.type(self.gamma)
         return [gamma * (np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0)))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Selu", bottoms[0], alpha=self.alpha, gamma=self.gamma)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Selu", bottoms[0], alpha=self.alpha, scale=self.gamma)]
 
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import ShapeError
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 
 
 class ShuffleChannel(LayerType):
@@ -27,19 +21,19 @@ class ShuffleChannel(LayerType):
         if self.group < 1:
             raise q.refuse("group", f"group is {self.group}", expected="a positive number")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if not 2 <= len(x) <= 4:
             raise ShapeError(f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 to 4")
         self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
         return [x + (1,) * (4 - len(x))]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         n, c, h, w = x.shape + (1,) * (4 - x.ndim)
         return [x.reshape(n, self.group, c // self.group, h, w).swapaxes(1, 2).reshape(n, c, h, w)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if (missing := 4 - len(x.shape)) > 0:
             x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)
@@ -49,7 +43,7 @@ class ShuffleChannel(LayerType):
         rows = op("Transpose", op.reshape(x, 0, self.group, columns, -1), perm=(0, 2, 1, 3))
         return [op("Reshape", rows, op("Shape", x))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if (missing := 4 - len(x.shape)) > 0:
             x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)

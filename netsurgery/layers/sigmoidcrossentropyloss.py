@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..message import Message
 from .caffe2.losses import alike, divide, total
-from .caffe2.operators import Operators, cast, choose, like
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .caffe2.operators import cast, choose, like
+from .core import Arrays, Message, Op, Params, Shapes, Tensors, product
 from .shared.losses import Loss, LossParam, emit_alike
 
 
@@ -33,12 +30,12 @@ class SigmoidCrossEntropyLoss(Loss):
     def read(self, p: Params) -> None:
         self.loss = LossParam.read(p.message("loss_param"), "BATCH_SIZE")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         self.require(product(bottoms[1][1:]), product(bottoms[0][1:]), "values per item of bottom 1")
         return [()]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, target = (b.ravel() for b in bottoms)
         if self.loss.ignore_label is not None:
             counts = target.astype(np.int64) != self.loss.ignore_label
@@ -48,10 +45,7 @@ class SigmoidCrossEntropyLoss(Loss):
         divisor = self.loss.divisor(items, bottoms[0].size // max(items, 1), len(x))
         return [terms.sum() / x.dtype.type(divisor)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.uniform(0, 1, shapes[1]) if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, target = emit_alike(op, *bottoms)
         positive = op("Cast", op("GreaterOrEqual", x, op.const(0.0)), to=1)
         terms = op("Add", op("Mul", x, op("Sub", positive, target)), op("Softplus", op("Neg", op("Abs", x))))
@@ -63,7 +57,7 @@ class SigmoidCrossEntropyLoss(Loss):
         total = op("ReduceSum", terms, keepdims=0)
         return [self.loss.emit_division(op, total, counts, bottoms[0], 1, 1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x, target), rank = alike(op, *bottoms)
         positive = cast(op, op("GE", x, op.const(0.0)), "float")
         softplus = op("Softplus", op("Negative", op("Abs", x)))
@@ -72,6 +66,9 @@ class SigmoidCrossEntropyLoss(Loss):
             keep = op("NE", cast(op, target, "int64"), op.const(self.loss.ignore_label, "int64"))
             terms, counts = choose(op, keep, terms, like(op, terms, 0)), op.reshape(cast(op, keep, "float"), -1)
         return [divide(op, self.loss, total(op, terms, rank), counts, bottoms[0], 1, 1)]
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.uniform(0, 1, shapes[1]) if index == 1 else None
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         return "Sigmoid", Message("LayerParameter")

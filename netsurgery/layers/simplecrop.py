@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .core.dims import Shape
-from .core.params import Params
+from .core import Params, Shapes
 from .crop import Crop
 
 
@@ -21,7 +18,7 @@ class SimpleCrop(Crop):
     def read(self, p: Params) -> None:
         self.from_axis, self.offset = 2, ()
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for shape, name in zip(bottoms, ("the first bottom", "the second bottom"), strict=True):
             self.rank(shape, 4, name)
         return super().shapes(bottoms)

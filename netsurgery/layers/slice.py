@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from ..errors import ShapeError
-from ..message import Message
-from .caffe2.operators import Operators, part
-from .core.dims import Shape, Size
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .caffe2.operators import part
+from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors
 
 
 class Slice(LayerType):
@@ -52,7 +46,7 @@ class Slice(LayerType):
             return [size // self.top_count] * self.top_count
         return [b - a for a, b in pairwise((0, *self.points, size))]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         axis = self.axis(self.along, len(x))
         size = x[axis]
@@ -66,16 +60,10 @@ class Slice(LayerType):
                 raise ShapeError(f"axis {axis}: {size}", layer=self.title, source=self.source, expected=expected)
         return [(*x[:axis], part, *x[axis + 1 :]) for part in self._parts(size)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return self.reach_but(bottoms, self.along, NOWHERE)
-
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "slice_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return np.split(bottoms[0], self.points or self.top_count, axis=self.along)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.top_count == 1:
             return [x]
@@ -87,7 +75,7 @@ class Slice(LayerType):
             sizes = op.ints(*[op("Div", size, op.ints(self.top_count))] * self.top_count)
         return op.many(self.top_count, "Split", x, sizes, axis=self.along)
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank, axis = len(x.shape), self.axis(self.along, len(x.shape))
         if self.top_count == 1:
@@ -98,3 +86,9 @@ class Slice(LayerType):
         if not self.points:
             return op.many(self.top_count, "Split", x, axis=axis)
         return [part(op, x, rank, axis, start, end) for start, end in pairwise((0, *self.points, -1))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "slice_param", self.along, len(bottoms[0]))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
 from .caffe2.losses import alike, count, total
-from .caffe2.operators import Operators, scaled
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled
+from .core import Arrays, Op, Params, ShapeError, Shapes, Tensors
 from .shared.losses import Loss, emit_alike, emit_count
 
 
@@ -45,7 +40,7 @@ class SmoothL1Loss(Loss):
         if self.sigma <= 0:
             raise q.refuse("sigma", f"sigma is {self.sigma:g}", expected="a positive number")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         if len(bottoms) == 3 and self.fast_rcnn:
             raise ShapeError(
@@ -62,14 +57,14 @@ class SmoothL1Loss(Loss):
                 self.require(size, wanted, f"{what} of bottom {i}")
         return [()]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         a, b, *weighs = (x.ravel() for x in bottoms)
         square = a.dtype.type(self.sigma) ** 2
         d = (a - b) * weighs[0] if weighs else a - b
         f = np.where(np.abs(d) < 1 / square, square * d * d / 2, np.abs(d) - 1 / square / 2)
         return [(f * weighs[1] if len(weighs) > 1 else f).sum() / a.dtype.type(len(bottoms[0]))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b, *weighs = emit_alike(op, *bottoms)
         d = op("Sub", a, b)
         size = op("Abs", op("Mul", d, weighs[0]) if weighs else d)
@@ -81,7 +76,7 @@ class SmoothL1Loss(Loss):
             f = op("Mul", f, weighs[1])
         return [op("Div", op("ReduceSum", f, keepdims=0), emit_count(op, bottoms[0], [0]))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (a, b, *weighs), rank = alike(op, *bottoms)
         d = op("Sub", a, b)
         size, square = op("Abs", op("Mul", d, weighs[0]) if weighs else d), self.sigma**2

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Message
-from .caffe2.operators import Operators, softmax
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import WHOLE, Reach
+from .caffe2.operators import softmax
+from .core import WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors
 
 
 class Softmax(LayerType):
@@ -28,24 +22,24 @@ class Softmax(LayerType):
     def read(self, p: Params) -> None:
         self.along = self.distribution = p.message("softmax_param").get_int("axis")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.axis(self.along, len(bottoms[0]))
         return [bottoms[0]]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return self.reach_but(bottoms, self.along, WHOLE)
-
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         e = np.exp(x - x.max(axis=self.along, keepdims=True))
         return [e / e.sum(axis=self.along, keepdims=True)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Softmax", bottoms[0], axis=self.along)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [softmax(op, x, len(x.shape), self.axis(self.along, len(x.shape)))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return self.reach_but(bottoms, self.along, WHOLE)
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))

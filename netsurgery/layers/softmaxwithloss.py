@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..message import Message
 from .caffe2.losses import divide, keep_labels, labels, pick, places, total
-from .caffe2.operators import Operators, cast, choose, like, softmax
-from .core.dims import Shape, product
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .caffe2.operators import cast, choose, like, softmax
+from .core import Arrays, Message, Op, Params, Shapes, Tensors, product
 from .shared.losses import Loss, LossParam, emit_labels
 
 FLT_MIN = float(np.finfo(np.float32).tiny)
@@ -39,17 +36,14 @@ class SoftmaxWithLoss(Loss):
         self.along = p.message("softmax_param").get_int("axis")
         self.loss = LossParam.read(p.message("loss_param"), "VALID")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.same_items(bottoms)
         x, label = bottoms
         axis = self.axis(self.along, len(x))
         self.require(product(label), product(x[:axis]) * product(x[axis + 1 :]), "labels")
         return [(), x]
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, label = bottoms
         axis = self.along % x.ndim
         outer = int(np.prod(x.shape[:axis]))
@@ -63,10 +57,7 @@ class SoftmaxWithLoss(Loss):
         divisor = self.loss.divisor(outer, places.shape[1], len(chosen))
         return [-np.log(np.maximum(shares, x.dtype.type(FLT_MIN))).sum() / x.dtype.type(divisor), p]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
-        return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
-
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label = bottoms
         axis = self.along % len(x.shape)
         p = op("Softmax", x, axis=axis)
@@ -81,7 +72,7 @@ class SoftmaxWithLoss(Loss):
         total = op("Neg", op("ReduceSum", logs, keepdims=0))
         return [self.loss.emit_division(op, total, counts, x, axis), p]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label = bottoms
         axis = self.along % len(x.shape)
         p = softmax(op, x, len(x.shape), axis)
@@ -90,6 +81,12 @@ class SoftmaxWithLoss(Loss):
         if counts is not None:
             logs = choose(op, cast(op, counts, "bool"), logs, like(op, logs, 0))
         return [divide(op, self.loss, op("Negative", total(op, logs, 1)), counts, x, axis), p]
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))
+
+    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+        return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         kept = tuple(f for f in params.fields if f.name == "softmax_param")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators, scaled, shifted
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import scaled, shifted
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class SoftTruncation(LayerType):
@@ -30,12 +27,12 @@ class SoftTruncation(LayerType):
             raise q.refuse("c", "c is 0", expected="another number")
         self.inner = -1 / c
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [-np.expm1(x * x.dtype.type(self.inner))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Sub", op.const(1.0), op("Exp", op("Mul", bottoms[0], op.const(self.inner))))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [shifted(op, op("Negative", op("Exp", scaled(op, bottoms[0], self.inner))), 1.0)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .core.layer_type import LayerType
-from .core.params import Params
+from .core import LayerType, Params
 
 
 class SpatialDropout(LayerType):

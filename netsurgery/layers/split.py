@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
+from .core import Arrays, LayerType, Op, Shapes, Tensors
 
 
 class Split(LayerType):
@@ -21,11 +18,11 @@ class Split(LayerType):
     shares_memory = True
     scope = "number"
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         return [bottoms[0]] * self.top_count
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [bottoms[0]] * self.top_count
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [bottoms[0]] * self.top_count

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import Operators, pool
-from .core.dims import Shape, Size, ceil_div
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import pool
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensor, Tensors, ceil_div
 from .shared.pools import LOWEST
 from .shared.reduce import reduce
 
@@ -44,7 +41,7 @@ class SPP(LayerType):
                 fix="STOCHASTIC pooling draws at random: choose one of the two",
             )
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         for level in range(self.levels):
@@ -72,7 +69,7 @@ class SPP(LayerType):
                     fix="a larger image, or a lower pyramid_height",
                 )
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         n, c, *sizes = x.shape
         if self.method == "MAX":  # no comparison with NaN is true
@@ -94,7 +91,7 @@ class SPP(LayerType):
         excess = kernel * bins - size
         return kernel, ((excess + 1) // 2, excess // 2)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         whole = op("GlobalMaxPool" if self.method == "MAX" else "GlobalAveragePool", x)
         if self.levels == 1:
@@ -103,7 +100,7 @@ class SPP(LayerType):
         tops = [whole, *(self._pool(op, x, size, 2**level) for level in range(1, self.levels))]
         return [op("Concat", *(op("Flatten", top, axis=1) for top in tops), axis=1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         kind = "MaxPool" if self.method == "MAX" else "AveragePool"
         tops = [op(kind, x, global_pooling=1)]
@@ -118,7 +115,7 @@ class SPP(LayerType):
             return tops
         return [op("Concat", *(op("Flatten", top, axis=1) for top in tops), axis=1)]
 
-    def _pool(self, op: Graph, x: Tensor, size: Tensor, bins: int) -> Tensor:
+    def _pool(self, op: Op, x: Tensor, size: Tensor, bins: int) -> Tensor:
         """(N, C, bins, bins): the bins are filled up around the image, then each is an axis pair of its own."""
         kernel = op("Div", op("Add", size, op.ints(bins - 1)), op.ints(bins))
         excess = op("Sub", op("Mul", kernel, op.ints(bins)), size)

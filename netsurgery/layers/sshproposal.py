@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .caffe2.boxes import column
-from .caffe2.operators import Operators
-from .core.dims import Size
-from .core.layer_type import Array, Graph, Tensor
-from .core.params import Params
+from .core import Array, Op, Params, Size, Tensor, Tensors
 from .shared.faster_rcnn import RATIOS, SCALES, FasterRcnnProposals
 from .shared.proposals import anchors
 from .shared.python_layers import settings, size, sizes
@@ -35,12 +32,12 @@ class SshProposal(FasterRcnnProposals):
     def survivors(self, boxes: Array) -> Sequence[int]:
         return range(len(boxes))
 
-    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         best = op("Min", op.ints(self.before), op.size(score, 0))
         values, at = op.many(2, "TopK", score, best, axis=0)
         return [op("Pad", op("Gather", boxes, at), op.ints(0, 1, 0, 0)), op("Unsqueeze", values, op.ints(1))]
 
-    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         values, at = self.ordered_caffe2(op, score, count)
         best = op("Gather", boxes, at, axis=0)
         return [op("Concat", column(op, op("Mul", at, op.ints(0))), best, axis=1), op.reshape(values, -1, 1)]

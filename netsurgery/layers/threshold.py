@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators, cast
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import cast
+from .core import Arrays, LayerType, Op, Params, Tensors
 
 
 class Threshold(LayerType):
@@ -24,12 +21,12 @@ class Threshold(LayerType):
     def read(self, p: Params) -> None:
         self.threshold = p.message("threshold_param").get_float("threshold")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [(x > self.threshold).astype(x.dtype)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Cast", op("Greater", bottoms[0], op.const(self.threshold)), to=1)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [cast(op, op("GT", bottoms[0], op.const(self.threshold)), "float")]

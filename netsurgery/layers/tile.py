@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..message import Message
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import NOWHERE, Reach
+from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors
 
 
 class Tile(LayerType):
@@ -35,24 +28,24 @@ class Tile(LayerType):
         axis = self.axis(self.along, rank)
         return [self.tiles if i == axis else 1 for i in range(rank)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         return [tuple(n * times for n, times in zip(x, self._repeats(len(x)), strict=True))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return self.reach_but(bottoms, self.along, NOWHERE)
-
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
-        return self.over_channels(params, "tile_param", self.along, len(bottoms[0]))
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         return [np.tile(x, self._repeats(x.ndim))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [x] if self.tiles == 1 else [op("Tile", x, op.ints(self._repeats(len(x.shape))))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [x] if self.tiles == 1 else [op("Tile", x, tiles=self.tiles, axis=self.axis(self.along, len(x.shape)))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return self.reach_but(bottoms, self.along, NOWHERE)
+
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
+        return self.over_channels(params, "tile_param", self.along, len(bottoms[0]))

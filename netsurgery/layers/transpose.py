@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 
 class Transpose(LayerType):
@@ -26,16 +21,16 @@ class Transpose(LayerType):
         if sorted(self.order) != list(range(len(self.order))):
             raise q.refuse("dim", f"dim is {', '.join(map(str, self.order))}", expected="each axis once, from 0 on")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, len(self.order))
         return [tuple(x[axis] for axis in self.order)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [bottoms[0].transpose(self.order)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Transpose", bottoms[0], perm=self.order)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Transpose", bottoms[0], axes=self.order)]

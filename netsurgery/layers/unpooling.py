@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, spread
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensor, Tensors, spread
 from .shared.unpooling import Unpooling as ByMask
 
 
@@ -52,16 +46,12 @@ class Unpooling(LayerType):
         if min(*self.kernel, *self.stride) < 1:
             raise q.refuse("kernel_size", f"kernel {self.kernel}, stride {self.stride}", expected="positive numbers")
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         return [(*x[:2], *self.size)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        kernel = (1, 1) if self.method == "MAX" else self.kernel
-        return [[spread(k, s, 0) for k, s in zip(kernel, self.stride, strict=True)]]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         rows, columns = self.size
         y = np.zeros((*x.shape[:2], rows, columns), x.dtype)
@@ -75,7 +65,7 @@ class Unpooling(LayerType):
             window += (x[:, :, i, j] / x.dtype.type(max(area, 1)))[:, :, None, None]
         return [y]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         matrices = []
         for axis, (side, k, s) in enumerate(zip(self.size, self.kernel, self.stride, strict=True)):
@@ -87,7 +77,7 @@ class Unpooling(LayerType):
         across = op("Transpose", matrices[1], perm=[1, 0])
         return [op("MatMul", op("MatMul", matrices[0], x), across)]
 
-    def _shares(self, op: Graph, first: Tensor, places: Tensor, side: int, k: int, s: int) -> Tensor:
+    def _shares(self, op: Op, first: Tensor, places: Tensor, side: int, k: int, s: int) -> Tensor:
         """(new, old): 1 where a window writes to a place; for AVE 1 / its length along the axis."""
         if self.method == "MAX":  # before the end a value has its own place; the last of those beyond gets the end
             last = op("Sub", op("ReduceMax", first, keepdims=1), op.ints(s - 1))
@@ -102,7 +92,7 @@ class Unpooling(LayerType):
         length = op("Sub", op("Min", op("Add", first, op.ints(k)), op.ints(side)), first)
         return op("Div", hits, op("Cast", op("Max", length, op.ints(1)), to=1))
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         for axis, (side, k, s) in enumerate(zip(self.size, self.kernel, self.stride, strict=True)):
             shares = np.zeros((side, op.number(x.shape[2 + axis])), np.float32)
@@ -119,6 +109,10 @@ class Unpooling(LayerType):
             else:
                 x = op("BatchMatMul", x, matrix, trans_b=1, broadcast=1, shape=shape)
         return [x]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        kernel = (1, 1) if self.method == "MAX" else self.kernel
+        return [[spread(k, s, 0) for k, s in zip(kernel, self.stride, strict=True)]]
 
 
 class UnpoolingByMask(ByMask):

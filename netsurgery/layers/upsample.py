@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import Reach, spread
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors, spread
 from .shared.unpooling import Unpooling
 
 
@@ -33,18 +27,15 @@ class Upsample(LayerType):
             raise q.refuse("scale", f"scale is {scale:g}", expected="a positive whole number")
         self.scale = int(scale)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
         return [(x[0], x[1], x[2] * self.scale, x[3] * self.scale)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[spread(self.scale, self.scale, 0)] * 2]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [bottoms[0].repeat(self.scale, axis=2).repeat(self.scale, axis=3)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.scale == 1:
             return [x]
@@ -61,8 +52,11 @@ class Upsample(LayerType):
             )
         ]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         if self.scale == 1:
             return [x]
         return [op("ResizeNearest", x, height_scale=float(self.scale), width_scale=float(self.scale))]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[spread(self.scale, self.scale, 0)] * 2]

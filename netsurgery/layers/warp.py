@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import Operators
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, WHOLE, Reach
+from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
 from .flowwarp import FlowWarp
 from .shared.sampling import bilinear, channel_caffe2, emit_bilinear, emit_bilinear_caffe2
 
@@ -44,7 +38,7 @@ class WarpByPlaces(LayerType):
     def read(self, p: Params) -> None:
         """It has no parameters."""
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, places = bottoms
         self.rank(x, 4, "bottom 0")
         self.rank(places, 4, "bottom 1")
@@ -52,10 +46,7 @@ class WarpByPlaces(LayerType):
             self.require(size, wanted, f"{what} of the places (bottom 1)")
         return [x]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[WHOLE] * 2, [SAME] * 2]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, places = bottoms
         # a border of zeros: further away there is nothing else
         framed = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])
@@ -63,7 +54,7 @@ class WarpByPlaces(LayerType):
         u, v = (np.clip(places[:, i].astype(np.float32), -1, n) + np.float32(1) for i, n in enumerate((w, h)))
         return [bilinear(framed, u, v)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, places = bottoms
         both = op.many(2, "Split", places, op.ints(1, 1), axis=1)
         ends = (op("Cast", op("Squeeze", op.size(x, axis)), to=1) for axis in (3, 2))
@@ -74,7 +65,7 @@ class WarpByPlaces(LayerType):
         framed = op("Pad", x, op.ints(0, 0, 1, 1, 0, 0, 1, 1), op.const(0.0))
         return [op("Reshape", emit_bilinear(op, framed, u, v), op("Shape", x))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, places = bottoms
         h, w = (op.number(n) for n in x.shape[2:])
         u, v = (
@@ -83,3 +74,6 @@ class WarpByPlaces(LayerType):
         )
         framed = op("PadImage", x, pads=(1, 1, 1, 1), mode="constant", value=0.0)
         return [emit_bilinear_caffe2(op, framed, u, v)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[WHOLE] * 2, [SAME] * 2]

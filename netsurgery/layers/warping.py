@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .core.dims import Shape
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
-from .core.reach import SAME, WHOLE, Reach
+from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
 from .shared.python_layers import no_settings
 from .shared.remap import remap
 from .shared.remap_onnx import emit_places, emit_remap
@@ -31,7 +26,7 @@ class Warping(LayerType):
     def read(self, p: Params) -> None:
         no_settings(p)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, flow = bottoms
         for bottom, name, channels in ((x, "the image", 3), (flow, "the flow", 2)):
             self.rank(bottom, 4, name)
@@ -41,17 +36,14 @@ class Warping(LayerType):
             self.require(flow[axis], x[axis], f"{what} of the flow")
         return [x]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
-        return [[WHOLE] * 2, [SAME] * 2]
-
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, flow = bottoms
         h, w = x.shape[2:]
         shift = flow.astype(np.float32)  # it decides which pixels count
         u, v = shift[:, 0] + np.arange(w, dtype=np.float32), shift[:, 1] + np.arange(h, dtype=np.float32)[:, None]
         return [remap(x, u, v, wrap=False)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, flow = bottoms
         shifts = op.many(2, "Split", flow, op.ints(1, 1), axis=1)
         u, v = (
@@ -59,3 +51,6 @@ class Warping(LayerType):
             for shift, place in zip(shifts, emit_places(op, x), strict=True)
         )
         return [emit_remap(op, x, u, v, wrap=False)]
+
+    def reach(self, bottoms: Shapes) -> Reaches:
+        return [[WHOLE] * 2, [SAME] * 2]

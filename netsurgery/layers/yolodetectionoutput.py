@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .caffe2.boxes import corners, grid
 from .caffe2.boxes import yolo_rows as yolo_rows_caffe2
-from .caffe2.operators import Operators, cast
-from .core.dims import Shape, by_data
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import cast
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.boxes import yolo_rows
 from .shared.boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
 
@@ -49,14 +45,14 @@ class YoloDetectionOutput(LayerType):
             raise q.refuse("biases", f"{len(biases)} biases", expected=f"{2 * self.boxes}: w and h of each box")
         self.anchors = biases[: 2 * self.boxes].reshape(-1, 2)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         for bottom in bottoms:
             self.rank(bottom, 4)
             self.require(bottom[1], self.boxes * (5 + self.classes), "channels")
             self.require(bottom[2], bottom[3], "height of a map that must be square")
         return [(1, 1, by_data(self.name, "detections"), 7)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         boxes, scores, labels = [], [], []
         for x in bottoms:
             n, _, h, w = x.shape
@@ -73,7 +69,7 @@ class YoloDetectionOutput(LayerType):
         box, score, label = (np.concatenate(x) for x in (boxes, scores, labels))
         return [yolo_rows(box, score, score >= self.threshold, label, self.overlap, len(bottoms[0]))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         parts = []
         for x in bottoms:
             w, h = op.size(x, 3), op.size(x, 2)
@@ -91,7 +87,7 @@ class YoloDetectionOutput(LayerType):
         found = op("GreaterOrEqual", score, op.const(self.threshold))
         return [emit_yolo_rows(op, box, score, found, label, self.overlap, op.size(bottoms[0], 0))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         parts = []
         for x in bottoms:
             w, h = op.size(x, 3), op.size(x, 2)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .caffe2.boxes import corners, grid
 from .caffe2.boxes import yolo_rows as yolo_rows_caffe2
-from .caffe2.operators import Operators, cast
-from .core.dims import Shape, by_data
-from .core.layer_type import Array, Graph, LayerType, Tensor
-from .core.params import Params
+from .caffe2.operators import cast
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.boxes import yolo_rows
 from .shared.boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
 
@@ -61,14 +57,14 @@ class Yolov3DetectionOutput(LayerType):
         pairs = biases[: len(biases) // 2 * 2].reshape(-1, 2)
         self.anchors = [pairs[list(mask[t * step : t * step + self.boxes])] for t in range(self.groups)]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.require(len(bottoms), self.groups, "number of bottoms", fix="mask_group_num says how many there are")
         for bottom in bottoms:
             self.rank(bottom, 4)
             self.require(bottom[1], self.boxes * (5 + self.classes), "channels")
         return [(1, 1, by_data(self.name, "detections"), 7)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         boxes, scores = [], []
         for x, stride, anchors in zip(bottoms, self.strides, self.anchors, strict=False):
             n, _, h, w = x.shape
@@ -83,7 +79,7 @@ class Yolov3DetectionOutput(LayerType):
         found, labels = score > self.threshold, np.arange(1, self.classes + 1)
         return [yolo_rows(np.concatenate(boxes), score, found, labels, self.overlap, len(bottoms[-1]))]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         boxes, scores = [], []
         for x, stride, anchors in zip(bottoms, self.strides, self.anchors, strict=False):
             w, h = op.size(x, 3), op.size(x, 2)
@@ -98,7 +94,7 @@ class Yolov3DetectionOutput(LayerType):
         found = op("Greater", score, op.const(self.threshold))
         return [emit_yolo_rows(op, box, score, found, None, self.overlap, op.size(bottoms[-1], 0))]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         boxes, scores = [], []
         for x, stride, anchors in zip(bottoms, self.strides, self.anchors, strict=False):
             w, h = op.size(x, 3), op.size(x, 2)

@@ -59,7 +59,8 @@ class KindOp(Op):
         tops = self.kind.shapes([blob.sizes for blob in self.reads])
         self.free = tuple(any(isinstance(n, Dim) for n in shape) for shape in tops)
         for top, shape in zip(self.writes, tops, strict=False):
-            sizes = _plain(shape, top.sizes)
+            fresh = self.slot.type == "Filter" and not top.sizes  # until it has run, all items pass
+            sizes = _plain(shape, self.slot.bottoms[0].sizes if fresh else top.sizes)
             if sizes != top.sizes:
                 top.resize(sizes)
         self.share()

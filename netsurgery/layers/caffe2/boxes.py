@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Tensor
-from .operators import LOWEST, Operators, cast, choose, expand, full, part
+from ..core import Op, Tensor
+from .operators import LOWEST, cast, choose, expand, full, part
 
 INT32 = 2
 
 
-def halves(op: Operators, x: Tensor, axis: int, half: int = 2) -> tuple[Tensor, ...]:
+def halves(op: Op, x: Tensor, axis: int, half: int = 2) -> tuple[Tensor, ...]:
     """x split in two along an axis of size 2 * half."""
     return op.many(2, "Split", x, axis=axis, split=(half, half))
 
 
-def corners(op: Operators, centre: Tensor, half: Tensor, axis: int) -> Tensor:
+def corners(op: Op, centre: Tensor, half: Tensor, axis: int) -> Tensor:
     """(.., 2) centres and half sides -> (.., 4) corners."""
     return op("Concat", op("Sub", centre, half), op("Add", centre, half), axis=axis)
 
 
-def decode(op: Operators, prior: Tensor, variance: Tensor | None, loc: Tensor, code: str, last: int) -> Tensor:
+def decode(op: Op, prior: Tensor, variance: Tensor | None, loc: Tensor, code: str, last: int) -> Tensor:
     """SSD's boxes from predictions, as DecodeBBox has them; `last` is the axis of the four numbers, in all of them."""
     t = loc if variance is None else op("Mul", variance, loc)
     if code == "CORNER":
@@ -35,14 +35,14 @@ def decode(op: Operators, prior: Tensor, variance: Tensor | None, loc: Tensor, c
     return corners(op, op("Add", op("Mul", shift, size), middle), half, last)
 
 
-def grid(op: Operators, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
+def grid(op: Op, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
     """(h, w, 1, 2 * repeat): for each cell its column and row, `repeat` times."""
     columns = op.reshape(cast(op, op("Range", w), "float"), 1, -1, 1, 1)
     rows = op.reshape(cast(op, op("Range", h), "float"), -1, 1, 1, 1)
     return op("Add", op("Mul", columns, op.const([1, 0] * repeat)), op("Mul", rows, op.const([0, 1] * repeat)))
 
 
-def rows_or_none(op: Operators, rows: Tensor, batch: Tensor) -> Tensor:
+def rows_or_none(op: Op, rows: Tensor, batch: Tensor) -> Tensor:
     """Rows (K, 7) as (1, 1, K, 7); where K is 0, (i, -1, -1, -1, -1, -1, -1) for each image i."""
     none = cast(op, op("EQ", op("Shape", rows, axes=(0,)), op.ints(0)), "int64")
     images = op("Range", op("Mul", none, batch))
@@ -52,7 +52,7 @@ def rows_or_none(op: Operators, rows: Tensor, batch: Tensor) -> Tensor:
 
 
 def best_first(
-    op: Operators, scores: Tensor, rank: int, size: int, most: int, *, later_first: bool = False
+    op: Op, scores: Tensor, rank: int, size: int, most: int, *, later_first: bool = False
 ) -> tuple[Tensor, Tensor]:
     """The `most` greatest of each row of scores (.., size), in falling order, and where they stand. Of equal ones the first comes first,
     or the last."""
@@ -64,13 +64,13 @@ def best_first(
     return values, op("Sub", op.const(size - 1, "int64"), at)
 
 
-def ranks(op: Operators, values: Tensor, most: int, above: float) -> Tensor:
+def ranks(op: Op, values: Tensor, most: int, above: float) -> Tensor:
     """Keys for `suppress` of values in falling order (.., most): most, most - 1, .., 1, and 0 where the value is not above `above`."""
     return op("Mul", cast(op, op("GT", values, op.const(above)), "float"), op.const(np.arange(most, 0, -1)))
 
 
 def suppress(
-    op: Operators,
+    op: Op,
     boxes: Tensor,
     keys: Tensor,
     overlap: float,
@@ -104,7 +104,7 @@ def suppress(
     return op("Sub", cast(op, label, "int64"), op.ints(1)), cast(op, place, "int64"), cast(op, image, "int64")
 
 
-def apart(op: Operators, boxes: Tensor, lead: tuple[Tensor, int, int]) -> Tensor:
+def apart(op: Op, boxes: Tensor, lead: tuple[Tensor, int, int]) -> Tensor:
     """Boxes (N, k, most, 4) for `suppress`, those with x2 <= x1 or y2 <= y1, which to Caffe overlap nothing, far away from all others:
     the operator would divide 0 by 0. `lead` are N, k, most."""
     low, high = halves(op, boxes, 3)
@@ -116,7 +116,7 @@ def apart(op: Operators, boxes: Tensor, lead: tuple[Tensor, int, int]) -> Tensor
     )
 
 
-def best_of_images(op: Operators, found: Tensor, scores: Tensor, size: int, most: int, batch: Tensor) -> Tensor:
+def best_of_images(op: Op, found: Tensor, scores: Tensor, size: int, most: int, batch: Tensor) -> Tensor:
     """Of what was found in the images, which have `size` places each, the `most` best of each image, in the order of their places.
     `found` are places, counted through all images."""
     none = full(op, LOWEST, op("Mul", batch, op.ints(size)))
@@ -131,13 +131,13 @@ def best_of_images(op: Operators, found: Tensor, scores: Tensor, size: int, most
     return op("BooleanMask", op("Gather", places, order), kept)
 
 
-def column(op: Operators, x: Tensor) -> Tensor:
+def column(op: Op, x: Tensor) -> Tensor:
     """A vector as floats, one below the other."""
     return op.reshape(cast(op, x, "float"), -1, 1)
 
 
 def yolo_rows(
-    op: Operators,
+    op: Op,
     boxes: Tensor,
     scores: Tensor,
     labels: Tensor | None,

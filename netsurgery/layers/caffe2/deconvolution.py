@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Array, Tensor
+from ..core import Array, Op, Tensor
 from ..shared.windows import Windows
-from .operators import Operators, conv, full, part
+from .operators import conv, full, part
 
 
-def emit_3d(op: Operators, x: Tensor, w: Array, bias: Tensor | None, at: Windows, group: int) -> Tensor:
+def emit_3d(op: Op, x: Tensor, w: Array, bias: Tensor | None, at: Windows, group: int) -> Tensor:
     """Shapes: x (N, C, D, H, W), w (C, num_output / group, kernel...)."""
     for axis, s in enumerate(at.stride, 2):
         if s > 1:
@@ -29,7 +29,7 @@ def emit_3d(op: Operators, x: Tensor, w: Array, bias: Tensor | None, at: Windows
     return conv(op, x, op.weight(np.ascontiguousarray(turned), "w"), bias, windows, group)
 
 
-def _stretched(op: Operators, x: Tensor, axis: int, s: int) -> Tensor:
+def _stretched(op: Op, x: Tensor, axis: int, s: int) -> Tensor:
     """x with s - 1 zeros behind each entry of an axis but the last one."""
     shape = op("Shape", x)
     sizes = [part(op, shape, 1, 0, i, i + 1) for i in range(5)]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from ..core.dims import known, product
-from ..core.layer_type import Tensor
+from ..core import Op, Tensor, product
+from ..core.dims import known
 from ..shared.losses import LossParam
-from .operators import Operators, cast
+from .operators import cast
 
 
-def total(op: Operators, x: Tensor, rank: int) -> Tensor:
+def total(op: Op, x: Tensor, rank: int) -> Tensor:
     """The sum of all numbers of x, a scalar."""
     return op("ReduceSum", x, axes=tuple(range(rank)), keepdims=0)
 
 
-def count(op: Operators, x: Tensor, axes: Sequence[int]) -> Tensor:
+def count(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:
     """The product of the sizes of these axes, a float scalar."""
     sizes = [x.shape[i] for i in axes]
     if known(sizes):
@@ -27,23 +27,23 @@ def count(op: Operators, x: Tensor, axes: Sequence[int]) -> Tensor:
     return op.reshape(cast(op, number, "float"))
 
 
-def at_least_one(op: Operators, x: Tensor) -> Tensor:
+def at_least_one(op: Op, x: Tensor) -> Tensor:
     return op("Clip", x, min=1.0, max=inf)
 
 
-def alike(op: Operators, *tensors: Tensor) -> tuple[list[Tensor], int]:
+def alike(op: Op, *tensors: Tensor) -> tuple[list[Tensor], int]:
     """Tensors of equal counts, made vectors unless their shapes are equal, and their rank."""
     if all(t.shape == tensors[0].shape for t in tensors):
         return list(tensors), len(tensors[0].shape)
     return [op.reshape(t, -1) for t in tensors], 1
 
 
-def items(op: Operators, x: Tensor) -> Tensor:
+def items(op: Op, x: Tensor) -> Tensor:
     """x as a matrix: one row for each item."""
     return x if len(x.shape) == 2 else op.reshape(x, 0, -1, shape=(x.shape[0], product(x.shape[1:])))
 
 
-def places(op: Operators, x: Tensor, axis: int) -> Tensor:
+def places(op: Op, x: Tensor, axis: int) -> Tensor:
     """x as a matrix: one row for each place, a column for each number along `axis`."""
     columns = op.size(x, axis)
     if not all(n == 1 for n in x.shape[axis + 1 :]):
@@ -51,18 +51,18 @@ def places(op: Operators, x: Tensor, axis: int) -> Tensor:
     return op.reshape(x, -1, columns)
 
 
-def labels(op: Operators, x: Tensor) -> Tensor:
+def labels(op: Op, x: Tensor) -> Tensor:
     """Labels as a vector of whole numbers."""
     return op.reshape(cast(op, x, "int64"), -1, shape=(product(x.shape),))
 
 
-def pick(op: Operators, rows: Tensor, index: Tensor, columns: Tensor) -> Tensor:
+def pick(op: Op, rows: Tensor, index: Tensor, columns: Tensor) -> Tensor:
     """rows[i, index[i]], a vector; `columns` is how many columns there are."""
     start = op("Mul", op("Range", op.size(index, 0)), columns)
     return op("Gather", op.reshape(rows, -1), op("Add", index, start))
 
 
-def keep_labels(op: Operators, index: Tensor, ignored: int | None) -> tuple[Tensor, Tensor | None]:
+def keep_labels(op: Op, index: Tensor, ignored: int | None) -> tuple[Tensor, Tensor | None]:
     """The labels, those that do not count made 0 (they may be no class), and 1.0 for each that counts (None: all do)."""
     if ignored is None:
         return index, None
@@ -72,7 +72,7 @@ def keep_labels(op: Operators, index: Tensor, ignored: int | None) -> tuple[Tens
 
 
 def divide(
-    op: Operators,
+    op: Op,
     loss: LossParam,
     sum_of: Tensor,
     counts: Tensor | None,

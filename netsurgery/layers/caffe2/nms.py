@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..core.layer_type import Tensor
+from ..core import Op, Tensor
 from .boxes import INT32
-from .operators import Operators, cast, full, pad_image, part
+from .operators import cast, full, pad_image, part
 
 
-def emit_peaks(op: Operators, x: Tensor, parts: int, most: int, threshold: float, near: int) -> Tensor:
+def emit_peaks(op: Op, x: Tensor, parts: int, most: int, threshold: float, near: int) -> Tensor:
     """x (1, C, H, W) -> (1, parts, most + 1, 3), as the layer has it."""
     x = x if x.shape[1] == parts else part(op, x, 4, 1, 0, parts)
 

@@ -1,56 +1,23 @@
-"""What a layer's `emit_caffe2` is handed, and what several of them write: operators of Caffe2 that run on the CPU."""
+"""What several layers' `emit_caffe2` write: operators of Caffe2 that run on the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import UnsupportedError
-from ..core.dims import Shape, Size
+from ..core import Array, LayerType, Op, Tensor, UnsupportedError
 
 if TYPE_CHECKING:
-    from ..core.layer_type import Array, LayerType, Tensor
+    from ..core.layer_type import Array, LayerType
     from ..shared.windows import Windows
 
 LOWEST = float(np.finfo(np.float32).min)
 
 
-class Operators(Protocol):
-    """The net that is being built; the exporter owns it.
-
-    `op("Conv", x, w, kernels=(3, 3))` appends an operator and returns its output. Inputs are Tensors; a NumPy array or a float becomes
-    a constant, shared with equal ones. Arithmetic follows NumPy's broadcasting, but for Max, Min, Pow and Where, which take equal
-    shapes only. Arithmetic on constants is done on the spot.
-    """
-
-    def __call__(self, type: str, /, *inputs: Any, shape: Shape | None = None, **arguments: Any) -> Tensor: ...
-
-    def many(self, outputs: int, type: str, /, *inputs: Any, **arguments: Any) -> tuple[Tensor, ...]:
-        """An operator of several outputs."""
-
-    def weight(self, array: Array, name: str) -> Tensor:
-        """A parameter, `layer_name`, filled in by the init net. An array that layers share becomes one. Views keep pointing into the
-        file."""
-
-    def const(self, value: Any, dtype: str = "float32") -> Tensor:
-        """A constant, filled in by the init net."""
-
-    def size(self, x: Tensor, axis: int) -> Tensor:
-        """The size of one axis as an int64 vector of length 1: a constant where it is known."""
-
-    def ints(self, *parts: Any) -> Tensor:
-        """An int64 vector of parts, each an int or an int64 vector."""
-
-    def reshape(self, x: Tensor, *parts: Any, shape: Shape | None = None) -> Tensor:
-        """Reshape to `ints(*parts)`: -1 for one that follows, 0 to keep."""
-
-    def number(self, size: Size) -> int:
-        """A size that must be a number: where it is not, the input axes behind it are fixed, the user is told by which layer, and all
-        is emitted anew.
-
-        Raises: UnsupportedError for a size that the data decide."""
+Operators = Op
+"""Its old name."""
 
 
 def refuse(layer: LayerType, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
@@ -60,20 +27,20 @@ def refuse(layer: LayerType, problem: str, *, expected: str = "", fix: str = "")
     )
 
 
-def cast(op: Operators, x: Tensor, to: str) -> Tensor:
+def cast(op: Op, x: Tensor, to: str) -> Tensor:
     """x as "float", "int64" or "bool"; fractions are cut off."""
     return op("Cast", x, shape=x.shape, to={"float": 1, "bool": 5, "int64": 10}[to])
 
 
-def scaled(op: Operators, x: Tensor, factor: float) -> Tensor:
+def scaled(op: Op, x: Tensor, factor: float) -> Tensor:
     return x if factor == 1 else op("Mul", x, op.const(factor), shape=x.shape)
 
 
-def shifted(op: Operators, x: Tensor, by: float) -> Tensor:
+def shifted(op: Op, x: Tensor, by: float) -> Tensor:
     return x if by == 0 else op("Add", x, op.const(by), shape=x.shape)
 
 
-def part(op: Operators, x: Tensor, rank: int, axis: int, start: Any, end: Any) -> Tensor:
+def part(op: Op, x: Tensor, rank: int, axis: int, start: Any, end: Any) -> Tensor:
     """x[.., start:end, ..] along one axis: Caffe2's Slice cuts no more at once. `end` -1 is the end, -2 the one before it, and so on;
     both may be int64 vectors of one number."""
     if isinstance(start, int) and isinstance(end, int):
@@ -84,28 +51,28 @@ def part(op: Operators, x: Tensor, rank: int, axis: int, start: Any, end: Any) -
     return op("Slice", x, op.ints([0] * before, start, [0] * behind), op.ints([-1] * before, end, [-1] * behind))
 
 
-def turned(op: Operators, x: Tensor, axis: int) -> Tensor:
+def turned(op: Op, x: Tensor, axis: int) -> Tensor:
     """x with an axis turned around."""
     index = op("Range", op("Sub", op.size(x, axis), op.ints(1)), op.ints(-1), op.ints(-1))
     return op("Gather", x, index, axis=axis, shape=x.shape)
 
 
-def like(op: Operators, x: Tensor, value: float) -> Tensor:
+def like(op: Op, x: Tensor, value: float) -> Tensor:
     """A blob of the shape of x, filled with a number."""
     return op("ConstantFill", x, value=float(value), shape=x.shape)
 
 
-def full(op: Operators, value: float, *parts: Any) -> Tensor:
+def full(op: Op, value: float, *parts: Any) -> Tensor:
     """A blob of the shape `ints(*parts)`, filled with a number."""
     return op("ConstantFill", op.ints(*parts), input_as_shape=1, value=float(value))
 
 
-def expand(op: Operators, x: Tensor, *parts: Any) -> Tensor:
+def expand(op: Op, x: Tensor, *parts: Any) -> Tensor:
     """x repeated along its axes of size 1 to the shape `ints(*parts)`."""
     return op("Expand", x, op.ints(*parts))
 
 
-def conv(op: Operators, x: Tensor, w: Tensor, b: Tensor | None, at: Windows, group: int = 1) -> Tensor:
+def conv(op: Op, x: Tensor, w: Tensor, b: Tensor | None, at: Windows, group: int = 1) -> Tensor:
     dilations, groups = at.dilation if max(at.dilation) > 1 else None, group if group > 1 else None
     inputs = [x, w] if b is None else [x, w, b]
     windows = places(at.kernel, at.stride, (*at.pad, *at.pad))
@@ -113,7 +80,7 @@ def conv(op: Operators, x: Tensor, w: Tensor, b: Tensor | None, at: Windows, gro
 
 
 def pool(
-    op: Operators, kind: str, x: Tensor, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], **more: Any
+    op: Op, kind: str, x: Tensor, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], **more: Any
 ) -> Tensor:
     """MaxPool or AveragePool; `pads` are those before each axis, then those behind each."""
     return op(kind, x, **places(kernel, stride, pads), **more)
@@ -124,12 +91,12 @@ def places(kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int]) ->
     return {"kernels": kernel, "strides": stride if max(stride) > 1 else None, "pads": pads if any(pads) else None}
 
 
-def pad_image(op: Operators, x: Tensor, top: int, left: int, bottom: int, right: int, value: float = 0.0) -> Tensor:
+def pad_image(op: Op, x: Tensor, top: int, left: int, bottom: int, right: int, value: float = 0.0) -> Tensor:
     """x (N, C, H, W) with `value` around."""
     return op("PadImage", x, pads=(top, left, bottom, right), mode="constant", value=float(value))
 
 
-def softmax(op: Operators, x: Tensor, rank: int, axis: int) -> Tensor:
+def softmax(op: Op, x: Tensor, rank: int, axis: int) -> Tensor:
     """Along one axis: Caffe2's Softmax takes all axes from one on together."""
     assert x.shape is not None
     if all(n == 1 for n in x.shape[axis + 1 :]):
@@ -139,13 +106,13 @@ def softmax(op: Operators, x: Tensor, rank: int, axis: int) -> Tensor:
     return op("Transpose", last, axes=[order.index(i) for i in range(rank)], shape=x.shape)
 
 
-def choose(op: Operators, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+def choose(op: Op, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """`yes` where the condition holds, else `no`: all of one shape. NaN in what is not chosen does no harm."""
     return op("Where", condition, yes, no)
 
 
 def normalize(
-    op: Operators,
+    op: Op,
     x: Tensor,
     mean: Array,
     variance: Array,
@@ -169,7 +136,7 @@ def normalize(
     return op("Add", y, op.weight((bias - mean * factor).astype(np.float32).reshape(shape), "b"))
 
 
-def columns_of(op: Operators, x: Tensor, at: Windows) -> Tensor:
+def columns_of(op: Op, x: Tensor, at: Windows) -> Tensor:
     """The windows of x (N, C, H, W) laid out along the channels: (N, C * kernel, H', W')."""
     if len(set(at.pad)) > 1:  # Im2Col has one number for all sides
         (top, left) = at.pad

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.dims import Size
-from ..core.layer_type import LayerType, Tensor
+from ..core import LayerType, Op, Size, Tensor
 from ..shared.pool_windows import PoolWindows
 from ..shared.windows import Windows
-from .operators import LOWEST, Operators, cast, columns_of, pad_image, pool, refuse
+from .operators import LOWEST, cast, columns_of, pad_image, pool, refuse
 
 
-def tail(
-    op: Operators, n: Size, out: Size, k: int, s: int, p: int, *, padded: bool, round_up: bool, drops: bool
-) -> int:
+def tail(op: Op, n: Size, out: Size, k: int, s: int, p: int, *, padded: bool, round_up: bool, drops: bool) -> int:
     """How much padding the operator needs behind an axis of size n, for windows of size k in steps of s that begin at -p.
 
     `padded`: the image was already filled up with p on both sides. `drops`: Caffe leaves out a last window that begins in the padding.
@@ -28,9 +25,7 @@ def tail(
     return p * (not padded) + (s - 1) * round_up
 
 
-def emit(
-    op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, method: str
-) -> list[Tensor]:
+def emit(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, method: str) -> list[Tensor]:
     """The tops of a pooling. Raises: UnsupportedError for what the operators do not do."""
     if max(pools.at.dilation) > 1:
         raise refuse(layer, f"dilation {pools.at.dilation}", expected="dilation 1")
@@ -44,7 +39,7 @@ def emit(
     return [y, emit_mask(op, x, pools.at, behind, out)]
 
 
-def emit_max(op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size]) -> tuple[Tensor, list[int]]:
+def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size]) -> tuple[Tensor, list[int]]:
     """MaxPool, and the padding behind each axis. A window that lies behind the image gives the lowest number, as in Caffe."""
     at = pools.at
     axes = zip(x.shape[2:], out, at.kernel, at.stride, at.pad, pools.drops, strict=True)
@@ -55,7 +50,7 @@ def emit_max(op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size]) 
     return pool(op, "MaxPool", x, at.kernel, at.stride, (*at.pad, *pads)), behind
 
 
-def emit_average(op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, layer: LayerType) -> Tensor:
+def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, layer: LayerType) -> Tensor:
     """AveragePool: its own padding, behind the image, does not count, that of Caffe, filled up before, does.
 
     Raises: UnsupportedError if a window lies behind the image."""
@@ -72,7 +67,7 @@ def emit_average(op: Operators, x: Tensor, pools: PoolWindows, out: Sequence[Siz
     return pool(op, "AveragePool", x, at.kernel, at.stride, (*[0] * len(behind), *behind))
 
 
-def fill(op: Operators, x: Tensor, before: Sequence[int], behind: Sequence[int], value: float) -> Tensor:
+def fill(op: Op, x: Tensor, before: Sequence[int], behind: Sequence[int], value: float) -> Tensor:
     """x with `value` around its spatial axes: two, or three, of which PadImage knows the last two."""
     if len(before) == 2:
         return pad_image(op, x, before[0], before[1], behind[0], behind[1], value)
@@ -86,7 +81,7 @@ def fill(op: Operators, x: Tensor, before: Sequence[int], behind: Sequence[int],
     return op.reshape(pad_image(op, planes, before[0], 0, behind[0], 0, value), 0, 0, depth, h, w)
 
 
-def emit_mask(op: Operators, x: Tensor, at: Windows, behind: Sequence[int], out: Sequence[Size]) -> Tensor:
+def emit_mask(op: Op, x: Tensor, at: Windows, behind: Sequence[int], out: Sequence[Size]) -> Tensor:
     """Where in its channel each greatest value stands, counted row by row, the first one if several: the windows are laid out one
     number after another, the greatest is looked up, and its place in the window becomes one in the image."""
     (ph, pw), (kh, kw), (sh, sw) = at.pad, at.kernel, at.stride

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
 
 import numpy as np
 
-from ..core.layer_type import Tensor
-from .operators import Operators, cast, part
+from ..core import Op, Tensor, Tensors
+from .operators import cast, part
 
 
-def emit_psroi(op: Operators, x: Tensor, rois: Tensor, g: int, outputs: int, scale: float) -> Sequence[Tensor]:
+def emit_psroi(op: Op, x: Tensor, rois: Tensor, g: int, outputs: int, scale: float) -> Tensors:
     """The mean of each cell of each region, of the map of that cell: g x g cells, `outputs` maps for each."""
     cells = np.arange(g)
     rois = rois if len(rois.shape) == 2 else op.reshape(rois, -1, 5)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from ..core.dims import Size
-from ..core.layer_type import Array, Tensor
-from .operators import Operators
+from ..core import Array, Op, Size, Tensor, Tensors
 
-Step = Callable[[Operators, Tensor, Tensor, Sequence[Tensor]], Sequence[Tensor]]
+Step = Callable[[Op, Tensor, Tensor, Tensors], Tensors]
 """(op, gates of x at one time with the recurrent term (N, G), continuation (N, 1), states (N, H)) -> the next states."""
 
 
 def unroll(
-    op: Operators, step: Step, gates: Tensor, cont: Tensor, recurrent: Array, first: Sequence[Tensor], steps: Size
-) -> tuple[Tensor, Sequence[Tensor]]:
+    op: Op, step: Step, gates: Tensor, cont: Tensor, recurrent: Array, first: Tensors, steps: Size
+) -> tuple[Tensor, Tensors]:
     """The first state after each step (T, N, H), and the last states. `cont` (T, N, 1) multiplies the states between steps.
 
     Shapes: gates (T, N, G), first (N, H) each, recurrent (G, H).
@@ -29,7 +27,7 @@ def unroll(
     return op("Concat", *tops, axis=0, add_axis=1), states
 
 
-def each(op: Operators, x: Tensor, count: int) -> list[Tensor]:
+def each(op: Op, x: Tensor, count: int) -> list[Tensor]:
     """x[0], x[1], ..."""
     parts = op.many(count, "Split", x, axis=0, split=(1,) * count) if count > 1 else [x]
     return [op("Squeeze", part, dims=(0,)) for part in parts]
@@ -38,7 +36,7 @@ def each(op: Operators, x: Tensor, count: int) -> list[Tensor]:
 def lstm_step(units: int) -> Step:
     """The step of an LSTM with gates in the order i, f, o, g."""
 
-    def step(op: Operators, gates: Tensor, going: Tensor, states: Sequence[Tensor]) -> Sequence[Tensor]:
+    def step(op: Op, gates: Tensor, going: Tensor, states: Tensors) -> Tensors:
         three, g = op.many(2, "Split", gates, axis=1, split=(3 * units, units))
         i, f, o = op.many(3, "Split", op("Sigmoid", three), axis=1, split=(units,) * 3)
         kept = op("Mul", op("Mul", f, going), states[1])
@@ -48,5 +46,5 @@ def lstm_step(units: int) -> Step:
     return step
 
 
-def rnn_step(op: Operators, gates: Tensor, going: Tensor, states: Sequence[Tensor]) -> Sequence[Tensor]:
+def rnn_step(op: Op, gates: Tensor, going: Tensor, states: Tensors) -> Tensors:
     return [op("Tanh", gates)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .builder import Op, Tensor
 from .dims import Shape, by_data
-from .layer_type import Array, Graph, LayerType, Tensor
+from .layer_type import Array, LayerType
 from .params import Params
 
 DEFAULT_DOMAIN = "caffe"
@@ -30,7 +31,7 @@ class CustomOp(LayerType):
         rank = len(bottoms[0]) if bottoms else 4
         return [tuple(by_data(self.name, top, axis) for axis in range(rank)) for top in range(self.top_count)]
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         blobs = [op.weight(blob, f"blob{i}") for i, blob in enumerate(weights)]
         return op.custom(self.domain, self.top_count, self.type, *bottoms, *blobs, **self.attributes)
 

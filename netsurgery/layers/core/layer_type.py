@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,68 +12,15 @@ from numpy.typing import NDArray
 from ...errors import ShapeError, Source
 from ...kind import Kind
 from ...message import Field, Message
+from .builder import Op, Tensor
 from .dims import Shape, Size, constrain, show
 from .fillers import he_normal, near
 from .params import Params
 from .reach import SAME, Reach
 
-if TYPE_CHECKING:
-    from ..caffe2.operators import Operators
-
 Array = NDArray[np.floating[Any]]
-
-
-class Tensor(Protocol):
-    """A value in the graph that is being built."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def shape(self) -> Shape:
-        """Its sizes, where they are known: always for bottoms, inside a layer only where it said."""
-
-    @property
-    def value(self) -> NDArray[Any] | None:
-        """The numbers, if it is a constant."""
-
-
-class Graph(Protocol):
-    """The builder that a layer's `emit` is handed; the exporter owns the graph.
-
-    `op("MatMul", x, w)` appends a node and returns its output. Inputs are Tensors; a NumPy array becomes a constant (folded and shared
-    with equal ones); None leaves an optional input out. A node whose inputs are all constant is computed on the spot and vanishes.
-    """
-
-    @property
-    def opset(self) -> int: ...
-
-    def __call__(self, op_type: str, /, *inputs: Any, shape: Shape | None = None, **attributes: Any) -> Tensor: ...
-
-    def many(self, outputs: int, op_type: str, /, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:
-        """A node of several outputs."""
-
-    def custom(self, domain: str, outputs: int, op_type: str, /, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:
-        """A node of a domain that is not ONNX's, for kernels of one's own."""
-
-    def weight(self, array: NDArray[Any], name: str) -> Tensor:
-        """A named initializer, `layer.name`. An array that layers share becomes one initializer. Views keep pointing into the file."""
-
-    def const(self, value: Any, dtype: str = "float32") -> Tensor:
-        """A small constant."""
-
-    def size(self, x: Tensor, axis: int) -> Tensor:
-        """The size of one axis as an int64 vector of length 1: a constant where it is known, else computed from Shape."""
-
-    def ints(self, *parts: Any) -> Tensor:
-        """An int64 vector of parts, each an int or an int64 vector; constant if all are."""
-
-    def reshape(self, x: Tensor, *parts: Any, shape: Shape | None = None) -> Tensor:
-        """Reshape to `ints(*parts)`: -1 for one that follows, 0 to keep."""
-
-    def body(self, build: Callable[..., Sequence[Tensor]], names: Sequence[str]) -> Any:
-        """A subgraph for Scan, Loop or If: `build` is called with (op, *tensors named so) and returns its outputs; what it uses from
-        outside is captured. The result is passed as the attribute `body` (`then_branch`, ...)."""
+Graph = Op
+"""Its old name."""
 
 
 class LayerType(Kind):
@@ -136,7 +83,7 @@ class LayerType(Kind):
             for shape, value in zip(shapes, usual, strict=False)
         ]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
         """The tops as operators of Caffe2 that run on the CPU."""
         if self.is_identity:
             return [bottoms[0]] * self.top_count

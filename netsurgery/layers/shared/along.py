@@ -7,13 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...errors import ShapeError
-from ...message import Field, Message
-from ..caffe2.operators import Operators
-from ..core.dims import Shape
-from ..core.fillers import near
-from ..core.layer_type import Array, LayerType, Tensor
-from ..core.params import Params
+from ..core import Array, Arrays, Field, LayerType, Message, Op, Params, Shape, ShapeError, Shapes, Tensor, near
 
 
 class Along(LayerType):
@@ -32,10 +26,10 @@ class Along(LayerType):
         if self.num_axes < -1:
             raise q.refuse("num_axes", f"num_axes is {self.num_axes}", expected="0 or more, or -1 for all that follow")
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         return [near(filler.usual, shape, rng) for filler, shape in zip(self.fillers, shapes, strict=False)]
 
-    def blob_shape(self, bottoms: Sequence[Shape]) -> Shape:
+    def blob_shape(self, bottoms: Shapes) -> Shape:
         """The shape of the blob. Raises: ShapeError if it reaches past the last axis of the bottom."""
         x = bottoms[0]
         if len(bottoms) == 2:
@@ -53,7 +47,7 @@ class Along(LayerType):
             )
         return x[axis : axis + count]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         expected = self.blob_shape(bottoms)
         for other in bottoms[1:]:
             for i, (size, wanted) in enumerate(zip(other, expected, strict=True)):
@@ -64,14 +58,14 @@ class Along(LayerType):
         """The ones that the blob's shape needs behind it to lie along its axes of the bottom."""
         return (1,) * (rank - self.axis(self.from_axis, rank) - blob_rank) if blob_rank else ()
 
-    def along_caffe2(self, op: Operators, x: Tensor, blob: Tensor | Array, name: str) -> Tensor:
+    def along_caffe2(self, op: Op, x: Tensor, blob: Tensor | Array, name: str) -> Tensor:
         """The second bottom, or a blob of the layer's as parameter `name`, of a shape in which it lies along its axes of x."""
         behind = self.behind(len(x.shape), len(blob.shape))
         if isinstance(blob, np.ndarray):
             return op.weight(blob.reshape(blob.shape + behind), name)
         return op.reshape(blob, [0] * len(blob.shape), behind) if behind else blob
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         axis = self.axis(self.from_axis, len(bottoms[0]))
         if len(bottoms) == 2:
             if axis != 0 or len(bottoms[0]) != len(bottoms[1]):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Array
-from ..core.params import Params
+from ..core import Array, Params
 
 
 def read_normalization(p: Params) -> tuple[Array, Array] | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.layer_type import Array
+from ..core import Array
 
 
 def decode(prior: Array, variance: Array | None, loc: Array, code: str) -> Array:

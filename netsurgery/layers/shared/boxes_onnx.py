@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 
 LOWEST = float(np.finfo(np.float32).min)
 """Below every score: what scores become that are out of the running."""
 
 
-def emit_halves(op: Graph, x: Tensor, axis: int = -1, half: int = 2) -> tuple[Tensor, ...]:
+def emit_halves(op: Op, x: Tensor, axis: int = -1, half: int = 2) -> tuple[Tensor, ...]:
     """x split in two along an axis of size 2 * half."""
     return op.many(2, "Split", x, op.ints(half, half), axis=axis)
 
 
-def emit_corners(op: Graph, centre: Tensor, half: Tensor) -> Tensor:
+def emit_corners(op: Op, centre: Tensor, half: Tensor) -> Tensor:
     """(.., 2) centres and half sides -> (.., 4) corners."""
     return op("Concat", op("Sub", centre, half), op("Add", centre, half), axis=-1)
 
 
-def emit_decode(op: Graph, prior: Tensor, variance: Tensor | None, loc: Tensor, code: str) -> Tensor:
+def emit_decode(op: Op, prior: Tensor, variance: Tensor | None, loc: Tensor, code: str) -> Tensor:
     """SSD's boxes from predictions, as DecodeBBox has them."""
     t = loc if variance is None else op("Mul", variance, loc)
     if code == "CORNER":
@@ -35,7 +35,7 @@ def emit_decode(op: Graph, prior: Tensor, variance: Tensor | None, loc: Tensor, 
     return emit_corners(op, op("Add", op("Mul", shift, size), middle), half)
 
 
-def emit_rows_or_none(op: Graph, rows: Tensor, batch: Tensor) -> Tensor:
+def emit_rows_or_none(op: Op, rows: Tensor, batch: Tensor) -> Tensor:
     """Rows (K, 7) as (1, 1, K, 7); where K is 0, (i, -1, -1, -1, -1, -1, -1) for each image i."""
     none = op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7)
     images = op("Range", op.const(0, "int64"), op("Squeeze", op("Mul", none, batch)), op.const(1, "int64"))
@@ -43,7 +43,7 @@ def emit_rows_or_none(op: Graph, rows: Tensor, batch: Tensor) -> Tensor:
     return op.reshape(op("Concat", rows, blank, axis=0), 1, 1, -1, 7)
 
 
-def emit_grid(op: Graph, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
+def emit_grid(op: Op, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
     """(h, w, 1, 2 * repeat): for each cell its column and row, `repeat` times."""
 
     def count(n: Tensor, axes: int, mask: list[int]) -> Tensor:
@@ -54,7 +54,7 @@ def emit_grid(op: Graph, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
 
 
 def emit_suppress(
-    op: Graph, boxes: Tensor, scores: Tensor, overlap: float, *, at_equal: bool = False, most: int | None = None
+    op: Op, boxes: Tensor, scores: Tensor, overlap: float, *, at_equal: bool = False, most: int | None = None
 ) -> Tensor:
     """Which of boxes (R, 4) with scores (R) are kept, best first, equal ones as they stand: int64 (K). `at_equal`: boxes
     that reach `overlap` go too."""
@@ -69,7 +69,7 @@ def emit_suppress(
 
 
 def emit_yolo_rows(
-    op: Graph, boxes: Tensor, scores: Tensor, found: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
+    op: Op, boxes: Tensor, scores: Tensor, found: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
 ) -> Tensor:
     """The rows of the YOLO layers: boxes (R, 4) as corners, scores and found (R, C), labels (R, 1), None: the column + 1."""
     pairs = op("Transpose", op("NonZero", found), perm=(1, 0))
@@ -85,7 +85,7 @@ def emit_yolo_rows(
     return emit_rows_or_none(op, op("Pad", rows, op.ints(0, 1, 0, 0)), batch)
 
 
-def emit_only_best(op: Graph, scores: Tensor, most: int) -> Tensor:
+def emit_only_best(op: Op, scores: Tensor, most: int) -> Tensor:
     """The scores with all but the `most` best of the last axis (of equal ones the first) set to LOWEST."""
     best, at = op.many(2, "TopK", scores, op("Min", op.ints(most), op.size(scores, -1)), axis=-1)
     return op("ScatterElements", op("Expand", op.const(LOWEST), op("Shape", scores)), at, best, axis=-1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 from .boxes_onnx import LOWEST, emit_only_best
 from .greedy_onnx import emit_greedy
 
 
 def emit_choice(
-    op: Graph, box: Tensor, score: Tensor, fits: Tensor, *, before: int, after: int, overlap: float, measure: str
+    op: Op, box: Tensor, score: Tensor, fits: Tensor, *, before: int, after: int, overlap: float, measure: str
 ) -> Tensor:
     """Rows (image, x1, y1, x2, y2, score) of boxes (N, M, 4) as x, y, w, h, scores (N, M), and whether they count (N, M)."""
     low, size = op.many(2, "Split", box, op.ints(2, 2), axis=2)
@@ -33,7 +33,7 @@ def emit_choice(
     )
 
 
-def _emit_others(op: Graph, corners: Tensor, score: Tensor, after: int, overlap: float, measure: str) -> Tensor:
+def _emit_others(op: Op, corners: Tensor, score: Tensor, after: int, overlap: float, measure: str) -> Tensor:
     """(image, box) of those that stay, by image and falling score, of corners (N, M, 4) and scores (N, M), LOWEST for those that
     do not count. All images are gone through as one, by falling score; boxes of others do not touch."""
     pairs = op("Transpose", op("NonZero", op("Greater", score, op.const(LOWEST))), perm=(1, 0))
@@ -45,7 +45,7 @@ def _emit_others(op: Graph, corners: Tensor, score: Tensor, after: int, overlap:
     low, high = op.many(2, "Split", box, op.ints(2, 2), axis=1)
     area = _emit_product(op, op("Sub", high, low))
 
-    def suppressed(inner: Graph, best: Tensor, rest: Tensor) -> Tensor:
+    def suppressed(inner: Op, best: Tensor, rest: Tensor) -> Tensor:
         (low1, high1, area1, image1), (low2, high2, area2, image2) = (
             [inner("Gather", x, at, axis=0) for x in (low, high, area, image)] for at in (best, rest)
         )
@@ -66,7 +66,7 @@ def _emit_others(op: Graph, corners: Tensor, score: Tensor, after: int, overlap:
     return op("Compress", survivors, op("Less", rank, op.ints(after)), axis=0)
 
 
-def _emit_product(op: Graph, sides: Tensor) -> Tensor:
+def _emit_product(op: Op, sides: Tensor) -> Tensor:
     """(K, 2) -> (K)."""
     width, height = op.many(2, "Split", sides, op.ints(1, 1), axis=1)
     return op("Squeeze", op("Mul", width, height), op.ints(1))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor, Tensors
 
 
 class Grouping(Protocol):
@@ -20,10 +19,10 @@ class Grouping(Protocol):
     cell: tuple[int, int]
 
 
-def emit_clusters(op: Graph, how: Grouping, coverage: Tensor, boxes: Tensor, doublings: int) -> Tensor:
+def emit_clusters(op: Op, how: Grouping, coverage: Tensor, boxes: Tensor, doublings: int) -> Tensor:
     """coverage (N, 1, H, W), boxes (N, 4, H, W) -> (N, most, 5). A chain of alike boxes is at most 2^doublings long."""
 
-    def one(inner: Graph, chance: Tensor, numbers: Tensor) -> Sequence[Tensor]:
+    def one(inner: Op, chance: Tensor, numbers: Tensor) -> Tensors:
         rows = inner(
             "Slice", inner("Squeeze", chance, inner.ints(0)), inner.ints(0), inner.ints(how.rows), inner.ints(0)
         )
@@ -40,7 +39,7 @@ def emit_clusters(op: Graph, how: Grouping, coverage: Tensor, boxes: Tensor, dou
     return op("Scan", coverage, boxes, body=body, num_scan_inputs=2)
 
 
-def _emit_groups(op: Graph, how: Grouping, box: Tensor, doublings: int) -> Tensor:
+def _emit_groups(op: Op, how: Grouping, box: Tensor, doublings: int) -> Tensor:
     """The rows (most, 5) of boxes (K, 4), each as x, y, w, h."""
     low, size = op.many(2, "Split", box, op.ints(2, 2), axis=1)
     ends = op("Concat", low, op("Add", low, size), axis=1)

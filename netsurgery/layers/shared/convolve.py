@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from ..core.layer_type import Array
+from ..core import Array
 from ..core.tiles import CACHE, MEMORY, tiles
 from .windows import Windows
 

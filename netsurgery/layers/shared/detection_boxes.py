@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..caffe2.boxes import decode as decode_caffe2
-from ..caffe2.operators import Operators, cast, part
-from ..core.dims import Shape, Size, product
-from ..core.layer_type import Array, Graph, LayerType, Tensor
-from ..core.params import Params
+from ..caffe2.operators import cast, part
+from ..core import Arrays, LayerType, Op, Params, Shapes, Size, Tensors, product
 from .boxes import decode
 from .boxes_onnx import LOWEST, emit_decode, emit_halves
 
@@ -56,7 +54,7 @@ class DetectionBoxes(LayerType):
         """The classes that can be found."""
         return [c for c in range(self.classes) if c != self.background]
 
-    def priors(self, bottoms: Sequence[Shape]) -> Size:
+    def priors(self, bottoms: Shapes) -> Size:
         """P, once every bottom was held against it."""
         per = {
             "loc": 4 if self.shared else 4 * self.classes,
@@ -78,11 +76,11 @@ class DetectionBoxes(LayerType):
                 self.require(product(shape[2:]), 1, f"height * width of {name}", fix="put a Flatten layer before it")
         return p
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         n, p = bottoms[0][0], self.priors(bottoms)
         return [(n, p, *([] if self.shared else [self.classes]), 4), (n, p, self.classes), bottoms[2]]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         loc, conf, prior, *refine = bottoms[: 3 if self.draws else None]
         n, between = len(loc), [] if self.shared else [1]
         boxes, variance = prior.reshape(2, -1, *between, 4)
@@ -103,7 +101,7 @@ class DetectionBoxes(LayerType):
         boxes = np.sort(rng.uniform(0, 1, (prod(shapes[2]) // 8, 2, 2)), axis=1)
         return np.stack([boxes.reshape(-1, 4), np.tile([0.1, 0.1, 0.2, 0.2], (len(boxes), 1))]).reshape(shapes[2])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         loc, conf, prior, *refine = bottoms[: 3 if self.draws else None]
         n, p, between = loc.shape[0], prior.shape[2] // 4, [] if self.shared else [1]
         boxes, variance = (op.reshape(x, -1, *between, 4) for x in emit_halves(op, op.reshape(prior, 2, -1), 0, 1))
@@ -119,7 +117,7 @@ class DetectionBoxes(LayerType):
         per_class = [] if self.shared else [self.classes]
         return [emit_decode(op, boxes, scale, op.reshape(loc, 0, -1, *per_class, 4), self.code), scores, prior]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         loc, conf, prior, *refine = bottoms[: 3 if self.draws else None]
         between, last = ([], 2) if self.shared else ([1], 3)
         two = op.reshape(prior, 2, -1)

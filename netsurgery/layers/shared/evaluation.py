@@ -5,17 +5,13 @@ A box is (x, y, w, h) about its centre. `matches` is for `forward`; what `emit` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.dims import Shape, Size
-from ..core.layer_type import Array, LayerType
-from ..core.params import Params
-from ..core.reach import Reach
+from ..core import Array, LayerType, Params, Reaches, Shapes, Size
 
 
 @dataclass
@@ -57,10 +53,10 @@ class Evaluation(LayerType):
         """How many rows there is room for."""
         return self.side * self.side * self.objects
 
-    def top(self, batch: Size) -> Sequence[Shape]:
+    def top(self, batch: Size) -> Shapes:
         return [(batch, self.classes + self.room * 4)]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [()] * len(bottoms)
 
     def rows(self, labels: NDArray[Any], scores: Array, boxes: Array, truth: Truth) -> Array:

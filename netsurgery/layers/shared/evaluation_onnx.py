@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 from .boxes_onnx import emit_halves
 
 
 def emit_evaluation(
-    op: Graph,
+    op: Op,
     found: tuple[Tensor, Tensor, Tensor, Tensor],
     truth: tuple[Tensor, Tensor, Tensor, Tensor],
     difficult: Tensor | None,
@@ -74,25 +74,25 @@ def emit_evaluation(
     return op("Concat", op("MatMul", of_image, of_class), op.reshape(table, 0, -1), axis=1)
 
 
-def _range(op: Graph, count: Tensor) -> Tensor:
+def _range(op: Op, count: Tensor) -> Tensor:
     return op("Range", op.const(0, "int64"), op("Squeeze", count), op.const(1, "int64"))
 
 
-def _pairs(op: Graph, way: str, one: Tensor, other: Tensor) -> Tensor:
+def _pairs(op: Op, way: str, one: Tensor, other: Tensor) -> Tensor:
     """(A) and (B) -> (A, B)."""
     return op(way, op("Unsqueeze", one, op.ints(1)), op("Unsqueeze", other, op.ints(0)))
 
 
-def _emit_corners(op: Graph, boxes: Tensor) -> tuple[Tensor, Tensor]:
+def _emit_corners(op: Op, boxes: Tensor) -> tuple[Tensor, Tensor]:
     centre, size = emit_halves(op, boxes)
     half = op("Mul", size, op.const(0.5))
     return op("Sub", centre, half), op("Add", centre, half)
 
 
-def _emit_product(op: Graph, sides: Tensor) -> Tensor:
+def _emit_product(op: Op, sides: Tensor) -> Tensor:
     """(.., 2) -> (..)."""
     return op("Squeeze", op("Mul", *emit_halves(op, sides, half=1)), op.ints(-1))
 
 
-def _area(op: Graph, boxes: Tensor) -> Tensor:
+def _area(op: Op, boxes: Tensor) -> Tensor:
     return _emit_product(op, emit_halves(op, boxes)[1])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..caffe2.boxes import best_first
-from ..caffe2.operators import Operators, turned
-from ..core.dims import Shape
-from ..core.layer_type import Array, Graph, Tensor
+from ..caffe2.operators import turned
+from ..core import Array, Op, Shapes, Tensor
 from .proposals_single import SingleImage
 
 RATIOS, SCALES = (0.5, 1, 2), (8, 16, 32)
@@ -33,7 +30,7 @@ class FasterRcnnProposals(SingleImage):
     most = 300
     before = 6000
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         self.require(bottoms[0][0], 1, "batch", fix="one image at a time: the layer takes no more")
         return super().shapes(bottoms)
 
@@ -43,7 +40,7 @@ class FasterRcnnProposals(SingleImage):
             at = at[np.argsort(score[at], kind="stable")[::-1]][: self.before]
         return score, at
 
-    def emit_order(self, op: Graph, score: Tensor, at: Tensor) -> Tensor:
+    def emit_order(self, op: Op, score: Tensor, at: Tensor) -> Tensor:
         score = op("Gather", score, at)
         _, best = op.many(2, "TopK", score, op("Min", op.ints(self.before), op.size(score, 0)), axis=0)
         return op("Gather", at, self.emit_backwards(op, best))
@@ -51,7 +48,7 @@ class FasterRcnnProposals(SingleImage):
     def limit(self, count: int) -> int:
         return min(count, self.before)
 
-    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def ordered_caffe2(self, op: Op, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
         if count <= self.before:
             return best_first(op, score, 1, count, count)
         values, at = best_first(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor, Tensors
 
 
-def emit_greedy(
-    op: Graph, count: Tensor, most: int | None, suppressed: Callable[[Graph, Tensor, Tensor], Tensor]
-) -> Tensor:
+def emit_greedy(op: Op, count: Tensor, most: int | None, suppressed: Callable[[Op, Tensor, Tensor], Tensor]) -> Tensor:
     """Which of `count` candidates, best first, are survivors, at most `most`: int64 (K).
 
     `suppressed` gives nodes that say which of the candidates at some indices (int64, (n)) go once that at an index (int64, (1)) is
@@ -18,7 +16,7 @@ def emit_greedy(
     """
     steps = op("Max", count if most is None else op("Min", count, op.ints(most)), op.ints(1))
 
-    def step(inner: Graph, alive: Tensor, tick: Tensor) -> Sequence[Tensor]:
+    def step(inner: Op, alive: Tensor, tick: Tensor) -> Tensors:
         best = inner("ArgMax", alive, axis=0, keepdims=1)
         lives = inner("Greater", inner("ReduceMax", alive, keepdims=1), inner.const(0))
         survivors = inner("Where", lives, inner("Cast", best, to=1), inner.const(-1))

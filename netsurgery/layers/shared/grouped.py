@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.layer_type import Array
+from ..core import Array
 
 
 def spread_groups(w: Array, group: int) -> Array:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import NetsurgeryError, ShapeError
-from ..core.dims import Shape, Size, known, product, show
-from ..core.layer_type import Array, Graph, LayerType, Tensor
-from ..core.params import Params
-from ..core.reach import Reach
+from ...errors import NetsurgeryError
+from ..core import Array, LayerType, Op, Params, Reaches, Shape, ShapeError, Shapes, Size, Tensor, product, show
+from ..core.dims import known
 
 SMALLEST_PROBABILITY = 1e-20
 """What Caffe raises probabilities to before it takes their logarithm (kLOG_THRESHOLD)."""
@@ -29,10 +27,10 @@ class Loss(LayerType):
     has_labels = True
     training_only = True
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [()] * len(bottoms)  # one number for the whole batch
 
-    def same_items(self, bottoms: Sequence[Shape]) -> None:
+    def same_items(self, bottoms: Shapes) -> None:
         """Raises: ShapeError unless the first two bottoms have first axes of one size."""
         for i, shape in enumerate(bottoms[:2]):
             if not shape:
@@ -92,7 +90,7 @@ class LossParam:
         return max(1, {"FULL": outer * inner, "VALID": valid, "BATCH_SIZE": outer, "NONE": 1}[self.normalization])
 
     def emit_division(
-        self, op: Graph, total: Tensor, counts: Tensor | None, x: Tensor, axis: int, end: int | None = None
+        self, op: Op, total: Tensor, counts: Tensor | None, x: Tensor, axis: int, end: int | None = None
     ) -> Tensor:
         """total / divisor; `counts` is 1 where a label counts and 0 elsewhere (None: all do).
 
@@ -109,7 +107,7 @@ class LossParam:
         return op("Div", total, op("Max", number, op.const(1.0)))
 
 
-def emit_count(op: Graph, x: Tensor, axes: Sequence[int]) -> Tensor:
+def emit_count(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:
     """The product of the sizes of these axes as a float32 scalar: a constant where they are known."""
     sizes = [x.shape[i] for i in axes]
     if known(sizes):
@@ -117,7 +115,7 @@ def emit_count(op: Graph, x: Tensor, axes: Sequence[int]) -> Tensor:
     return op("Cast", op("ReduceProd", op.ints(*(op.size(x, i) for i in axes)), keepdims=0), to=1)
 
 
-def emit_labels(op: Graph, label: Tensor, x: Tensor, axis: int) -> Tensor:
+def emit_labels(op: Op, label: Tensor, x: Tensor, axis: int) -> Tensor:
     """Labels as int64 class indices in the shape of x, with size 1 along `axis`."""
     index = op("Cast", label, to=7)
     wanted = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
@@ -130,13 +128,13 @@ def emit_labels(op: Graph, label: Tensor, x: Tensor, axis: int) -> Tensor:
     return op.reshape(index, *parts)
 
 
-def emit_alike(op: Graph, *tensors: Tensor) -> list[Tensor]:
+def emit_alike(op: Op, *tensors: Tensor) -> list[Tensor]:
     """Tensors of equal counts, made vectors unless their shapes are equal."""
     if all(t.shape == tensors[0].shape for t in tensors):
         return list(tensors)
     return [op.reshape(t, -1) for t in tensors]
 
 
-def emit_rows(op: Graph, x: Tensor) -> Tensor:
+def emit_rows(op: Op, x: Tensor) -> Tensor:
     """x as a matrix: one row per item."""
     return x if len(x.shape) == 2 else op("Flatten", x, axis=1, shape=(x.shape[0], product(x.shape[1:])))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.dims import Size, ceil_div, minimum
-from ..core.params import Params
+from ..core import Params, Size, ceil_div, minimum
 from .spellings import DILATION, KERNEL, PAD, STRIDE, has_length, read_axes
 from .windows import Windows
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ...errors import UnsupportedError
-from ..core.dims import Size, ceil_div
-from ..core.layer_type import Graph, LayerType, Tensor
+from ..core import LayerType, Op, Size, Tensor, UnsupportedError, ceil_div
 from .pool_windows import PoolWindows
 from .pools import LOWEST
 
 
-def emit_max(op: Graph, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> list[Tensor]:
+def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> list[Tensor]:
     """MaxPool, and a mask if the layer has two tops: where each greatest value stands. Caffe counts within one channel, ONNX over the
     whole tensor. A window that lies behind the image gives the lowest number, as in Caffe."""
     at, mask = pools.at, layer.top_count > 1
@@ -33,7 +31,7 @@ def emit_max(op: Graph, x: Tensor, pools: PoolWindows, out: Sequence[Size], laye
     return [y, op("Cast", op("Mod", index, plane), to=1)]
 
 
-def emit_average(op: Graph, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> Tensor:
+def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> Tensor:
     """AveragePool; padding counts. A window that lies behind the image gives 0 / (end - start), the end being that of the image."""
     at = pools.at
     if may_start_behind(x.shape[2:], pools):
@@ -95,7 +93,7 @@ def _pad_behind(n: Size, out: Size, k: int, s: int, p: int) -> int:
     return max(0, (out - 1) * s + k - n - p)
 
 
-def _with_windows_behind(op: Graph, x: Tensor, pools: PoolWindows, value: float) -> tuple[Tensor, list[Tensor]]:
+def _with_windows_behind(op: Op, x: Tensor, pools: PoolWindows, value: float) -> tuple[Tensor, list[Tensor]]:
     """x (without padding) with `value` behind the image, up to the end of the last window; and how much of each window, from its start,
     the image holds: end - start along each axis, negative behind the image."""
     tails, spans, at = [], [], pools.at
@@ -109,7 +107,7 @@ def _with_windows_behind(op: Graph, x: Tensor, pools: PoolWindows, value: float)
     return op("Pad", x, op.ints([0] * (4 + len(tails)), *tails), op.const(value)), spans
 
 
-def _average_without_ceil_mode(op: Graph, x: Tensor, pools: PoolWindows) -> Tensor:
+def _average_without_ceil_mode(op: Op, x: Tensor, pools: PoolWindows) -> Tensor:
     """Average of the image padded to whole windows / average of ones on the padded image and zeros behind it: before opset 19 runtimes
     differ on what `ceil_mode` divides by."""
     tails, at = [], pools.at
@@ -133,6 +131,6 @@ def _average_without_ceil_mode(op: Graph, x: Tensor, pools: PoolWindows) -> Tens
     return op("Div", sums, counts)
 
 
-def _divided_up(op: Graph, a: Tensor, by: int) -> Tensor:
+def _divided_up(op: Op, a: Tensor, by: int) -> Tensor:
     """ceil(a / by) for a > -by."""
     return op("Div", op("Add", a, op.ints(by - 1)), op.ints(by))

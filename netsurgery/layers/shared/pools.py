@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.layer_type import Array
+from ..core import Array
 from .windows import Windows
 
 LOWEST = float(np.finfo(np.float32).min)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..caffe2.boxes import corners, grid, halves
-from ..caffe2.operators import Operators, cast, expand, part
-from ..core.dims import Shape, Size, by_data, product
-from ..core.layer_type import Array, Graph, LayerType, Tensor
+from ..caffe2.operators import cast, expand, part
+from ..core import Array, Arrays, LayerType, Op, Shape, Shapes, Size, Tensor, Tensors, by_data, product
 from .boxes import suppress
 from .boxes_onnx import emit_corners, emit_grid, emit_halves
 
@@ -66,7 +65,7 @@ class Proposals(LayerType):
     def score_shape(self, found: Size) -> Shape:
         return (found, 1)
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         scores, deltas, info = bottoms
         for bottom, name, channels in ((scores, "scores", 2), (deltas, "deltas", 4)):
             self.rank(bottom, 4, name)
@@ -101,7 +100,7 @@ class Proposals(LayerType):
         large = (boxes[..., 2:] - boxes[..., :2] + 1 >= smallest).all(axis=-1)
         return boxes, scores[:, len(anchors) :].transpose(0, 2, 3, 1), large
 
-    def candidates(self, bottoms: Sequence[Array]) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def candidates(self, bottoms: Arrays) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Of each image, all boxes (N, M, 4), their scores (N, M) and whether no side is too short (N, M)."""
         scores, deltas, info = bottoms
         boxes, score, large = self.decoded(scores, deltas, info.ravel(), self.anchors, self.stride)
@@ -114,7 +113,7 @@ class Proposals(LayerType):
         """Which of boxes (K, 4), best first, are the regions."""
         return suppress(boxes, self.overlap, plus=1, least=self.least, most=self.most)
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         boxes, score, large = self.candidates(bottoms)
         rows, best = [], []
         for image in range(1 if self.single else len(boxes)):
@@ -138,7 +137,7 @@ class Proposals(LayerType):
         return info.reshape(shapes[2])
 
     def emit_decoded(
-        self, op: Graph, scores: Tensor, deltas: Tensor, numbers: Tensor, anchors: Array, stride: float
+        self, op: Op, scores: Tensor, deltas: Tensor, numbers: Tensor, anchors: Array, stride: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `decoded`, the scores as they stand: (N, A, H, W)."""
         a, w, h = len(anchors), op.size(deltas, 3), op.size(deltas, 2)
@@ -164,7 +163,7 @@ class Proposals(LayerType):
         fits = op("GreaterOrEqual", op("Add", op("Sub", high, low), op.const(1)), smallest)
         return boxes, score, op("And", *emit_halves(op, fits, half=1))
 
-    def emit_candidates(self, op: Graph, bottoms: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def emit_candidates(self, op: Op, bottoms: Tensors) -> tuple[Tensor, Tensor, Tensor]:
         """As `candidates`, without N if `single`."""
         scores, deltas, info = bottoms
         numbers = op.reshape(info, -1)
@@ -176,11 +175,11 @@ class Proposals(LayerType):
         lead = [] if self.single else [0]
         return op.reshape(boxes, *lead, -1, 4), op.reshape(score, *lead, -1), op.reshape(large, *lead, -1)
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         count = product(bottoms[0].shape[2:]) * len(self.anchors)
         return self.emit_found(op, *self.emit_candidates(op, bottoms), count)
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         scores, deltas, info = bottoms
         a, (h, w) = len(self.anchors), (op.number(n) for n in deltas.shape[2:])
         score = part(op, scores, 4, 1, a, 2 * a)
@@ -214,10 +213,10 @@ class Proposals(LayerType):
         boxes, score, large = (op.reshape(x, -1, *s) for x, s in zip((boxes, score, large), shapes, strict=True))
         return self.found_caffe2(op, boxes, score, large, h * w * a)
 
-    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         """The tops, from boxes (N, M, 4), score (N, M), large (N, M) as 0.0 and 1.0, without N if `single`; `count` is M."""
         raise NotImplementedError
 
-    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         """The tops, from boxes (N, M, 4), score (N, M), large (N, M), without N if `single`; `count` is M."""
         raise NotImplementedError

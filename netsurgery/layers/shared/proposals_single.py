@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..caffe2.boxes import best_first, column, ranks, suppress
-from ..caffe2.operators import Operators, cast, choose, like
-from ..core.dims import Size
-from ..core.layer_type import Graph, Tensor
+from ..caffe2.operators import cast, choose, like
+from ..core import Op, Size, Tensor, Tensors
 from .boxes_onnx import LOWEST, emit_suppress
 from .proposals import PLUS_ONE, Proposals
 
@@ -15,7 +12,7 @@ from .proposals import PLUS_ONE, Proposals
 class SingleImage(Proposals):
     """Regions of the first image; too small boxes are left out."""
 
-    def emit_found(self, op: Graph, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Sequence[Tensor]:
+    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         at = op("Squeeze", op("NonZero", large), op.ints(0))
         at = self.emit_order(op, score, self.emit_backwards(op, at))
         boxes, score = op("Gather", boxes, at), op("Gather", score, at)
@@ -23,19 +20,19 @@ class SingleImage(Proposals):
         rows = op("Pad", op("Gather", boxes, kept), op.ints(0, 1, 0, 0))
         return [rows, op("Unsqueeze", op("Gather", score, kept), op.ints(1))]
 
-    def emit_survivors(self, op: Graph, boxes: Tensor, score: Tensor) -> Tensor:
+    def emit_survivors(self, op: Op, boxes: Tensor, score: Tensor) -> Tensor:
         """Which of boxes (K, 4) are the regions, best first: int64."""
         return emit_suppress(op, op("Add", boxes, PLUS_ONE), score, self.overlap, most=self.most)
 
-    def emit_order(self, op: Graph, score: Tensor, at: Tensor) -> Tensor:
+    def emit_order(self, op: Op, score: Tensor, at: Tensor) -> Tensor:
         """The boxes to be gone through, of those in `at`, the last first; among equal scores those that stand first are first."""
         return at
 
     @staticmethod
-    def emit_backwards(op: Graph, x: Tensor) -> Tensor:
+    def emit_backwards(op: Op, x: Tensor) -> Tensor:
         return op("Slice", x, op.ints(-1), op.ints(-(2**63) + 1), op.ints(0), op.ints(-1))
 
-    def found_caffe2(self, op: Operators, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Sequence[Tensor]:
+    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         score = choose(op, cast(op, large, "bool"), score, like(op, score, LOWEST))
         values, at = self.ordered_caffe2(op, score, count)
         boxes = op("Gather", boxes, at, axis=0)
@@ -50,6 +47,6 @@ class SingleImage(Proposals):
         """How many of `count` boxes are gone through."""
         return count
 
-    def ordered_caffe2(self, op: Operators, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def ordered_caffe2(self, op: Op, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """The scores in the order in which boxes are gone through, and where these stand."""
         return best_first(op, score, 1, count, count)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.param_str import ParamStr
-from ..core.params import Params
+from ..core import Params, ParamStr
 
 
 def settings(p: Params, title: str, *names: str) -> dict[str, Any]:

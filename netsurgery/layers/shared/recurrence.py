@@ -8,14 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ShapeError
 from ...message import Field, Message
-from ..caffe2.operators import Operators, full
-from ..core.dims import Shape, Size, product
-from ..core.layer_type import Array, Graph, LayerType, Tensor
-from ..core.params import Params
+from ..caffe2.operators import full
+from ..core import Array, Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensor, Tensors, product
 
-Step = Callable[..., Sequence[Tensor]]
+Step = Callable[..., Tensors]
 """(op, gates of x at one time (N, G), continuation (N, 1), *states (N, H)) -> the next states."""
 
 
@@ -51,13 +48,13 @@ class Recurrent(LayerType):
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
-    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def memory_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], self.num_output)] * len(self.memory)
 
     def exposed(self, params: Message) -> Message:
         return with_hidden(params)
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         matrices = [product(blob) for blob in self.weight_shapes(bottoms) if len(blob) == 2]
         once = matrices.pop(1) if self.static(bottoms) else 0
         steps, streams = bottoms[0][:2]
@@ -76,13 +73,13 @@ class Recurrent(LayerType):
             )
         return len(bottoms) > least
 
-    def input_shapes(self, bottoms: Sequence[Shape]) -> list[Shape]:
+    def input_shapes(self, bottoms: Shapes) -> list[Shape]:
         """Shapes of the blobs that x and the static input are multiplied with."""
         width = self.gates * self.num_output
         blobs: list[Shape] = [(width, product(bottoms[0][2:])), (width,)]
         return [*blobs, (width, product(bottoms[2][1:]))] if self.static(bottoms) else blobs
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, cont = bottoms[:2]
         static = self.static(bottoms)
         for i, least in ((0, 3), (2, 2))[: 1 + static]:
@@ -100,7 +97,7 @@ class Recurrent(LayerType):
                 self.require(size, wanted, f"a size of the state (bottom {i})")
         return [(x[0], x[1], self.num_output), *[state] * (self.states * self.expose_hidden)]
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, cont = bottoms[:2]
         static = self.static(bottoms)
         t, n = cont.shape
@@ -111,16 +108,14 @@ class Recurrent(LayerType):
         y, last = self.steps(gates, cont, first, weights[2 + static :])
         return [y, *(s[None] for s in last)][: 1 + self.states * self.expose_hidden]
 
-    def steps(
-        self, gates: Array, cont: Array, states: Sequence[Array], weights: Sequence[Array]
-    ) -> tuple[Array, Sequence[Array]]:
+    def steps(self, gates: Array, cont: Array, states: Arrays, weights: Arrays) -> tuple[Array, Arrays]:
         """The top and the last states, from what x gives to each step (T, N, gates * num_output)."""
         raise NotImplementedError
 
     def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
         return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, cont = bottoms[:2]
         static = self.static(bottoms)
         if len(x.shape) > 3:
@@ -141,9 +136,7 @@ class Recurrent(LayerType):
                 last = [op("Unsqueeze", s, op.ints(0)) for s in last]
         return [self.emit_top(op, y, weights[3 + static :]), *last[: self.states * self.expose_hidden]]
 
-    def prepared_caffe2(
-        self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]
-    ) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+    def prepared_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> tuple[Tensor, Tensor, Tensors]:
         """What x and the static input give to each step (T, N, G), the indicators (T, N, 1), the first states (N, H)."""
         x, cont = bottoms[:2]
         static = self.static(bottoms)
@@ -159,13 +152,11 @@ class Recurrent(LayerType):
         """One step as ONNX nodes, `recurrent` being the matrix that the last states are multiplied with."""
         raise NotImplementedError
 
-    def emit_whole(
-        self, op: Graph, x: Tensor, states: Sequence[Tensor] | None, weights: Sequence[Array]
-    ) -> Sequence[Tensor]:
+    def emit_whole(self, op: Op, x: Tensor, states: Tensors | None, weights: Arrays) -> Tensors:
         """All steps by ONNX's own operator, for sequences that begin at the first step and do not end."""
         raise NotImplementedError
 
-    def emit_top(self, op: Graph, y: Tensor, weights: Sequence[Array]) -> Tensor:
+    def emit_top(self, op: Op, y: Tensor, weights: Arrays) -> Tensor:
         return y
 
 
@@ -182,7 +173,7 @@ def follows_on(cont: Any, exposed: bool) -> bool:
     return bool((cont[1:] == 1).all() and (not exposed or (cont[:1] == 1).all()))
 
 
-def zeros(op: Graph, x: Tensor, units: int) -> list[Tensor]:
+def zeros(op: Op, x: Tensor, units: int) -> list[Tensor]:
     """[zeros (N, units)] for x (T, N, ...)."""
     n: Size = x.shape[1]
     if isinstance(n, int):
@@ -190,10 +181,10 @@ def zeros(op: Graph, x: Tensor, units: int) -> list[Tensor]:
     return [op("Expand", op.const(np.zeros((1, units))), op.ints(op.size(x, 1), units))]
 
 
-def emit_scan(op: Graph, step: Step, gates: Tensor, cont: Tensor, first: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def emit_scan(op: Op, step: Step, gates: Tensor, cont: Tensor, first: Tensors) -> tuple[Tensor, ...]:
     """(top, *last states): `step` along the first axis; the top is the first state after each step."""
 
-    def build(inner: Graph, *tensors: Tensor) -> Sequence[Tensor]:
+    def build(inner: Op, *tensors: Tensor) -> Tensors:
         states = step(inner, *tensors[len(first) :], *tensors[: len(first)])
         return [*states, states[0]]
 
@@ -205,7 +196,7 @@ def emit_scan(op: Graph, step: Step, gates: Tensor, cont: Tensor, first: Sequenc
 def lstm_step(recurrent: Tensor, units: int) -> Step:
     """The step of an LSTM with gates in the order i, f, o, g."""
 
-    def step(op: Graph, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Sequence[Tensor]:
+    def step(op: Op, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Tensors:
         total = op("Gemm", op("Mul", h, cont), recurrent, gates, transB=1)
         three, g = op.many(2, "Split", total, op.ints(3 * units, units), axis=1)
         i, f, o = op.many(3, "Split", op("Sigmoid", three), op.ints([units] * 3), axis=1)
@@ -217,9 +208,9 @@ def lstm_step(recurrent: Tensor, units: int) -> Step:
 
 
 def emit_lstm(
-    op: Graph,
+    op: Op,
     x: Tensor,
-    states: Sequence[Tensor] | None,
+    states: Tensors | None,
     weight: Array,
     recurrent: Array,
     bias: Array,

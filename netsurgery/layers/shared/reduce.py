@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 
 
-def reduce(op: Graph, kind: str, x: Tensor, axes: Sequence[int], *, keep: bool = False) -> Tensor:
+def reduce(op: Op, kind: str, x: Tensor, axes: Sequence[int], *, keep: bool = False) -> Tensor:
     """`kind` ("ReduceSum", "ReduceMax", ...) of x over `axes`, which stay with size 1 if `keep`."""
     if op.opset >= 18 or kind == "ReduceSum":
         return op(kind, x, op.const(list(axes), "int64"), keepdims=int(keep))

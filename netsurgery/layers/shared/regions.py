@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import NetsurgeryError
-from ..core.dims import Shape, product
-from ..core.layer_type import Array, LayerType
+from ..core import Arrays, LayerType, Shapes, product
 
 
 class Regions(LayerType):
@@ -21,7 +20,7 @@ class Regions(LayerType):
     choices = (0,)
     scale: float
 
-    def check(self, bottoms: Sequence[Shape]) -> None:
+    def check(self, bottoms: Shapes) -> None:
         """Raises: ShapeError unless the bottoms are x and rois."""
         x, rois = bottoms
         self.rank(x, 4, "bottom 0")
@@ -38,7 +37,7 @@ class Regions(LayerType):
         items = rng.integers(0, shapes[0][0], (count, 1))
         return np.concatenate([items, corners.reshape(-1, 4)], axis=1).reshape(shapes[1])
 
-    def rois(self, bottoms: Sequence[Array]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def rois(self, bottoms: Arrays) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The rois (R, 5), in float32 as they decide which pixels count, and their items.
 
         Raises: NetsurgeryError for an item that is not there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Array
+from ..core import Array
 
 STEPS = 32
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 
 STEPS = 32
 
 
-def emit_places(op: Graph, x: Tensor) -> tuple[Tensor, Tensor]:
+def emit_places(op: Op, x: Tensor) -> tuple[Tensor, Tensor]:
     """The columns (W) and rows (H, 1) of a map, as floats."""
     columns, rows = (
         op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", op.size(x, i)), op.const(1, "int64")), to=1)
@@ -16,7 +16,7 @@ def emit_places(op: Graph, x: Tensor) -> tuple[Tensor, Tensor]:
     return columns, op("Unsqueeze", rows, op.ints(1))
 
 
-def emit_remap(op: Graph, x: Tensor, u: Tensor, v: Tensor, wrap: bool | Tensor) -> Tensor:
+def emit_remap(op: Op, x: Tensor, u: Tensor, v: Tensor, wrap: bool | Tensor) -> Tensor:
     """y[m, :, i, j] = x[m] at column u[m, 0, i, j], row v[m, 0, i, j] -> (M, C, I, J). `wrap` may be known at run time only."""
     near, share = [], []
     for at in (u, v):
@@ -36,7 +36,7 @@ def emit_remap(op: Graph, x: Tensor, u: Tensor, v: Tensor, wrap: bool | Tensor) 
         index = op("Expand", index, op.ints(1, op.size(x, 1), 1))
         return op("GatherElements", plane, index, axis=2)
 
-    def within(op: Graph, place: Tensor, size: Tensor) -> Tensor:
+    def within(op: Op, place: Tensor, size: Tensor) -> Tensor:
         if wrap is True:
             return op("Mod", place, size)
         edge = op("Max", op("Min", place, op("Sub", size, op.ints(1))), op.ints(0))

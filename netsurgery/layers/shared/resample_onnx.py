@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 
 
-def emit_positions(op: Graph, new: Tensor, factor: Tensor, other: Tensor) -> Tensor:
+def emit_positions(op: Op, new: Tensor, factor: Tensor, other: Tensor) -> Tensor:
     """i * factor + other / 2 - 0.5 for i from 0 to new - 1: where new positions lie, `other` being the factor of the other axis."""
     scaled = op("Mul", _emit_range(op, new), factor)
     return op("Sub", op("Add", scaled, op("Mul", other, op.const(0.5))), op.const(0.5))
 
 
-def emit_shares(op: Graph, method: str, at: Tensor, size: Tensor, narrow: Tensor | None, axis: int) -> Tensor:
+def emit_shares(op: Op, method: str, at: Tensor, size: Tensor, narrow: Tensor | None, axis: int) -> Tensor:
     """The share of each old position, along `axis`, in each new one: k(narrow * (at - old)) over the sum of these."""
     old = _emit_range(op, size)
     at, old = (op.reshape(at, -1, 1), old) if axis == 1 else (at, op.reshape(old, -1, 1))
@@ -23,11 +23,11 @@ def emit_shares(op: Graph, method: str, at: Tensor, size: Tensor, narrow: Tensor
     return op("Where", op("Equal", total, op.const(0.0)), op.const(0.0), op("Div", k, total))
 
 
-def _emit_range(op: Graph, size: Tensor) -> Tensor:
+def _emit_range(op: Op, size: Tensor) -> Tensor:
     return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)
 
 
-def _emit_cubic(op: Graph, d: Tensor) -> Tensor:
+def _emit_cubic(op: Op, d: Tensor) -> Tensor:
     """Catmull-Rom's kernel at the distance d."""
 
     def polynomial(*coefficients: float) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Array
+from ..core import Array
 
 
 def corners(boxes: Array) -> Array:

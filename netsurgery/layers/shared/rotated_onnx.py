@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.layer_type import Graph, Tensor
+from ..core import Op, Tensor
 from .greedy_onnx import emit_greedy
 
 SIDES = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]], np.float32)
@@ -13,7 +13,7 @@ MARGIN = 1e-3
 """How far below the threshold a bound must lie to decide."""
 
 
-def emit_rotated_corners(op: Graph, boxes: Tensor) -> Tensor:
+def emit_rotated_corners(op: Op, boxes: Tensor) -> Tensor:
     """(N, 5) as cx, cy, h, w, angle -> (N, 4, 2)."""
     centre, size, angle = op.many(3, "Split", boxes, op.ints(2, 2, 1), axis=1)
     half = op("Mul", op("Gather", size, op.ints(1, 0), axis=1), op.const(0.5))
@@ -24,14 +24,14 @@ def emit_rotated_corners(op: Graph, boxes: Tensor) -> Tensor:
     return op("Add", op("Concat", *turned, axis=2), op("Unsqueeze", centre, op.ints(1)))
 
 
-def emit_cross(op: Graph, a: Tensor, b: Tensor) -> Tensor:
+def emit_cross(op: Op, a: Tensor, b: Tensor) -> Tensor:
     """(.., 2) and (.., 2) -> (..): a0 b1 - a1 b0."""
     product = op("Mul", a, op("Gather", b, op.ints(1, 0), axis=-1))
     first, second = op.many(2, "Split", product, op.ints(1, 1), axis=-1)
     return op("Squeeze", op("Sub", first, second), op.ints(-1))
 
 
-def emit_inside(op: Graph, points: Tensor, rectangles: Tensor) -> Tensor:
+def emit_inside(op: Op, points: Tensor, rectangles: Tensor) -> Tensor:
     """Whether points (n, 4, 2) lie in rectangles (m, 4, 2), n or m being 1 or both alike: (.., 4)."""
     first = op("Gather", rectangles, op.ints(0), axis=1)
     sides = op("Sub", op("Gather", rectangles, op.ints(1, 3), axis=1), first)  # (m, 2, 2)
@@ -43,7 +43,7 @@ def emit_inside(op: Graph, points: Tensor, rectangles: Tensor) -> Tensor:
     return op("Squeeze", op("Mul", left, right), op.ints(2))
 
 
-def emit_shared_area(op: Graph, one: Tensor, others: Tensor) -> Tensor:
+def emit_shared_area(op: Op, one: Tensor, others: Tensor) -> Tensor:
     """Of (1, 4, 2) with each of (N, 4, 2), as shared_area: (N)."""
     n = op.size(others, 0)
     following = op.ints(1, 2, 3, 0)
@@ -81,13 +81,13 @@ def emit_shared_area(op: Graph, one: Tensor, others: Tensor) -> Tensor:
     return op("Mul", area, op.const(0.5))
 
 
-def emit_rotated_suppress(op: Graph, boxes: Tensor, overlap: float, most: int) -> Tensor:
+def emit_rotated_suppress(op: Op, boxes: Tensor, overlap: float, most: int) -> Tensor:
     """Which of boxes (N, 5), best first, are survivors: int64 (K)."""
     count, boxes = op.size(boxes, 0), op("Pad", boxes, op.ints(0, 0, 1, 0))
     height, width = (op("Gather", boxes, op.const(i, "int64"), axis=1) for i in (2, 3))
     corners, area = emit_rotated_corners(op, boxes), op("Mul", height, width)
 
-    def suppressed(inner: Graph, best: Tensor, rest: Tensor) -> Tensor:
+    def suppressed(inner: Op, best: Tensor, rest: Tensor) -> Tensor:
         mine, theirs = inner("Gather", area, best), inner("Gather", area, rest)
         # what two share is at most the lesser of them: most pairs cannot reach the threshold
         ratio = inner("Div", inner("Min", mine, theirs), inner("Max", mine, theirs))

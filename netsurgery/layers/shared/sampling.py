@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..caffe2.operators import Operators, cast, choose, part
-from ..core.layer_type import Array, Graph, Tensor
+from ..caffe2.operators import cast, choose, part
+from ..core import Array, Op, Tensor
 
 
 def bilinear(x: Array, u: NDArray[np.float32], v: NDArray[np.float32]) -> Array:
@@ -29,7 +29,7 @@ def bilinear(x: Array, u: NDArray[np.float32], v: NDArray[np.float32]) -> Array:
     return np.asarray(upper + lower)
 
 
-def emit_bilinear(op: Graph, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+def emit_bilinear(op: Op, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """`bilinear` for u and v of the shape (N, 1, H', W'); -> (N, C, H' W')."""
     near, far, share = [], [], []
     for place, axis in ((u, 3), (v, 2)):
@@ -52,7 +52,7 @@ def emit_bilinear(op: Graph, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return _between(op, upper, lower, b)
 
 
-def emit_bilinear_caffe2(op: Operators, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+def emit_bilinear_caffe2(op: Op, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """`bilinear` for u and v of the shape (N, 1, H', W'); -> (N, C, H', W')."""
     n, _, h, w = (op.size(x, i) for i in range(4))
     near, far, share = [], [], []
@@ -75,11 +75,11 @@ def emit_bilinear_caffe2(op: Operators, x: Tensor, u: Tensor, v: Tensor) -> Tens
     return _between(op, upper, lower, share[1])
 
 
-def channel_caffe2(op: Operators, flow: Tensor, index: int) -> Tensor:
+def channel_caffe2(op: Op, flow: Tensor, index: int) -> Tensor:
     """One channel of a flow field, (N, 1, H, W)."""
     return part(op, flow, 4, 1, index, index + 1)
 
 
-def _between(op: Graph | Operators, one: Tensor, other: Tensor, share: Tensor) -> Tensor:
+def _between(op: Op, one: Tensor, other: Tensor, share: Tensor) -> Tensor:
     rest = op("Sub", op.const(1.0), share)
     return op("Add", op("Mul", one, rest), op("Mul", other, share))

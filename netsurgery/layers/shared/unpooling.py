@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import NetsurgeryError, UnsupportedError
-from ..caffe2.operators import Operators, cast, full
-from ..core.dims import Shape, Size
-from ..core.layer_type import Array, Graph, LayerType, Tensor
-from ..core.params import Params
-from ..core.reach import Reach
+from ...errors import NetsurgeryError
+from ..caffe2.operators import cast, full
+from ..core import Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors, UnsupportedError
 
 
 class Unpooling(LayerType):
@@ -48,7 +45,7 @@ class Unpooling(LayerType):
             return self.size
         return height * self.scale[0] - self.cut[0], width * self.scale[1] - self.cut[1]
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         x, mask = bottoms
         for shape, name in ((x, "the first bottom"), (mask, "the mask")):
             self.rank(shape, 4, name)
@@ -56,12 +53,12 @@ class Unpooling(LayerType):
             self.require(n, m, f"axis {i} of the mask")
         return [(x[0], x[1], *self._sizes(x[2], x[3]))]
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         if self.size:
             return [(), ()]
         return [[Reach(Fraction(1, s), None, None) for s in self.scale]] * 2  # the mask may point anywhere
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, mask = bottoms
         planes, places = x.shape[0] * x.shape[1], x.shape[2] * x.shape[3]
         height, width = (int(n) for n in self._sizes(*x.shape[2:]) if isinstance(n, int))
@@ -88,7 +85,7 @@ class Unpooling(LayerType):
         rows, columns = (np.arange(n) * side // n for n, side in zip(shapes[1][2:], (height, width), strict=True))
         return np.broadcast_to(rows[:, None] * width + columns, shapes[1])
 
-    def emit(self, op: Graph, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, mask = bottoms
         if op.opset < 18:
             raise UnsupportedError(
@@ -108,7 +105,7 @@ class Unpooling(LayerType):
         values = op("Pad", op.reshape(x, 0, 0, -1), op.ints(0, 0, 1, 0, 0, 0))
         return [op.reshape(op("GatherElements", values, writer, axis=2), 0, 0, *sides)]
 
-    def emit_caffe2(self, op: Operators, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, mask = bottoms
         n, c, h, w = (op.size(x, i) for i in range(4))
         sides = [
@@ -120,9 +117,9 @@ class Unpooling(LayerType):
         y = op("Scatter", zeros, at, op.reshape(x, planes, -1), axis=1)  # of several for one place the last one stays
         return [op.reshape(y, n, c, *sides)]
 
-    def _side_caffe2(self, op: Operators, side: Tensor, axis: int) -> Tensor:
+    def _side_caffe2(self, op: Op, side: Tensor, axis: int) -> Tensor:
         return op("Sub", op("Mul", side, op.ints(self.scale[axis])), op.ints(self.cut[axis]))
 
-    def _side(self, op: Graph, side: Tensor, axis: int) -> Tensor:
+    def _side(self, op: Op, side: Tensor, axis: int) -> Tensor:
         scaled = op("Mul", side, op.ints(self.scale[axis]))
         return op("Sub", scaled, op.ints(1)) if self.cut[axis] else scaled

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...errors import ShapeError
-from ..core.dims import Size
-from ..core.params import Params
+from ..core import Params, ShapeError, Size
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 

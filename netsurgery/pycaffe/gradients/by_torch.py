@@ -43,9 +43,14 @@ def differentiate(slot: Slot) -> None:
     Raises: UnsupportedError without PyTorch, or for a layer whose translation has no gradient."""
     torch = _torch(slot)
     compute = _COMPUTE.get(slot.type, _translated)
+    needs = list(slot.bottom_need)
+    if compute is _recurrent:  # in Caffe no gradient goes through states, also where they are bottoms and tops
+        kind: Any = slot.op.kind
+        count = 2 + kind.static(slot.op.reads)
+        needs[count:] = [False] * len(needs[count:])
     bottoms = [
         _leaf(torch, seen(slot) if i == 0 else blob.read_data(), need)
-        for i, (blob, need) in enumerate(zip(slot.bottoms, slot.bottom_need, strict=True))
+        for i, (blob, need) in enumerate(zip(slot.bottoms, needs, strict=True))
     ]
     params = [_leaf(torch, blob.read_data(), need) for blob, need in zip(slot.blobs, slot.param_need, strict=True)]
     leaves = [t for t in (*bottoms, *params) if t.requires_grad]
@@ -113,7 +118,7 @@ def _recurrent(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) 
     y = torch.stack(rows)
     if slot.type == "RNN":
         y = (y @ rest[1].T + rest[2]).tanh()
-    return [y, *(s.unsqueeze(0) for s in states)]
+    return [y]
 
 
 def _first_states(slot: Slot) -> list[Tensor]:

@@ -61,13 +61,16 @@ def _bnll(kind: Any, x: Array, y: Array) -> Any:
     return e / (e + 1)
 
 
-def _swish(kind: Any, x: Array, y: Array) -> Any:
-    s = 1 / (1 + np.exp(-np.float32(kind.beta) * x))
-    return kind.beta * y + s * (1 - kind.beta * y)
-
-
 def _elu(kind: Any, x: Array, y: Array) -> Any:
     return (x > 0) + (np.float32(kind.alpha) + y) * (x <= 0)
+
+
+def swish(slot: Slot, kind: Any) -> None:
+    """dx = dy (beta y + s (1 - beta y)), s = sigmoid(beta x) being kept from the forward."""
+    if slot.bottom_need[0]:
+        beta, y = np.float32(kind.beta), slot.tops[0].read_data()
+        s = 1 / (1 + np.exp(-beta * seen(slot)))
+        slot.bottoms[0].write_diff(slot.tops[0].read_diff() * (beta * y + s * (1 - beta * y)))
 
 
 def prelu(slot: Slot, kind: Any) -> None:
@@ -93,7 +96,8 @@ def _spread(slot: Slot, factor_shape: tuple[int, ...], axis: int) -> tuple[tuple
 
 
 def scale(slot: Slot, kind: Any) -> None:
-    """dx = dy s; ds = sum of dy x; of the bias: sum of dy. A scale that is a bottom is written, a parameter adds up."""
+    """dx = dy s; ds = sum of dy x; of the bias: sum of dy. A scale that is a bottom is written, a parameter adds up (but for one as large
+    as x, in which Caffe computes the product itself)."""
     dy = slot.tops[0].read_diff().copy()
     is_param = len(slot.bottoms) == 1
     factor = slot.blobs[0] if is_param else slot.bottoms[1]
@@ -104,7 +108,7 @@ def scale(slot: Slot, kind: Any) -> None:
         bias.add_diff(dy.sum(axes))
     if slot.param_need[0] if is_param else slot.bottom_need[1]:
         total = (dy * seen(slot)).sum(axes).reshape(factor.sizes)
-        if is_param:
+        if is_param and factor.count != slot.bottoms[0].count:
             factor.add_diff(total)
         else:
             factor.write_diff(total)
@@ -154,6 +158,6 @@ RULES: dict[str, Callable[[Slot, Any], None]] = {
     "ReLU": _simple(lambda kind, x, y: (x > 0) + np.float32(kind.slope) * (x <= 0)),
     "Scale": scale,
     "Sigmoid": _simple(lambda kind, x, y: y * (1 - y)),
-    "Swish": _simple(_swish),
+    "Swish": swish,
     "TanH": _simple(lambda kind, x, y: 1 - y * y),
 }
