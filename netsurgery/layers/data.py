@@ -40,18 +40,21 @@ class Data(LayerType):
         if self.type in ("Data", "AnnotatedData"):
             q = self._message(p, "data_param")
         elif self.type == "VideoData":
-            self._message(p, "video_data_param")
-            q = self._message(p, "data_param")
+            q, ssd = self._message(p, "video_data_param"), self._message(p, "data_param")
         else:
             stem = {"HDF5Data": "hdf5", "DenseImageData": "dense_image", "ImageData": "image"}.get(self.type)
             q = self._message(p, f"{stem or self.type.removesuffix('Data').lower()}_data_param")
         batch = q.get_int("batch_size", 1 if self.type == "ImageData" else 0)
+        if self.type == "VideoData":
+            batch = batch or ssd.get_int("batch_size", 0)
         image = self._image(q, transform)
-        self.image_size = image
+        self.image_size: tuple[int, int, int] | None = image
         self.preparation = self._preparation(transform)
         whole = batch > 0 and all(image)
-        self.data_shape = (batch, *image) if whole else None
+        self.data_shape: tuple[int, ...] | None = (batch, *image) if whole else None
         self.label_shape: tuple[int, ...] | None = (batch,) if batch > 0 else None
+        if (length := self._length(q)) and all(image):  # a clip: C3D, video-caffe
+            self.data_shape, self.image_size = (max(batch, 1), image[0], length, *image[1:]), None
         if self.type == "DenseImageData":  # a label for each pixel
             self.label_shape = (batch, 1, *image[1:]) if whole else None
         elif self.type in ("AnnotatedData", "HDF5Data"):  # as many as there are
@@ -73,7 +76,7 @@ class Data(LayerType):
             channels = q.get_int("channels", 0)
         else:
             sides, channels = self._read_size(q, transform), self._channels(q, transform)
-        if crop := transform.get_int("crop_size"):
+        if crop := transform.get_int("crop_size") or (q.get_int("crop_size", 0) if self.type == "VideoData" else 0):
             sides = crop, crop
         elif transform.get_int("crop_h") and transform.get_int("crop_w"):
             sides = transform.get_int("crop_h"), transform.get_int("crop_w")
@@ -81,6 +84,8 @@ class Data(LayerType):
 
     def _read_size(self, q: Params, transform: Params) -> tuple[int, int]:
         """Height and width of an image before it is cropped."""
+        if self.type == "VideoData" and q.get_int("new_height", 0):
+            return q.get_int("new_height"), q.get_int("new_width")
         if self.type == "DenseImageData" and q.get_int("crop_height"):
             return q.get_int("crop_height"), q.get_int("crop_width")
         if self.type in ("ImageData", "DenseImageData"):
@@ -92,6 +97,12 @@ class Data(LayerType):
         return 0, 0
 
     def _channels(self, q: Params, transform: Params) -> int:
+        if self.type == "VideoData" and _stacks(q):  # frames are channels: temporal segment networks
+            return (
+                (2 if q.get_str("modality") == "FLOW" else 3)
+                * q.get_int("new_length", 1)
+                * q.get_int("num_segments", 1)
+            )
         if self.type in ("WindowData", "VideoData"):
             return 3
         if self.type in ("ImageData", "DenseImageData"):
@@ -102,6 +113,10 @@ class Data(LayerType):
             return 1
         means = len(transform.get_floats("mean_value"))
         return means if means > 1 else 0
+
+    def _length(self, q: Params) -> int:
+        """How many frames make a clip of five axes, 0 where there is no such axis."""
+        return q.get_int("new_length", 0) if self.type == "VideoData" and not _stacks(q) else 0
 
     @staticmethod
     def _preparation(transform: Params) -> str:
@@ -117,3 +132,8 @@ class Data(LayerType):
 
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         return [self.data_shape, self.label_shape, *[None] * count][:count]
+
+
+def _stacks(q: Params) -> bool:
+    """Whether the fields of VideoData are those of yjxiong's Caffe, which makes frames channels."""
+    return q.has("num_segments") or q.has("modality")

@@ -15,6 +15,7 @@ class Reshape(LayerType):
     """
 
     types = ("Reshape",)
+    in_place = True
     shares_memory = True
 
     def read(self, p: Params) -> None:

@@ -42,6 +42,16 @@ DATA = [
         [(2, 3, 300, 301), None],
     ),
     ("VideoData", VIDEO, [(2, 3, 3, 4), (2,)]),
+    (
+        "VideoData",  # C3D's and video-caffe's: clips
+        "video_data_param { batch_size: 2 new_length: 16 } transform_param { crop_size: 112 }",
+        [(2, 3, 16, 112, 112), (2,)],
+    ),
+    (
+        "VideoData",  # yjxiong's: frames are channels
+        "video_data_param { batch_size: 2 num_segments: 4 modality: RGB new_length: 1 } transform_param { crop_size: 224 }",
+        [(2, 12, 224, 224), (2,)],
+    ),
     ("DenseImageData", DENSE, [(2, 3, 7, 8), (2, 1, 7, 8)]),
 ]
 

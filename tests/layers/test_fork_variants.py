@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 from fork_loops import Array, hold, net
+from small_nets import with_random_weights
 
 import netsurgery
-from netsurgery.errors import NetsurgeryError, ShapeError
+from netsurgery.errors import NetsurgeryError, ShapeError, UnsupportedError
 from netsurgery.formats.load import from_text
 
 RNG = np.random.default_rng(3)
@@ -254,3 +255,33 @@ def test_resample_by_a_factor() -> None:
     x = VIDEO[:, :, 0]
     text = 'type: "Resample" top: "y" resample_param { type: NEAREST antialias: false factor: 2.0 }'
     hold(net(text, x.shape), [x], lambda x: [x.repeat(2, axis=2).repeat(2, axis=3)])
+
+
+def test_a_conditional_random_field_is_to_be_cut_off() -> None:
+    text = inputs(score=(1, 4, 5, 6), data=(1, 3, 5, 6))
+    text += 'layer { name: "crf" type: "MultiStageMeanfield" bottom: "score" bottom: "score" bottom: "data" top: "y" }'
+    read = from_text(text)
+    with pytest.raises(UnsupportedError, match=r"cut it off: netsurgery operate .{2} --cut score"):
+        read.require_supported("exported")
+    assert netsurgery.passes.cut(read, ["score"]).outputs == ("score",)
+
+
+VIDEO_NET = """input: "data" input_shape { dim: 1 dim: 3 dim: 6 dim: 20 dim: 24 }
+layer { name: "c1" type: "Convolution" bottom: "data" top: "c1" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "r1" type: "ReLU" bottom: "c1" top: "c1" }
+layer { name: "p1" type: "Pooling" bottom: "c1" top: "p1" pooling_param { kernel_size: [1, 2, 2] stride: [1, 2, 2] } }
+layer { name: "fc" type: "InnerProduct" bottom: "p1" top: "fc" inner_product_param { num_output: 3 } }
+layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }"""
+
+
+def test_a_video_net_slides_over_time_height_and_width() -> None:
+    """One export; each answer is the old net's on its window of the declared size."""
+    old = with_random_weights(from_text(VIDEO_NET))
+    new = netsurgery.convolutionalize(old)
+    clip = RNG.normal(0, 1, (1, 3, 8, 26, 28)).astype(np.float32)
+    got = run_onnx(new, {"data": clip})["prob"]
+    assert got.shape == (1, 3, 3, 4, 3)
+    np.testing.assert_allclose(got, netsurgery.run(new, {"data": clip})["prob"], atol=1e-6)
+    for t, i, j in np.ndindex(*got.shape[2:]):
+        window = clip[:, :, t : t + 6, 2 * i : 2 * i + 20, 2 * j : 2 * j + 24]
+        np.testing.assert_allclose(got[:, :, t, i, j], netsurgery.run(old, {"data": window})["prob"], atol=1e-5)

@@ -16,6 +16,7 @@ from ...errors import NetsurgeryError, ShapeError, Source, UnsupportedError
 from ...kind import Kind, Refused
 from ...message import Field, Message, Token
 from ...net import Layer
+from .advice import refusal
 from .layer_type import LayerType
 from .params import IRRELEVANT_OF_LAYER, Params
 
@@ -152,6 +153,8 @@ def _kind(
     type, title, source, params = layer.type, layer.title, layer.source, layer.params
     cls = layers.get(type) or find(type)
     if cls is None:
+        if advised := refusal(type, title, source, layer.bottoms):
+            raise advised
         near = get_close_matches(type, names(), n=1)
         raise UnsupportedError(
             f"layer type '{type}' is not known",
