@@ -84,3 +84,7 @@ class WeightsError(NetsurgeryError):
 
 class MismatchError(NetsurgeryError):
     """Two models that should agree do not."""
+
+
+class UnavailableError(NetsurgeryError):
+    """A runtime that is not there: not installed, not importable, of a version that cannot do it."""

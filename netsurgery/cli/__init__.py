@@ -17,6 +17,7 @@ from ._common import EXIT_BAD_INPUT, report_error, with_defaults
 
 COMMANDS = (
     "activations",
+    "caffe",
     "caffe2",
     "classify",
     "convert",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._common import EXIT_DIFFER, Caffe2Python, InputShapes, Json, Quiet, note, parse_shapes, print_json
+from .side import side_commands
 
 
 def caffe2() -> None:
@@ -17,37 +18,13 @@ def caffe2() -> None:
     """
 
 
-APP = typer.Typer(help=caffe2.__doc__, no_args_is_help=True, rich_markup_mode="rich")
-
-
-@APP.command()
-def install(
-    python: Annotated[
-        Path | None,
-        typer.Option(help="The Python 3.8 or 3.9 to make it from. Default: the first one found.", show_default=False),
-    ] = None,
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where to put it. Default: the user's data folder, where it is looked for.", show_default=False
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make it anew if it is there.")] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Make an environment with PyTorch 1.10.2, the last one that holds Caffe2: `verify --runtime caffe2` runs there.
-
-    Downloads 882 MB on x86-64 Linux (45 to 227 MB elsewhere), of which 0.6 GB stay.
-
-    Example: netsurgery caffe2 install
-    """
-    from ..verification.side.caffe2_install import data_folder
-    from ..verification.side.caffe2_install import install as run
-
-    made = run(python, directory, force=force, say=lambda text: note(text, quiet), show=not quiet)
-    typer.echo(str(made))
-    if directory is not None and directory.resolve() != data_folder().resolve():
-        note(f"note: export NETSURGERY_CAFFE2_PYTHON={made}, or --caffe2-python, lets it be found", quiet)
+APP = side_commands(
+    "caffe2",
+    "Caffe2",
+    "PyTorch 1.10.2, the last one that holds Caffe2: `verify --runtime caffe2` runs there",
+    "Downloads 882 MB on x86-64 Linux (45 to 227 MB elsewhere), of which 0.6 GB stay.",
+    caffe2.__doc__,
+)
 
 
 @APP.command("cross-check")

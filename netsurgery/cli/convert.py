@@ -174,6 +174,14 @@ def convert(
             help="Run what was written, and compare every blob with what Caffe computes; exit 1 if it differs.",
         ),
     ] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHOM",
+            help="As --verify, by the numbers of netsurgery, caffe, caffe2, opencv, or FILE.npz. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -214,6 +222,7 @@ def convert(
         "bake_preprocessing": bake_preprocessing,
         "fp16": fp16,
     }
+    check = check or bool(against)
     if int8:
         from ..vision.calibration import ImageCalibration
 
@@ -230,7 +239,7 @@ def convert(
             raise NetsurgeryError(f"--to {to} for many models", expected="one net at a time")
         if int8:
             raise NetsurgeryError("--int8 for many models", expected="one net at a time")
-        _convert_many(prototxt, manifest, output, options, force, check or fp16, as_json, quiet)
+        _convert_many(prototxt, manifest, output, options, force, check or fp16, as_json, quiet, against)
         return
     if prototxt is None:
         raise NetsurgeryError(
@@ -238,7 +247,7 @@ def convert(
         )
     usual = Path(f"{prototxt.stem}_caffe2") if to == "caffe2" else Path(prototxt.name).with_suffix(".onnx")
     done = run(prototxt, weights, output or usual, **options)
-    reports = [_verify(prototxt, weights, done.path, options)] if check or fp16 or int8 else []
+    reports = [_verify(prototxt, weights, done.path, options, against)] if check or fp16 or int8 else []
     if as_json:
         print_json({**done.to_json(), **({"verify": reports[0].to_json()} if reports else {})})
     else:
@@ -248,10 +257,12 @@ def convert(
     _finish(reports, quiet or as_json)
 
 
-def _verify(prototxt: Path, weights: Path | None, output: Path, options: dict[str, Any]) -> Report:
+def _verify(
+    prototxt: Path, weights: Path | None, output: Path, options: dict[str, Any], against: list[str] | None
+) -> Report:
     from ..verification.files import verify_conversion
 
-    return verify_conversion(prototxt, weights, output, options)
+    return verify_conversion(prototxt, weights, output, options, against=against or ())
 
 
 def _finish(reports: list[Report], quiet: bool) -> None:
@@ -274,6 +285,7 @@ def _convert_many(
     check: bool,
     as_json: bool,
     quiet: bool,
+    against: list[str] | None,
 ) -> None:
     from ..exporters.batch import convert_all, convert_options
     from ..formats.manifest import find_models, read_manifest
@@ -289,7 +301,7 @@ def _convert_many(
             if check and outcome.status != "refused":
                 model = outcome.model
                 asked = {**options, **convert_options(model.options)}
-                reports.append(_verify(model.prototxt, model.weights, outcome.output, asked))
+                reports.append(_verify(model.prototxt, model.weights, outcome.output, asked, against))
             bar.advance(task)
             note(
                 f"{outcome.status}: {outcome.output if outcome.status != 'refused' else outcome.reason}",

@@ -15,7 +15,7 @@ class AutoCrop(Crop):
     """
 
     types = ("AutoCrop",)
-    note = "its offset by formula of the layers before it; becomes a Crop on loading"
+    note = "by formula: its offset follows from the layers before it; becomes a Crop on loading"
 
     def read(self, p: Params) -> None:
         raise p.refuse(

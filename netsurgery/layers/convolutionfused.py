@@ -17,7 +17,7 @@ class ConvolutionFused(Convolution):
     """
 
     types = ("Convolution:fused",)
-    note = "Convolution with a sum and a ReLU inside, by formula"
+    note = "by formula: Convolution with a sum and a ReLU inside"
     bottoms = (1, 2)
     tops = (1, 1)
 

@@ -19,7 +19,7 @@ class ChannelAttention(LayerType):
     types = ("Python:rpn.dumlayer.dumLayer",)
     bottoms = (2, 2)
     tops = (2, 2)
-    note = "of september618/cfa_final; by formula in our tests"
+    note = "by formula, of september618/cfa_final"
 
     def read(self, p: Params) -> None:
         no_settings(p)
@@ -54,7 +54,7 @@ class DummyLayer(Silence):
 
     types = ("Python:rpn.dummylayer.dummyLayer",)
     bottoms = (0, None)
-    note = "of september618/cfa_final; by formula in our tests: has no tops"
+    note = "by formula, of september618/cfa_final: has no tops"
 
     def read(self, p: Params) -> None:
         no_settings(p)

@@ -21,7 +21,7 @@ class Warping(LayerType):
 
     types = ("Python:warping_layer.WarpingLayer",)
     bottoms = (2, 2)
-    note = "of Caffe_Light_Field; leaves its second bottom as it was; by formula in our tests"
+    note = "by formula, of Caffe_Light_Field; leaves its second bottom as it was"
 
     def read(self, p: Params) -> None:
         no_settings(p)

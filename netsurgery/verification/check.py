@@ -23,6 +23,7 @@ from .reports.report import Case, Comparison, Report
 from .runtimes.base import Runtime, model_path
 from .runtimes.table import open_model, open_opinion
 from .sizes import choose_shapes
+from .vouchers import voucher
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -224,7 +225,8 @@ class _Work:
         as_is: Mapping[str, Array],
         reference: Runtime | None,
     ) -> Case:
-        judge = Judge(net, {**feed.arrays, **given}, self.pairing.outputs, self.tolerance)
+        by = (lambda blob: "") if reference is None else reference.voucher
+        judge = Judge(net, {**feed.arrays, **given}, self.pairing.outputs, self.tolerance, by)
         if reference is None:
             origin = f"netsurgery.run ({self.dtype.name})"
             found = judge.by_layers(feed.arrays, self.dtype)
@@ -287,7 +289,11 @@ class _Work:
                 remark = (
                     "only without the outputs that were added to see blobs: the runtime's own optimisations change it"
                 )
-                told.append(Comparison(blob, layer.title, layer.source, m, "as it is", True, remark))
+                told.append(
+                    Comparison(
+                        blob, layer.title, layer.source, m, "as it is", True, remark, voucher(layer, judge.by(blob))
+                    )
+                )
         return told
 
 

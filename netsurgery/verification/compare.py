@@ -51,13 +51,16 @@ class Measure:
     snr_db: float = inf
     problem: str = ""
     """What is wrong where numbers do not say it: a shape, NaN on one side."""
+    comparable: bool = True
+    """Whether the two are of one shape."""
 
 
 def measure(expected: Array, got: Array, tolerance: Tolerance = Tolerance(), columns: int | None = None) -> Measure:
     """Compares two arrays in float64. NaN and infinity agree with themselves alone. With `columns` every slice along that axis is held
     to its own largest value: labels, scores and corners differ in size."""
     if expected.shape != got.shape:
-        return Measure(got.shape, False, inf, inf, problem=f"shape {_times(got)}, the reference has {_times(expected)}")
+        problem = f"shape differs: {_times(got)} where the reference has {_times(expected)}"
+        return Measure(got.shape, False, inf, inf, problem=problem, comparable=False)
     if not got.size:
         return Measure(got.shape, True)
     want, have = as_float32(np.asarray(expected, np.float64)), np.asarray(got, np.float64)

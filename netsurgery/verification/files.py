@@ -108,13 +108,18 @@ def shapes_of(given: Mapping[str, Sequence[int | str | None]]) -> list[dict[str,
 
 
 def verify_conversion(
-    prototxt: Path, weights: Path | None, output: Path, options: Mapping[str, Any], name: str = ""
+    prototxt: Path,
+    weights: Path | None,
+    output: Path,
+    options: Mapping[str, Any],
+    name: str = "",
+    against: Sequence[str] = (),
 ) -> Report:
     """Whether what `exporters.convert.convert` wrote with these options computes what the net does: the file, not what was in memory.
     A model of fewer bits may lose more, and int8 is held against the net on the images that it was calibrated with."""
     caffe = output.with_suffix(".caffemodel") if output.suffix == ".prototxt" else None
     prepared = {key: value for key, value in options.items() if key in PREPARE}
-    check = without_defaults(outputs=options.get("outputs"))
+    check = without_defaults(outputs=options.get("outputs"), against=list(against))
     if options.get("fp16"):
         check["rtol"] = FP16_RTOL
     if (calibration := options.get("calibration")) is not None:

@@ -18,6 +18,7 @@ from ..interpreter import run_layer
 from ..net import Layer, Net
 from .compare import Measure, Tolerance, agreement, as_float32, measure, measure_rows
 from .reports.report import Comparison, TopFive
+from .vouchers import voucher
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -38,8 +39,15 @@ Settle = Callable[[Layer, int, "Array", Mapping[str, "Array"]], "Array"]
 class Judge:
     """Holds the blobs that a model gave (`given`, under the net's names, the inputs included) against the reference."""
 
-    def __init__(self, net: Net, given: Mapping[str, Array], outputs: Mapping[str, str], tolerance: Tolerance) -> None:
-        self.net, self.given, self.outputs, self.tolerance = net, given, outputs, tolerance
+    def __init__(
+        self,
+        net: Net,
+        given: Mapping[str, Array],
+        outputs: Mapping[str, str],
+        tolerance: Tolerance,
+        by: Callable[[str], str] = lambda blob: "",
+    ) -> None:
+        self.net, self.given, self.outputs, self.tolerance, self.by = net, given, outputs, tolerance, by
         self.reference: dict[str, Array] = {}
         """The reference's values of the outputs, for what is compared with them later."""
         self.top_five: list[TopFive] = []
@@ -164,11 +172,12 @@ class Judge:
         if own is None:
             self.passed_over[top] = "its layer's bottoms are not known"
             return None
-        remark = ""
+        remark, same = "", False
         if own.passed and value is not None:
             same = measure(value, self.given[top], self.tolerance, layer.kind.columns).passed
             remark = "" if same else "near-ties went another way than in the reference"
-        return Comparison(top, layer.title, layer.source, own, "choices", top in self.outputs, remark)
+        by = voucher(layer, self.by(top) if same else "")
+        return Comparison(top, layer.title, layer.source, own, "choices", top in self.outputs, remark, by)
 
     def _tolerated(self, layer: Layer, i: int, value: Array) -> Comparison:
         top = layer.tops[i]
@@ -180,7 +189,8 @@ class Judge:
                 first, sets = (agreement(value, got, axis, n, self.tolerance) for n in (1, k))
                 self.top_five.append(TopFive(top, first, sets, k))
         found = measure(value, got, self.tolerance, layer.kind.columns)
-        return Comparison(top, layer.title, layer.source, found, "tolerance", top in self.outputs)
+        by = voucher(layer, self.by(top))
+        return Comparison(top, layer.title, layer.source, found, "tolerance", top in self.outputs, by=by)
 
     def own(self, layer: Layer, i: int, held: Mapping[str, Array]) -> Measure | None:
         """Top i against what the layer makes of the model's own bottoms (where it does not show them: the reference's), in float64, or

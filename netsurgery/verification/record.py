@@ -63,7 +63,7 @@ def record(
         net.writer(blob)  # raises, with a suggestion
     blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *wanted]))
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    titles, notes = [], list[str]()
+    titles, notes = [], [runtime.note] if runtime.note else []
     for run, feed in enumerate(asked.feeds(net, NetRuntime(net).inputs)):
         values = runtime.run(feed.arrays, blobs)
         lost = [blob for blob in wanted if blob not in values]
@@ -74,8 +74,10 @@ def record(
         titles.append(feed.title)
         notes += [note for note in feed.notes if note not in notes]
     computed_by = "netsurgery.run (float64)" if by == "netsurgery" else runtime.name
+    stored = {key.split("/", 2)[2] for key in arrays if "/out/" in key}
     about = {
         "computed_by": computed_by,
+        "by_interpreter": [blob for blob in net.blobs if blob in stored and not runtime.voucher(blob)],
         "net": net.name,
         "seed": seed,
         "runs": titles,
@@ -85,7 +87,6 @@ def record(
     arrays[ABOUT] = np.array(json.dumps(about, indent=1, sort_keys=True))
     with replacing(path) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    stored = {key.split("/", 2)[2] for key in arrays if "/out/" in key}
     return Recording(
         os.fspath(path), tuple(titles), tuple(b for b in net.blobs if b in stored), computed_by, tuple(notes)
     )

@@ -12,7 +12,8 @@ import pytest
 import netsurgery
 from netsurgery.cli import main
 from netsurgery.errors import NetsurgeryError
-from netsurgery.verification.side.caffe2_install import data_folder, find_python, install, installed_python
+from netsurgery.verification.side.install import Installer, data_folder, installed_python
+from netsurgery.verification.side.recipe import CAFFE2
 
 LENET = [str(cases.FIXTURES / "conformance/nets/lenet" / name) for name in ("net.prototxt", "net.caffemodel")]
 MASK = (
@@ -144,21 +145,8 @@ def test_a_python_that_is_too_new_is_refused(command: Command, tmp_path: Path) -
         f"error: {sys.executable} is {sys.version_info[0]}.{sys.version_info[1]}\n"
         "  expected: Python 3.8 or 3.9: there is no Caffe2 for newer ones\n"
     )
-    assert not data_folder().exists()
-    assert installed_python() is None
-
-
-@pytest.mark.usefixtures("command")
-def test_no_python_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_python() is None
-    with pytest.raises(NetsurgeryError) as refused:
-        install(folder=tmp_path / "caffe2")
-    assert str(refused.value) == (
-        "no Python 3.8 or 3.9 is found\n"
-        "  expected: one on the PATH, of pyenv, or named with --python; or uv, which fetches one\n"
-        "  fix: pyenv install 3.9, or install uv"
-    )
+    assert not data_folder(CAFFE2).exists()
+    assert installed_python(CAFFE2) is None
 
 
 @pytest.mark.usefixtures("command")
@@ -170,6 +158,6 @@ def test_an_installation_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(tmp_path))
     said: list[str] = []
     with pytest.raises(NetsurgeryError, match=r"-m venv .* failed with exit code 1\nNo module named venv"):
-        install(python, tmp_path / "data" / "caffe2", say=said.append)
-    assert list((tmp_path / "data").iterdir()) == []
-    assert "and 6 small packages into" in said[0]
+        Installer(CAFFE2, tmp_path / "data" / "caffe2", said.append).install(str(python))
+    assert files(tmp_path / "data") == ["caffe2.lock"]
+    assert "and 6 packages that it needs, into" in said[0]

@@ -12,7 +12,7 @@ import numpy as np
 
 import netsurgery
 from netsurgery.exporters.caffe2.export import Caffe2Net
-from netsurgery.verification.side.caffe2_process import Side
+from netsurgery.verification.side.process import Side
 
 Array = np.ndarray[Any, Any]
 

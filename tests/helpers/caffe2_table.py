@@ -16,7 +16,8 @@ import caffe2_cases
 import cases
 
 from netsurgery.errors import NetsurgeryError, UnsupportedLayersError
-from netsurgery.verification.side.caffe2_process import open_side
+from netsurgery.verification.side.opened import open_side
+from netsurgery.verification.side.recipe import CAFFE2
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     parser.add_argument("--least", type=float, default=0)
     options = parser.parse_args()
     try:
-        side, about = open_side(options.caffe2_python)
+        side, about = open_side(CAFFE2, options.caffe2_python)
     except NetsurgeryError as error:
         print(error, file=sys.stderr)
         return 2

@@ -103,7 +103,7 @@ def test_assert_equivalent_says_what_differs() -> None:
         "  differs in 2 of 2 cases",
     ]
     assert lines[4] == "  blobs around it, in the order of the net:"
-    assert lines[5].split() == ["blob", "layer", "shape", "max", "abs", "max", "rel", "at", "cosine", "SNR"]
+    assert lines[5].split() == ["blob", "layer", "shape", "max", "abs", "max", "rel", "at", "cosine", "SNR", "by"]
     assert [line.split()[0] for line in lines[6:10]] == ["conv@conv", "conv", "pool", "fc"]
     assert lines[6].endswith("OFF")
     assert lines[-1].startswith("  note: its layer is off by ")

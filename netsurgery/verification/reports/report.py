@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import Source
 from ..compare import Measure, Tolerance
+from ..vouchers import FORMULA, in_words
 
 AGREE, DIFFER, NOT_COMPARED = "agrees", "differs", "could not be compared"
 
@@ -27,6 +28,8 @@ class Comparison:
     rule: str = "tolerance"
     is_output: bool = False
     remark: str = ""
+    by: str = ""
+    """Who vouches for the numbers that it was held against (vouchers.py)."""
 
     @property
     def passed(self) -> bool:
@@ -52,6 +55,7 @@ class Comparison:
             "source": str(self.source),
             "output": self.is_output,
             "rule": self.rule,
+            "by": self.by,
             "shape": list(m.shape),
             "passed": m.passed,
             "max_abs_error": plain(m.max_abs),
@@ -159,6 +163,33 @@ class Report:
             return NOT_COMPARED
         return AGREE if self.passed else DIFFER
 
+    @cached_property
+    def vouchers(self) -> dict[str, tuple[int, int]]:
+        """Who vouches for blobs -> how many of them agree, in all inputs, and how many there are."""
+        right: dict[tuple[str, str], bool] = {}
+        for c in (c for case in self.deciding for c in case.comparisons):
+            right[c.by, c.blob] = right.get((c.by, c.blob), True) and c.passed
+        return {
+            by: (sum(ok for (b, _), ok in right.items() if b == by), sum(b == by for b, _ in right))
+            for by in dict.fromkeys(by for by, _ in right)
+        }
+
+    @cached_property
+    def by_formula(self) -> tuple[str, ...]:
+        """The layers that were held to their formula alone."""
+        return tuple(dict.fromkeys(c.layer for case in self.deciding for c in case.comparisons if c.by == FORMULA))
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words: `agrees with Caffe 1.0.0 in 39 of 39 blobs`."""
+        if self.error or not self.cases:
+            return NOT_COMPARED
+        said = f"agrees with {in_words(self.vouchers)}" if self.vouchers else "nothing was compared"
+        first = self.first_difference
+        if not self.passed and first is not None:
+            said = f"DIFFERS from blob '{first.blob}' of layer {first.layer} on; it {said}"
+        return said + (f"; by formula alone: layer {', '.join(self.by_formula)}" if self.by_formula else "")
+
     @property
     def first_case(self) -> Case | None:
         """The first case that decides and differs."""
@@ -186,6 +217,9 @@ class Report:
             "net": self.net,
             "runtime": self.runtime,
             "verdict": self.verdict,
+            "sentence": self.sentence,
+            "vouchers": {by: {"agree": n, "blobs": m} for by, (n, m) in self.vouchers.items()},
+            "by_formula": list(self.by_formula),
             "passed": self.passed,
             "error": self.error,
             "rtol": self.tolerance.rtol,

@@ -6,23 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .report import Case, Comparison, Report, decibel, index
 
-HEADINGS = ("blob", "layer", "shape", "max abs", "max rel", "at", "cosine", "SNR", "")
+HEADINGS = ("blob", "layer", "shape", "max abs", "max rel", "at", "cosine", "SNR", "by", "")
 
 
 def cells(c: Comparison) -> tuple[str, ...]:
     """One blob as a row of a table."""
     m = c.measure
-    verdict = "ok" if c.passed else "OFF"
+    verdict = "ok" if c.passed else "OFF" if m.comparable else "shape differs"
     more = {"choices": " (own bottoms)", "as it is": " (as it is)", "rounding": " (rounding)"}.get(c.rule, "")
     return (
         c.blob,
         c.layer,
         "x".join(map(str, m.shape)) or "scalar",
-        f"{m.max_abs:.2g}",
-        f"{m.max_rel:.2g}",
+        *([f"{m.max_abs:.2g}", f"{m.max_rel:.2g}"] if m.comparable else ["", ""]),
         index(m.where) if m.where else "",
-        f"{m.cosine:.7f}",
-        decibel(m.snr_db),
+        *([f"{m.cosine:.7f}", decibel(m.snr_db)] if m.comparable else ["", ""]),
+        c.by,
         verdict + more,
     )
 
@@ -92,13 +91,8 @@ def verdict(report: Report) -> str:
     if report.passed:
         worst = report.worst
         error = f"worst relative error {worst.measure.max_rel:.1g}, " if worst else ""
-        return f"{report.name}: agrees ({error}tolerance {report.tolerance.rtol:g})"
-    first = report.first_difference
-    return (
-        f"{report.name}: DIFFERS from blob '{first.blob}' of layer {first.layer} on"
-        if first
-        else f"{report.name}: nothing was compared"
-    )
+        return f"{report.name}: {report.sentence} ({error}tolerance {report.tolerance.rtol:g})"
+    return f"{report.name}: {report.sentence}" if report.first_difference else f"{report.name}: nothing was compared"
 
 
 def _indented(rows: Iterable[str]) -> Iterator[str]:

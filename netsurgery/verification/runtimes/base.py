@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import NetsurgeryError
+from ...errors import UnavailableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     Feeds = Mapping[str, Array]
     Model = Any
     """A path, an onnx.ModelProto, its bytes, or a Net."""
-
-
-class UnavailableError(NetsurgeryError):
-    """A runtime that is not there: not installed, not importable, of a version that cannot do it."""
 
 
 class Runtime(ABC):
@@ -41,7 +37,7 @@ class Runtime(ABC):
     of_model: ClassVar[bool] = False
     """Whether, as an opinion, it runs the model itself, whose names it uses, and not the net."""
 
-    note: ClassVar[str] = ""
+    note: str = ""
     """What reports should say of it."""
 
     in_double: bool = False
@@ -84,6 +80,10 @@ class Runtime(ABC):
 
         Raises: NetsurgeryError if it fails."""
 
+    def voucher(self, blob: str) -> str:
+        """Who computed a blob, for reports; "" where netsurgery's own interpreter did."""
+        return self.name
+
 
 def is_caffe2(path: str) -> bool:
     """Whether a path names NetDefs of Caffe2's: a folder that holds them, or one of the files."""
@@ -93,3 +93,6 @@ def is_caffe2(path: str) -> bool:
 def model_path(model: Model) -> str:
     """The file of a model, "" for one in memory."""
     return os.fspath(model) if isinstance(model, str | os.PathLike) else ""
+
+
+__all__ = ["Runtime", "UnavailableError", "is_caffe2", "model_path"]

@@ -16,7 +16,9 @@ from ...exporters.caffe2.export import Caffe2Net, to_caffe2
 from ...formats.netdef.groups import FREE, SHAPE
 from ...formats.netdef.wire import filled_names, read_netdef
 from ...net import Net
-from ..side.caffe2_process import Side, open_side
+from ..side.opened import open_side
+from ..side.process import Side
+from ..side.recipe import CAFFE2
 from .base import Runtime, model_path
 
 if TYPE_CHECKING:
@@ -158,12 +160,12 @@ def open_model(model: Model) -> Caffe2 | Opinion:
 def open_nets(model: Model) -> Caffe2:
     """The nets of a folder. Raises: ParseError, UnavailableError."""
     init, predict = nets_of(model)
-    return Caffe2(init, predict, *open_side())
+    return Caffe2(init, predict, *open_side(CAFFE2))
 
 
 def open_opinion(net: Net, model: Model) -> Opinion:
     """Raises: UnavailableError, and UnsupportedError for a net that Caffe2 cannot run."""
-    return Opinion(net, *open_side())
+    return Opinion(net, *open_side(CAFFE2))
 
 
 __all__ = ["Caffe2", "Opinion", "open_model", "open_nets", "open_opinion"]

@@ -50,6 +50,9 @@ class NetRuntime(Runtime):
     def blobs(self) -> Collection[str]:
         return self.net.blobs
 
+    def voucher(self, blob: str) -> str:
+        return ""
+
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         return dict(run(self.net, feeds, [b for b in blobs if b in self.blobs], self.dtype))
 

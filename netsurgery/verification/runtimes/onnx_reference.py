@@ -24,7 +24,7 @@ class Evaluator(Runtime):
     name = f"onnx.ReferenceEvaluator {onnx.__version__}"
     advisory: ClassVar[bool] = True
     of_model: ClassVar[bool] = True
-    note: ClassVar[str] = (
+    note: str = (
         "advisory: it says what the standard's Python code makes of the model, not what Caffe computed. Of onnx 1.23 it is known to err in "
         "LRN and in AveragePool that rounds up with padding, and to fail on MaxRoiPool, NonMaxSuppression, grouped ConvTranspose, OneHot, "
         "Pad by negative numbers and Scan along other axes than the first"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class OpenCV(Runtime):
     """A net in OpenCV. Its values go by layer: it can be asked for the top of a layer that has one, and for outputs."""
 
-    note: ClassVar[str] = (
+    note: str = (
         "a second opinion that errs itself in places: of 4.14 it is known for LRN and MVN with fields set, PriorBox, InnerProduct with "
         "transpose, Log with a base, Swish with beta, Deconvolution with dilation, and some layers of forks"
     )
@@ -28,9 +28,9 @@ class OpenCV(Runtime):
     def __init__(self, net: Net, cv2: Any) -> None:
         self.net, self.cv2, self.path = net, cv2, net.files.get("prototxt", "")
         self.name = f"OpenCV {cv2.__version__}"
-        with caffe_files(net) as (prototxt, weights):
+        with caffe_files(net) as files:
             try:
-                self.dnn = cv2.dnn.readNetFromCaffe(str(prototxt), str(weights) if weights.exists() else "")
+                self.dnn = cv2.dnn.readNetFromCaffe(str(files.prototxt), str(files.weights or ""))
             except cv2.error as error:
                 raise self._failure("does not read the net", error) from None
         self.dnn.enableFusion(False)

@@ -21,10 +21,12 @@ from netsurgery.verification.check import verify
 from netsurgery.verification.cross_check import cross_check
 from netsurgery.verification.runtimes.base import UnavailableError
 from netsurgery.verification.runtimes.caffe2 import open_nets
-from netsurgery.verification.side.caffe2_process import Side, SideError, open_side
+from netsurgery.verification.side.opened import open_side
+from netsurgery.verification.side.process import Side, SideError
+from netsurgery.verification.side.recipe import CAFFE2
 
 try:
-    SIDE: Side | None = open_side()[0]
+    SIDE: Side | None = open_side(CAFFE2)[0]
 except UnavailableError as error:
     SIDE = None
     warnings.warn(f"NOTHING IS RUN IN CAFFE2: {error}", stacklevel=1)
@@ -171,7 +173,7 @@ class TestFailures:
     def test_no_answer_in_time_is_a_failure(self, tmp_path: Path, side: Side) -> None:
         folder = self.nets(tmp_path, ("MatMul", "x x", "y", {}))
         with (
-            Side(side.python, seconds=1) as hurried,
+            Side(CAFFE2, side.python, seconds=1) as hurried,
             pytest.raises(SideError, match="Caffe2 gave no answer within 1 s"),
         ):
             caffe2_cases.ask(hurried, folder, {"x": np.ones((9000, 9000), np.float32)}, ["y"])
@@ -179,7 +181,7 @@ class TestFailures:
 
 def test_a_python_without_caffe2_is_told() -> None:
     with pytest.raises(UnavailableError) as missing:
-        open_side(sys.executable)
+        open_side(CAFFE2, sys.executable)
     text = str(missing.value)
     assert text.startswith(f"{sys.executable} has no Caffe2 that works: Caffe2: import: ImportError: numpy ")
     assert "netsurgery caffe2 install makes it" in text
@@ -187,7 +189,7 @@ def test_a_python_without_caffe2_is_told() -> None:
 
 def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="cannot be started: No such file or directory"):
-        open_side(tmp_path / "python")
+        open_side(CAFFE2, tmp_path / "python")
 
 
 def test_a_python_that_says_something_else_is_told(tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_a_python_that_says_something_else_is_told(tmp_path: Path) -> None:
     other.write_text("#!/bin/sh\nread request; echo goodbye >&2; echo hello; cat >/dev/null\n")
     other.chmod(0o755)
     with pytest.raises(UnavailableError, match=r"process answered 'hello'; its last lines:\ngoodbye"):
-        open_side(other)
+        open_side(CAFFE2, other)
 
 
 def test_no_caffe2_is_exit_code_2_never_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

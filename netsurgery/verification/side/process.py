@@ -1,4 +1,7 @@
-"""The process that has Caffe2: where its Python is, and how it is spoken to (runner.py says what it answers)."""
+"""A process of another Python that computes for us: started when it is first asked, spoken to in lines of JSON, ended with its object.
+
+A failed CHECK of Caffe's, or a crash of Caffe2's, ends that process and not this one.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,15 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Self
 
 from ...errors import NetsurgeryError, Source
-from ..runtimes.base import UnavailableError
-from .caffe2_install import clean_environment, installed_python
-
-PYTHON = "NETSURGERY_CAFFE2_PYTHON"
-RUNNER = Path(__file__).with_name("runner.py")
+from .pythons import clean_environment
+from .recipe import Recipe
 
 SECONDS = 600.0
-"""After so long without an answer Caffe2 is taken to hang."""
+"""After so long without an answer the process is taken to hang."""
 
 LINES = 8
 """How many of the last lines of a process that failed are shown."""
@@ -33,10 +32,11 @@ class SideError(NetsurgeryError):
 
 
 class Side:
-    """A process that has Caffe2. It is started when it is first asked, and anew after a failure; it ends with this object."""
+    """A process of a side environment. It is started when it is first asked, and anew after a failure; it ends with this object."""
 
-    def __init__(self, python: str, seconds: float = SECONDS) -> None:
-        self.python, self.seconds = python, seconds
+    def __init__(self, recipe: Recipe, python: str, seconds: float = SECONDS) -> None:
+        self.recipe, self.python, self.seconds = recipe, python, seconds
+        self.title = recipe.title
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._log: IO[bytes] | None = None
@@ -54,19 +54,19 @@ class Side:
         except OSError:  # it has ended
             line = None
         except queue.Empty:
-            raise self._failure(f"Caffe2 gave no answer within {self.seconds:g} s", source) from None
+            raise self._failure(f"{self.title} gave no answer within {self.seconds:g} s", source) from None
         if line is None:
             code = process.wait()
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            raise self._failure(f"Caffe2's process ended with {how} and gave no answer", source)
+            raise self._failure(f"{self.title}'s process ended with {how} and gave no answer", source)
         try:
             answer = json.loads(line)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise self._failure(f"Caffe2's process answered '{line.strip()[:200]}'", source)
+            raise self._failure(f"{self.title}'s process answered '{line.strip()[:200]}'", source)
         if not answer.pop("ok", False):
-            raise SideError(f"Caffe2: {answer.get('stage')}: {answer.get('error')}", source=source)
+            raise SideError(f"{self.title}: {answer.get('stage')}: {answer.get('error')}", source=source)
         return dict(answer)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Side:
         self._log = TemporaryFile()  # noqa: SIM115  # closed with the process
         try:
             self._process = subprocess.Popen(
-                [self.python, "-u", str(RUNNER)],
+                [self.python, "-u", str(self.recipe.script)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
@@ -99,11 +99,7 @@ class Side:
                 env=environment,
             )
         except OSError as error:
-            raise UnavailableError(
-                f"{self.python} cannot be started: {error.strerror}",
-                expected="a Python 3.8 or 3.9 that has Caffe2",
-                fix=FIX,
-            ) from None
+            raise SideError(f"{self.python} cannot be started: {error.strerror}", fix=self.recipe.fix) from None
         self._answers = queue.Queue()
         listener = threading.Thread(target=_listen, args=(self._process.stdout, self._answers), daemon=True)
         listener.start()
@@ -136,30 +132,3 @@ def _end(process: subprocess.Popen[str], listener: threading.Thread, log: IO[byt
         if pipe is not None:
             with suppress(OSError):  # what could not be written to it is lost with it
                 pipe.close()
-
-
-FIX = f"netsurgery caffe2 install makes it; or {PYTHON}=/path/to/python, or --caffe2-python, names one that has it"
-
-
-def open_side(python: str | os.PathLike[str] | None = None, seconds: float = SECONDS) -> tuple[Side, dict[str, Any]]:
-    """A process that has Caffe2, and what it says of itself. `python` is its interpreter; None: NETSURGERY_CAFFE2_PYTHON, or what
-    `netsurgery caffe2 install` made.
-
-    Raises: UnavailableError where there is none."""
-    found = os.fspath(python) if python is not None else os.environ.get(PYTHON) or installed_python()
-    if found is None:
-        raise UnavailableError(
-            "Caffe2 is not there",
-            expected="a Python 3.8 or 3.9 that has it: this one is too new for it, and it runs in a process of its own",
-            fix=FIX,
-        )
-    side = Side(found, seconds)
-    try:
-        return side, side.ask({"do": "probe"})
-    except SideError as error:
-        side.close()
-        raise UnavailableError(
-            f"{found} has no Caffe2 that works: {error.problem}",
-            expected="a Python 3.8 or 3.9 with torch 1.10.2 and numpy 1",
-            fix=FIX,
-        ) from None
