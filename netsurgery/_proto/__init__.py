@@ -109,10 +109,13 @@ def has_message(name: str) -> bool:
 
 
 @cache
-def pool(package: str = "netsurgery.caffe", name: str = "caffe.proto") -> DescriptorPool:
+def pool(
+    package: str = "netsurgery.caffe", name: str = "caffe.proto", singular: tuple[tuple[str, str, str], ...] = ()
+) -> DescriptorPool:
     """A descriptor pool of its own with the schema, for real protobuf classes (`message_factory.GetMessageClass`).
 
-    package, name: what the messages' package and the file are called in it.
+    package, name: what the messages' package and the file are called in it. singular: (message, field, default or "") of fields
+    that some fork repeats and that are single in it.
     """
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
     from google.protobuf.descriptor_pool import DescriptorPool
@@ -124,6 +127,12 @@ def pool(package: str = "netsurgery.caffe", name: str = "caffe.proto") -> Descri
         if file.package != package:
             for message in file.message_type:
                 _move_types(message, f".{file.package}.", f".{package}.")
+        for message in file.message_type:
+            for field in message.field:
+                for _, _, default in (s for s in singular if s[:2] == (message.name, field.name)):
+                    field.label = field.LABEL_OPTIONAL
+                    if default:
+                        field.default_value = default
         file.package, file.name = package, name
         result.AddSerializedFile(file.SerializeToString())
     return result

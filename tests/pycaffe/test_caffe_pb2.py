@@ -62,6 +62,34 @@ def test_numbers_and_defaults_are_those_of_the_schema() -> None:
     assert caffe_pb2.LayerParameter().lrn_param.alpha == 1
 
 
+def test_fields_that_forks_repeat_are_single_as_in_caffe() -> None:
+    pooling = caffe_pb2.PoolingParameter(kernel_size=3)
+    pooling.stride = pooling.stride + 1
+    assert (pooling.kernel_size, pooling.stride, pooling.pad) == (3, 2, 0)
+    assert caffe_pb2.PoolingParameter.FromString(pooling.SerializeToString()) == pooling
+
+
+def test_single_and_repeated_fields_are_those_of_caffe() -> None:
+    """What real pycaffe repeats in the messages that scripts edit most."""
+    repeated = {
+        "NetParameter": "layers input input_dim input_shape layer",
+        "LayerParameter": "bottom top loss_weight param blobs propagate_down include exclude",
+        "ConvolutionParameter": "pad kernel_size stride dilation",
+        "PoolingParameter": "",
+        "InnerProductParameter": "",
+        "EltwiseParameter": "coeff",
+        "TransformationParameter": "mean_value",
+        "DummyDataParameter": "data_filler num channels height width shape",
+        "NetStateRule": "stage not_stage",
+        "SolverParameter": "test_net test_net_param test_state test_iter stepvalue weights plateau_winsize",
+    }
+    for name, fields in repeated.items():
+        descriptor = getattr(caffe_pb2, name).DESCRIPTOR
+        message = getattr(caffe_pb2, name)()
+        found = [f.name for f in descriptor.fields if f.number < 20000 and hasattr(getattr(message, f.name), "append")]
+        assert sorted(found) == sorted(fields.split()), name
+
+
 def test_messages_are_copied_and_pickled() -> None:
     net = caffe_pb2.NetParameter(name="x", layer=[caffe_pb2.LayerParameter(name="a")])
     assert copy.deepcopy(net) == pickle.loads(pickle.dumps(net)) == net

@@ -18,7 +18,17 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ..._proto import pool
 
-DESCRIPTOR = pool("caffe", "netsurgery/pycaffe/caffe.proto").FindFileByName("netsurgery/pycaffe/caffe.proto")
+_FILE = "netsurgery/pycaffe/caffe.proto"
+# forks pool over any number of axes, and warp several times; scripts set one value, and read it
+_SINGULAR = (
+    ("PoolingParameter", "kernel_size", ""),
+    ("PoolingParameter", "stride", "1"),
+    ("PoolingParameter", "pad", "0"),
+    ("TransformationParameter", "resize_param", ""),
+    ("TransformationParameter", "noise_param", ""),
+)
+
+DESCRIPTOR = pool("caffe", _FILE, _SINGULAR).FindFileByName(_FILE)
 
 
 def _add_message(descriptor: Descriptor, prefix: str) -> Any:
