@@ -20,23 +20,17 @@ from ..._proto.caffe2 import new
 from ...errors import NetsurgeryError, Source, UnsupportedError, UnsupportedLayersError
 from ...files.output import replacing
 from ...formats.netdef.groups import FREE, SHAPE
-from ...interpreter import check_weights
 from ...layers.core.dims import Axis, Size, known
-from ...layers.core.infer import Inferred, Pin, infer
-from ...net import Net
-from ...passes.cut import cut
-from ...passes.drop_identities import drop_identities
-from ...passes.fold_scale import fold_scale
-from ..inputs import fixed_sizes
-from .graph import Array, Blob, NetBuilder, Operator, SizeNeededError
+from ...layers.core.infer import Pin
+from ...net import Layer, Net
+from ..builder import Array, Operation, Value
+from ..lower import ONE_SIZE, Program, lower
+from .graph import NetBuilder
 from .init_net import fills, init_bytes, write_init
 from .layers import tell_layers
 
 MAX_BYTES = 2**31 - 1
 """What protobuf, and with it Caffe2, reads from a file."""
-
-
-ONE_SIZE = "Caffe2's operators for it are written for one size"
 
 
 @dataclass(frozen=True)
@@ -128,33 +122,8 @@ def to_caffe2(
 
     Raises: UnsupportedLayersError, which lists every layer that no CPU operator expresses; ShapeError, WeightsError.
     """
-    net.require_supported("exported")
-    wanted = tuple(outputs) if outputs is not None else net.outputs
-    if not wanted:
-        raise NetsurgeryError("the net has no outputs", source=net.source, fix="name a blob with --output")
-    net = drop_identities(cut(net, wanted), wanted)
-    fixed = fixed_sizes(net, input_shapes, static)
-    inferred = infer(net, fixed)
-    for layer in net.layers:
-        check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
-    if fold:
-        net = fold_scale(net, keep=wanted)
-        inferred = infer(net, fixed)
-    pins = dict(inferred.pins)
-    while True:
-        builder = NetBuilder({*net.blobs, *(layer.name for layer in net.layers)})
-        try:
-            held = _emit(net, wanted, inferred, builder)
-        except SizeNeededError as needed:
-            if builder.layer is None:
-                raise AssertionError("a size was asked for outside of a layer") from None
-            fixed, inferred = _with_fixed(net, fixed, needed.axes)
-            pins |= {axis: pin for axis, pin in inferred.pins.items() if axis not in pins}
-            for axis in sorted(needed.axes):
-                size = inferred.shapes[axis[0]][axis[1]]
-                pins[axis] = Pin(size if isinstance(size, int) else 0, builder.layer.title, ONE_SIZE)
-            continue
-        return _assembled(net, wanted, inferred, pins, builder, held)
+    program = lower(net, Caffe2Target(), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
+    return _assembled(program)
 
 
 def save_caffe2(
@@ -175,69 +144,27 @@ def save_caffe2(
     return made
 
 
-def _with_fixed(
-    net: Net, fixed: Mapping[str, Sequence[int | None]], axes: frozenset[Axis]
-) -> tuple[dict[str, Sequence[int | None]], Inferred]:
-    """The same sizes, with those of `axes` fixed as declared."""
-    made = dict(fixed)
-    declared = net.inputs
-    for name, axis in sorted(axes):
-        own = declared[name]
-        sizes = list(made.get(name) or [None] * len(own or ()))
-        if sizes[axis] is None:
-            sizes[axis] = own[axis] if own is not None and len(own) == len(sizes) else 1
-        made[name] = sizes
-    return made, infer(net, made)
+class Caffe2Target:
+    """Layers say operators of Caffe2's by `emit_caffe2`."""
+
+    def builder(self, net: Net) -> NetBuilder:
+        return NetBuilder(net)
+
+    def emit(self, layer: Layer, op: Any, bottoms: Sequence[Value]) -> Sequence[Value]:
+        return cast("Sequence[Value]", layer.kind.emit_caffe2(op, bottoms, layer.weights))
+
+    def refusal(self, errors: Sequence[NetsurgeryError]) -> NetsurgeryError:
+        return UnsupportedLayersError(errors, "exported to Caffe2")
 
 
-def _emit(net: Net, wanted: Sequence[str], inferred: Inferred, op: NetBuilder) -> dict[str, Blob]:
-    """The blobs of the net by name. Raises: SizeNeededError, UnsupportedLayersError."""
-    held = {name: Blob(name, inferred.shapes[name]) for name in net.inputs}
-    named = {id(blob) for blob in held.values()}
-    refused: list[NetsurgeryError] = []
-    for layer in net.layers:
-        if layer.kind.is_input:
-            continue
-        op.layer = layer
-        bottoms = op.bottoms[layer.name] = [held[b] for b in layer.bottoms]
-        try:
-            tops: list[Any] = list(layer.kind.emit_caffe2(cast("Any", op), cast("Any", bottoms), layer.weights))
-        except UnsupportedError as error:  # go on, to name them all
-            refused.append(error)
-            tops = [Blob(op.name(blob)) for blob in layer.tops]
-        if len(tops) < len(layer.tops):
-            raise AssertionError(f"{layer.title} emitted {len(tops)} of {len(layer.tops)} tops")
-        for name, blob in zip(layer.tops, tops, strict=False):
-            if blob.value is not None or id(blob) in named:
-                if name not in wanted:  # another name for what is there
-                    held[name] = blob
-                    continue
-                blob = op.copy(blob)
-            blob.name = name
-            named.add(id(blob))
-            blob.shape = inferred.shapes[name]
-            held[name] = blob
-    if refused:
-        raise UnsupportedLayersError(refused, "exported to Caffe2")
-    return held
-
-
-def _assembled(
-    net: Net,
-    wanted: Sequence[str],
-    inferred: Inferred,
-    pins: Mapping[Axis, Pin],
-    op: NetBuilder,
-    held: Mapping[str, Blob],
-) -> Caffe2Net:
-    operators = _live(op.operators, [held[b] for b in wanted])
-    read = {id(x): x for operator in operators for x in operator.inputs}
-    parameters = {x.name: x.value for x in read.values() if x.value is not None}
+def _assembled(program: Program) -> Caffe2Net:
+    net, operators = program.net, program.operations
+    parameters = {x.name: x.value for x in program.constants() if x.value is not None}
     predict = new("NetDef")
     predict.name, predict.type = net.name or "net", "simple"
     for operator in operators:
         _add_operator(predict, operator)
-    inputs = {name: inferred.shapes[name] for name in net.inputs}
+    inputs = {name: program.inferred.shapes[name] for name in net.inputs}
     declared = net.inputs
     for name, sizes in inputs.items():
         own = declared[name]
@@ -247,37 +174,26 @@ def _assembled(
         predict.arg.add(name=f"{SHAPE}{name}", ints=shown)
         if not known(sizes):
             predict.arg.add(name=f"{FREE}{name}", ints=[i for i, n in enumerate(sizes) if not isinstance(n, int)])
-    parameters |= tell_layers(predict, net, op.bottoms, operators, parameters)
+    parameters |= tell_layers(predict, net, program.bottoms, operators, parameters)
     predict.external_input.extend([*inputs, *parameters])
-    predict.external_output.extend(wanted)
-    return Caffe2Net(predict, parameters, inputs, pins, predict.name)
+    predict.external_output.extend(program.outputs)
+    return Caffe2Net(predict, parameters, inputs, program.pins, predict.name)
 
 
-def _live(operators: Sequence[Operator], wanted: Sequence[Blob]) -> list[Operator]:
-    """The operators that are needed for `wanted`."""
-    needed = {id(x) for x in wanted}
-    kept = []
-    for operator in reversed(operators):
-        if any(id(x) in needed for x in operator.outputs):
-            needed.update(id(x) for x in operator.inputs)
-            kept.append(operator)
-    return kept[::-1]
-
-
-def _name(operator: Operator) -> str:
+def _name(operator: Operation) -> str:
     """The layer's name; none where Caffe2 would take it for a reason to ask for a kernel: that of an operator whose name begins with
     Conv, or holds Pool, must not be 0, as it is for padding and for pooling of the whole map."""
-    whole = operator.type == "PadImage" or "global_pooling" in operator.arguments
+    whole = operator.type == "PadImage" or "global_pooling" in operator.attributes
     return "" if whole and (operator.layer.startswith("Conv") or "Pool" in operator.layer) else operator.layer
 
 
-def _add_operator(net: Any, operator: Operator) -> None:
+def _add_operator(net: Any, operator: Operation) -> None:
     proto = net.op.add(type=operator.type)
     if name := _name(operator):
         proto.name = name
-    proto.input.extend(x.name for x in operator.inputs)
+    proto.input.extend(x.name for x in operator.inputs if x is not None)
     proto.output.extend(x.name for x in operator.outputs)
-    for name, value in sorted(operator.arguments.items()):
+    for name, value in sorted(operator.attributes.items()):
         argument = proto.arg.add(name=name)
         if isinstance(value, str):
             argument.s = value.encode()

@@ -10,7 +10,7 @@ import numpy as np
 from ..._proto.caffe2 import BOOL, FLOAT, INT64, new
 from ...files.copy import copy_array
 from ...files.wire import BYTES, put_bytes, put_tag, put_varint
-from .graph import Array
+from ..builder import Array
 
 CONSTANT_SIZE = 64
 """From so many equal numbers on a fill of one number is written."""

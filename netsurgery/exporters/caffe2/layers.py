@@ -12,7 +12,7 @@ from ...formats.prototxt.write import write_message
 from ...layers.core.params import IRRELEVANT, IRRELEVANT_OF_LAYER
 from ...message import Field, Message
 from ...net import Layer, Net
-from .graph import Array, Blob, Operator
+from ..builder import Array, Operation, Value
 
 SMALL = 4096
 """Blobs up to so many numbers are written for the way back alone, where no operator reads them as they are."""
@@ -21,8 +21,8 @@ SMALL = 4096
 def tell_layers(
     predict: Any,
     net: Net,
-    read: Mapping[str, Sequence[Blob]],
-    operators: Sequence[Operator],
+    read: Mapping[str, Sequence[Value]],
+    operators: Sequence[Operation],
     parameters: Mapping[str, Array],
 ) -> dict[str, Array]:
     """Leaves the text of every layer that became several operators, or one that stands for no layer, and whose blobs are among the
@@ -52,11 +52,11 @@ def tell_layers(
     return more
 
 
-def _holder(blob: Array, operators: Sequence[Operator]) -> str | None:
+def _holder(blob: Array, operators: Sequence[Operation]) -> str | None:
     """The parameter that is a layer's blob, in whatever shape."""
     place = blob.__array_interface__["data"][0]
     for operator in operators:
-        for x in operator.inputs:
+        for x in operator.reads():
             same = x.value is not None and x.value.dtype == blob.dtype and x.value.size == blob.size
             if (
                 same

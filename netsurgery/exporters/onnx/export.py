@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,19 +11,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ...errors import NetsurgeryError, UnsupportedError
+from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
 from ...formats.preprocessing import Preprocessing
-from ...interpreter import check_weights
-from ...layers.core.dims import Dim, Shape
-from ...layers.core.infer import Inferred, infer
+from ...layers.core.dims import Dim
 from ...net import Layer, Net
-from ...passes.cut import cut
-from ...passes.drop_identities import drop_identities
-from ...passes.fold_scale import fold_scale
-from ..inputs import fixed_sizes
+from ..builder import Array, Body, Operation, Store, Value
+from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
 from ..preprocessing import record
-from .graph import Array, Body, GraphBuilder, Node, Store, Tensor
+from .graph import GraphBuilder
 
 DEFAULT_OPSET = 21
 OLDEST_OPSET = 17
@@ -82,20 +79,9 @@ def build(
     bake: bool = False,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """The model without the numbers of its initializers, and those, by name, in the order of `graph.initializer`."""
-    net.require_supported("exported")
     check_opset(opset)
-    wanted = tuple(outputs) if outputs is not None else net.outputs
-    if not wanted:
-        raise NetsurgeryError("the net has no outputs", source=net.source, fix="name a blob with --output")
-    original = net
-    net = drop_identities(cut(net, wanted), wanted)
-    fixed = fixed_sizes(net, input_shapes, static)
-    inferred = infer(net, fixed)
-    for layer in net.layers:
-        check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
-    if fold:
-        net = fold_scale(net, keep=wanted)  # whose blobs are some of those before, of the same shapes
-    graph, arrays = _graph(net, wanted, inferred, _names(input_shapes), opset)
+    program = lower(net, OnnxTarget(opset), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
+    graph, arrays = _graph(program, _names(input_shapes))
     domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
         graph,
@@ -104,7 +90,7 @@ def build(
         producer_name="netsurgery",
         producer_version=_version(),
     )
-    for key, value in origin(original).items():
+    for key, value in origin(net).items():
         model.metadata_props.add(key=key, value=value)
     if preprocessing is not None or bake:
         record(model, preprocessing or Preprocessing(), baked=bake)
@@ -151,99 +137,57 @@ def dim_name(blob: str, axis: int, rank: int) -> str:
     return f"{blob}_{letters[axis] if letters else axis}"
 
 
-def _graph(
-    net: Net, wanted: Sequence[str], inferred: Inferred, names: Mapping[tuple[str, int], str], opset: int
-) -> tuple[onnx.GraphProto, dict[str, Array]]:
-    store = Store(opset)
-    store.names.update(net.blobs)
-    store.names.update(layer.name for layer in net.layers)
-    op = GraphBuilder(store)
-    held: dict[str, Tensor] = {}
+@dataclass(frozen=True)
+class OnnxTarget:
+    """Layers say ONNX nodes by `emit`."""
+
+    opset: int
+
+    def builder(self, net: Net) -> GraphBuilder:
+        return GraphBuilder(Store({*net.blobs, *(layer.name for layer in net.layers)}), self.opset)
+
+    def emit(self, layer: Layer, op: Any, bottoms: Sequence[Value]) -> Sequence[Value]:
+        first = len(op.operations)
+        tops = cast("Sequence[Value]", layer.kind.emit(op, bottoms, layer.weights))
+        for node in op.operations[first:]:
+            if tops and tops[0] in node.outputs:
+                node.name = layer.name
+        return tops
+
+    def refusal(self, errors: Sequence[NetsurgeryError]) -> NetsurgeryError:
+        return errors[0] if len(errors) == 1 else UnsupportedLayersError(errors, "exported")
+
+
+def _graph(program: Program, names: Mapping[tuple[str, int], str]) -> tuple[onnx.GraphProto, dict[str, Array]]:
+    net, values, shapes = program.net, program.values, program.inferred.shapes
     inputs = list(net.inputs)
-    for name in inputs:
-        held[name] = Tensor(name, inferred.shapes[name])
-    named = {id(t) for t in held.values()}
-    for layer in net.layers:
-        if layer.kind.is_input:
-            continue
-        op.layer = layer.name
-        first = len(op.nodes)
-        tops: list[Any] = list(
-            layer.kind.emit(cast("Any", op), [cast("Any", held[b]) for b in layer.bottoms], layer.weights)
-        )
-        if len(tops) < len(layer.tops):
-            raise AssertionError(f"{layer.title} emitted {len(tops)} of {len(layer.tops)} tops")
-        for blob, tensor in zip(layer.tops, tops, strict=False):
-            if tensor.value is not None or id(tensor) in named:
-                if blob in wanted:
-                    tensor = op._raw("Identity", tensor)
-                else:  # another name for what is there
-                    held[blob] = tensor
-                    continue
-            tensor.name = blob
-            named.add(id(tensor))
-            tensor.shape = inferred.shapes[blob]
-            held[blob] = tensor
-        _name_nodes(layer, op.nodes[first:])
-    nodes = _live(op.nodes, [held[b] for b in wanted])
-    rank = {name: len(inferred.shapes[name]) for name in inputs}
+    ranks = {name: len(shapes[name]) for name in inputs}
 
-    def info(blob: str, tensor: Tensor) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(
-            tensor.name, TensorProto.FLOAT, [_dim(n, rank, names) for n in inferred.shapes[blob]]
-        )
+    def info(blob: str) -> onnx.ValueInfoProto:
+        sizes = [_dim(n, ranks, names) for n in shapes[blob]]
+        return helper.make_tensor_value_info(values[blob].name, TensorProto.FLOAT, sizes)
 
-    arrays = {t.name: t.value for t in _initializers(nodes) if t.value is not None}
+    inner = [
+        blob
+        for blob in net.blobs
+        if blob in values and values[blob].name == blob and blob not in inputs and blob not in program.outputs
+    ]
     graph = helper.make_graph(
-        [_node_proto(node) for node in nodes],
+        [_node_proto(node) for node in program.operations],
         net.name or "net",
-        [info(name, held[name]) for name in inputs],
-        [info(blob, held[blob]) for blob in wanted],
-        value_info=[
-            info(blob, held[blob])
-            for blob in net.blobs
-            if blob in held and held[blob].name == blob and blob not in inputs and blob not in wanted
-        ],
+        [info(blob) for blob in inputs],
+        [info(blob) for blob in program.outputs],
+        value_info=[info(blob) for blob in inner],
     )
+    arrays = {x.name: x.value for x in program.constants() if x.value is not None}
     for name, array in arrays.items():
         graph.initializer.add(name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype))
     return graph, arrays
 
 
-def _name_nodes(layer: Layer, nodes: Sequence[Node]) -> None:
-    """The node that writes the (first) top bears the layer's name."""
-    for node in nodes:
-        if any(t.name == layer.tops[0] for t in node.outputs):
-            node.name = layer.name
-
-
-def _live(nodes: Sequence[Node], wanted: Sequence[Tensor]) -> list[Node]:
-    """The nodes that are needed for `wanted`."""
-    needed = {id(t) for t in wanted}
-    kept = []
-    for node in reversed(nodes):
-        if any(id(t) in needed for t in node.outputs):
-            needed.update(id(t) for t in _reads(node))
-            kept.append(node)
-    return kept[::-1]
-
-
-def _reads(node: Node) -> list[Tensor]:
-    read = [t for t in node.inputs if t is not None]
-    for value in node.attributes.values():
-        if isinstance(value, Body):
-            read += [t for inner in value.nodes for t in _reads(inner)] + value.outputs
-    return read
-
-
-def _initializers(nodes: Sequence[Node]) -> list[Tensor]:
-    """The constants that nodes read, each once, in order of first use."""
-    return list({id(t): t for node in nodes for t in _reads(node) if t.value is not None}.values())
-
-
-def _node_proto(node: Node) -> onnx.NodeProto:
+def _node_proto(node: Operation) -> onnx.NodeProto:
     proto = helper.make_node(
-        node.op_type,
+        node.type,
         [t.name if t is not None else "" for t in node.inputs],
         [t.name for t in node.outputs],
         name=node.name,
@@ -256,7 +200,7 @@ def _node_proto(node: Node) -> onnx.NodeProto:
 
 def _body_proto(body: Body) -> onnx.GraphProto:
     return helper.make_graph(
-        [_node_proto(node) for node in body.nodes],
+        [_node_proto(node) for node in body.operations],
         "body",
         [helper.make_tensor_value_info(t.name, TensorProto.FLOAT, None) for t in body.inputs],
         [helper.make_tensor_value_info(t.name, TensorProto.FLOAT, None) for t in body.outputs],
@@ -270,6 +214,3 @@ def _dim(size: Any, ranks: Mapping[str, int], names: Mapping[tuple[str, int], st
         blob, axis = size.axis
         return names.get((blob, axis)) or dim_name(blob, axis, ranks[blob])
     return None
-
-
-__all__ = ["Shape", "build", "to_onnx"]

@@ -32,8 +32,8 @@ from ...files.wire import BYTES, put_bytes, put_tag, put_varint
 from ...formats.preprocessing import Preprocessing
 from ...formats.weights.hashes import sha256, structure_hash
 from ...net import Net
+from ..builder import Array
 from .export import DEFAULT_OPSET, build
-from .graph import Array
 
 EMBED_LIMIT = 1_500_000_000
 """Bytes of weights above which "auto" writes them beside the model: protobuf ends at 2 GB."""
