@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import ShapeError, Source, UnsupportedError
 from ...layers import make_layer
-from ...layers.core.dims import numbers
+from ...layers.core.dims import Shape, known, numbers
 from ...message import Message
 from ...net import IDENTITY, Layer, Net
 from ..prototxt.text import parse
@@ -104,7 +104,7 @@ class Importer:
 
     fills: dict[str, Array]
     source: Source
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pending: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class Importer:
             )
         else:
             tops = Net.layer_shapes(layer, [self.shapes[b] for b in layer.bottoms])
-            self.shapes.update(zip(layer.tops, map(numbers, tops), strict=True))
+            self.shapes.update(zip(layer.tops, map(tuple, tops), strict=True))
         self.layers.append(layer)
 
     def blob(self, op: Op, name: str) -> str:
@@ -167,7 +167,15 @@ class Importer:
         """Raises: UnsupportedError for a size that the data decide."""
         if name in self.fills and name not in self.shapes:
             return tuple(self.fills[name].shape)
-        return self.shapes[name]
+        shape = self.shapes[name]
+        if not known(shape):
+            raise UnsupportedError(
+                f"the data decide the shape of '{name}'",
+                source=self.source,
+                expected="a shape that is the same for all data: Caffe's layer is written for it",
+                fix="cut the NetDef before the operator that reads it",
+            )
+        return numbers(shape)
 
     def inner(self, op: Op, what: str) -> str:
         """The name of a blob between the layers of one operator."""
