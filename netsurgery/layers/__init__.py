@@ -159,6 +159,7 @@ FILES: dict[str, str] = {
     "Pooling3D": "pooling3d",
     "PoolingND": "poolingnd",
     "PoolingSK": "pooling",
+    "PriorBoxClustered": "priorboxclustered",
     "Proposal": "proposal",
     "PSROIPooling": "psroipooling",
     "Region": "region",

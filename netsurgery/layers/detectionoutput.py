@@ -1,133 +1,29 @@
-"""DetectionOutput: the boxes that SSD and RefineDet find."""
+"""DetectionOutput: the boxes that SSD, RefineDet and their descendants find."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from .caffe2.boxes import apart, best_first, best_of_images, column, ranks
-from .caffe2.boxes import rows_or_none as rows_or_none_caffe2
-from .caffe2.boxes import suppress as suppress_caffe2
-from .caffe2.operators import full, refuse
-from .core import Arrays, Op, Shapes, Tensors, UnsupportedError, by_data, minimum
-from .shared.boxes import by_score, rows_or_none, suppress
-from .shared.boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
-from .shared.detection_boxes import DetectionBoxes
+from .core import LayerType, Params
+from .detectionoutput_polygons import PolygonDetectionOutput
+from .detectionoutput_states import StateDetectionOutput
+from .shared.detections import Detections
 
 
-class DetectionOutput(DetectionBoxes):
-    """Per image and class: scores above confidence_threshold, the top_k best (equal ones by index), greedy suppression of boxes
-    whose intersection over union exceeds nms_threshold; then the keep_top_k best of the image. Rows (image, label, score, x1,
-    y1, x2, y2) by image, label, falling score; if nothing is found at all, (image, -1, ..) for each image.
+class DetectionOutput(Detections):
+    """As Detections.
 
     Shapes: as DetectionBoxes -> (1, 1, K, 7).
+    Source: detection_output_layer.cpp and bbox_util.cpp (SSD; RefineDet for more than three bottoms but an image)
     """
 
     types = ("DetectionOutput",)
-    tops = (1, 1)
-    choices = (0,)
-    columns = -1
-    note = "SSD's with three bottoms (or visualize), RefineDet's with four or five; no ONNX form for eta < 1 where it matters"
+    note = (
+        "SSD's with three bottoms or an image behind them, RefineDet's with four or five, by their fields TextBoxes++'s and tl_ssd's "
+        "(or dialect textboxes, tl_ssd); no ONNX form for eta < 1 where it matters"
+    )
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        self.priors(bottoms)
-        return [(1, 1, by_data(self.name, "detections"), 7)]
-
-    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
-        boxes, scores, _ = super().forward(bottoms, weights)
-        rows = []
-        for image, (box, score) in enumerate(zip(boxes, scores, strict=True)):
-            found = []
-            for label in self.labels:
-                at = np.flatnonzero(score[:, label] > self.threshold)
-                at = at[by_score(score[at, label])][: self.top_k if self.top_k >= 0 else None]
-                corners = box[at] if self.shared else box[at, label]
-                kept = suppress(corners, self.overlap, eta=self.eta)
-                named = np.broadcast_to(np.array([image, label], box.dtype), (len(kept), 2))
-                found.append(np.hstack([named, score[at[kept], label][:, None], corners[kept]]))
-            all_found = np.concatenate([np.zeros((0, 7), box.dtype), *found])
-            if -1 < self.keep_top_k < len(all_found):
-                all_found = all_found[np.sort(by_score(all_found[:, 2])[: self.keep_top_k])]
-            rows.append(all_found)
-        return [rows_or_none(rows, len(boxes), boxes.dtype)]
-
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        if self.eta < 1 and self.overlap > 0.5:
-            raise UnsupportedError(
-                f"adaptive suppression (eta {self.eta:g}) has no ONNX form",
-                layer=self.title,
-                source=self.source,
-                expected="eta 1, or nms_threshold at most 0.5, where eta changes nothing",
-                fix="--detections raw leaves the choice to your own code",
-            )
-        boxes, scores, _ = super().emit(op, bottoms, weights)
-        n, p, k = bottoms[0].shape[0], bottoms[2].shape[2] // 4, len(self.labels)
-        if not k:
-            return [emit_rows_or_none(op, op.const(np.zeros((0, 7))), op.size(bottoms[0], 0))]
-        labels = np.array(self.labels)
-        if k < self.classes:
-            scores = op("Gather", scores, labels, axis=2)
-        scores = op("Transpose", scores, perm=(0, 2, 1), shape=(n, k, p))
-        if not self.shared:  # suppression takes one set of boxes per batch item: let each class be an item
-            boxes = op("Gather", boxes, labels, axis=2) if k < self.classes else boxes
-            boxes = op.reshape(op("Transpose", boxes, perm=(0, 2, 1, 3)), -1, op.size(scores, 2), 4)
-            scores = op.reshape(scores, -1, 1, op.size(scores, 2), shape=(n * k, 1, p))
-        most = p if self.top_k < 0 else minimum(p, self.top_k)
-        if most != p:
-            scores = emit_only_best(op, scores, self.top_k)
-        tested = boxes
-        if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing, to ONNX its corners are swapped
-            low, high = emit_halves(op, boxes)
-            tested = op("Concat", low, op("Max", low, high), axis=-1)
-        limit = op("Squeeze", op.size(scores, 2)) if self.top_k < 0 else op.const(self.top_k, "int64")
-        overlap, threshold = op.const(min(self.overlap, 1.0)), op.const(self.threshold)
-        found = op("NonMaxSuppression", tested, scores, limit, overlap, threshold)
-        score = op("GatherND", scores, found)
-        can_find = k * most
-        if self.keep_top_k >= 0 and not (isinstance(can_find, int) and can_find <= self.keep_top_k):
-            nothing = op("Expand", op.const(LOWEST), op("Shape", scores))
-            flat = op.reshape(op("ScatterND", nothing, found, score), op.size(bottoms[0], 0), -1)
-            best, at = op.many(2, "TopK", flat, op("Min", op.ints(self.keep_top_k), op.size(flat, 1)), axis=1)
-            none = op("Expand", op.const(False, "bool"), op("Shape", flat))
-            kept = op("ScatterElements", none, at, op("Greater", best, op.const(LOWEST)), axis=1)
-            kept = op("GatherND", op("Reshape", kept, op("Shape", scores)), found)
-            found, score = (op("Compress", x, kept, axis=0) for x in (found, score))
-        item, label = (op("Gather", found, op.ints(i), axis=1) for i in (0, 1))
-        if not self.shared:
-            item, label = op("Div", item, op.ints(k)), op("Mod", item, op.ints(k))
-        corners = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
-        label = op("Gather", op.const(self.labels), label)
-        rows = op("Concat", op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners, axis=1)
-        return [emit_rows_or_none(op, rows, op.size(bottoms[0], 0))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        if self.eta < 1 and self.overlap > 0.5:
-            raise refuse(self, f"adaptive suppression (eta {self.eta:g})", expected="eta 1, or nms_threshold up to 0.5")
-        batch, p, k = op.size(bottoms[0], 0), op.number(bottoms[2].shape[2] // 4), len(self.labels)
-        most = p if self.top_k < 0 else min(p, self.top_k)
-        if not k or not most or self.keep_top_k == 0:
-            return [rows_or_none_caffe2(op, op.const(np.zeros((0, 7))), batch)]
-        boxes, scores, _ = super().emit_caffe2(op, bottoms, weights)
-        labels = op.const(self.labels, "int64")
-        scores = op("Transpose", op("Gather", scores, labels, axis=2), axes=(0, 2, 1))  # (N, k, P)
-        values, at = best_first(op, scores, 3, p, most)  # (N, k, most)
-        index = op("Add", at, op.reshape(op("Mul", op("Range", batch), op.ints(p)), -1, 1, 1))
-        if not self.shared:  # boxes stand prior by prior, class by class
-            index = op("Add", op("Mul", index, op.ints(self.classes)), op.reshape(labels, -1, 1))
-        chosen = op("Gather", op.reshape(boxes, -1, 4), index, axis=0)  # (N, k, most, 4)
-        tested = chosen
-        if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing
-            tested = apart(op, chosen, (batch, k, most))
-        keys = op.reshape(op("Transpose", ranks(op, values, most, self.threshold), axes=(0, 2, 1)), -1, k)
-        tested = op.reshape(op("Transpose", tested, axes=(0, 2, 1, 3)), -1, 4 * k)
-        splits = full(op, most, batch)
-        label, place, image = suppress_caffe2(op, tested, keys, self.overlap, per_class=True, splits=splits)
-        found = op("Add", op("Mul", op("Add", op("Mul", image, op.ints(k)), label), op.ints(most)), place)
-        values = op.reshape(values, -1)
-        if 0 <= self.keep_top_k < k * most:
-            found = best_of_images(op, found, op("Gather", values, found), k * most, self.keep_top_k, batch)
-        class_of = op("Div", found, op.ints(most))
-        image = op("Div", class_of, op.ints(k))
-        label = op("Gather", op.const(self.labels), op("Sub", class_of, op("Mul", image, op.ints(k))))
-        three = [column(op, x) for x in (image, label, op("Gather", values, found))]
-        corners = op("Gather", op.reshape(chosen, -1, 4), found, axis=0)
-        return [rows_or_none_caffe2(op, op("Concat", *three, corners, axis=1), batch)]
+    @classmethod
+    def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
+        if p.sets("detection_output_param", "use_polygon"):
+            return PolygonDetectionOutput
+        states = p.sets("detection_output_param", "do_state_prediction", "num_states")
+        return StateDetectionOutput if states else cls

@@ -23,7 +23,7 @@ class Python(LayerType):
 
     @classmethod
     def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
-        from . import find, names
+        from . import find
 
         q = p.message("python_param")
         q.ignore("param_str", "share_in_parallel", why="read by the class that is chosen")
@@ -36,8 +36,9 @@ class Python(LayerType):
             f"what Python module '{q.get_str('module')}', layer '{q.get_str('layer')}' computes is not known",
             layer=title,
             source=q.source,
-            expected=f"one of: {', '.join(n for n in names() if n.startswith('Python:'))}",
-            fix=f"register a layer type '{name}' (README: Your own layer), or remove the layer if it is for training",
+            expected="a module and layer that `netsurgery layers` lists as Python:module.layer",
+            fix=f"register a layer type '{name}' (README: Your own layer) and give its file as --plugin; or run your script with "
+            "`netsurgery pycaffe`, which runs the layer's own Python; or remove the layer if it is for training",
         )
 
     def read(self, p: Params) -> None:

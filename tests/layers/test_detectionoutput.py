@@ -11,7 +11,9 @@ from detections import Array, detection, unit
 from one_layer import agree, make, one, refusal
 
 import netsurgery
-from netsurgery.errors import RewriteError, UnsupportedError
+from netsurgery.errors import RewriteError, ShapeError, UnsupportedError
+from netsurgery.formats.load import from_text
+from netsurgery.formats.save import to_prototxt
 from netsurgery.passes.raw_detections import raw_detections
 
 
@@ -96,12 +98,47 @@ def test_detections_as_caffe_picks_them(seed: int) -> None:
         np.testing.assert_allclose(got["y"], want, rtol=1e-5, atol=1e-5)
 
 
-def test_an_image_to_draw_on_is_no_fourth_bottom() -> None:
-    params = "num_classes: 2 code_type: CENTER_SIZE visualize: true visualize_threshold: 0.5"
+@pytest.mark.parametrize("draws", ["", "visualize: false", "visualize: true visualize_threshold: 0.5"])
+def test_an_image_to_draw_on_is_no_fourth_bottom(draws: str) -> None:
+    params = f"num_classes: 2 code_type: CENTER_SIZE {draws}"
     feed = {"loc": unit((1, 12)), "conf": unit((1, 6)), "prior": unit((1, 2, 12)), "data": unit((1, 3, 4, 4))}
     (got,) = agree(detection(params, 12, 6, 3, "transform_param { mean_value: 1 }", data=(1, 3, 4, 4)), feed)
     (plain,) = agree(detection(params, 12, 6, 3), {k: v for k, v in feed.items() if k != "data"})
     np.testing.assert_array_equal(got["y"], plain["y"])
+
+
+def test_a_vector_as_fourth_bottom_is_refinedets() -> None:
+    params = "num_classes: 2 code_type: CENTER_SIZE confidence_threshold: 0.01"
+    feed = {"loc": unit((1, 12)), "conf": unit((1, 6)), "prior": unit((1, 2, 12)), "arm": np.zeros((1, 6), np.float32)}
+    (got,) = agree(detection(params, 12, 6, 3, arm=(1, 6)), feed)
+    np.testing.assert_array_equal(got["y"], [[[[0, -1, -1, -1, -1, -1, -1]]]])  # none is an object
+
+
+def test_polygons_without_the_field_are_a_dialect() -> None:
+    text = """num_classes: 2 code_type: CENTER_SIZE nms_param { nms_threshold: 0.4 }"""
+    feed = {"loc": unit((2, 60)), "conf": unit((2, 10)), "prior": np.sort(unit((1, 2, 20)).reshape(2, 5, 2, 2), 2)}
+    feed["prior"] = feed["prior"].reshape(1, 2, 20)
+    (told,) = agree(detection(f"{text} use_polygon: true", 60, 10, 5), feed)
+    plain = detection(text, 60, 10, 5)
+    meant = from_text(to_prototxt(plain), dialect="textboxes")
+    (got,) = agree(meant, feed)
+    assert got["y"].shape[3] == 15
+    np.testing.assert_array_equal(got["y"], told["y"])
+    assert "channels of loc: 60" in refusal(plain.shapes, ShapeError)
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ("code_type: CORNER use_polygon: true", "code_type is CORNER"),
+        ("use_polygon: false variance_encoded_in_target: true", "variance_encoded_in_target true"),
+        ("do_state_prediction: true", "do_state_prediction with 3 bottoms and num_states 6"),
+        ("do_state_prediction: false share_location: false", "share_location is false"),
+    ],
+)
+def test_what_forks_leave_unset_is_refused(params: str, problem: str) -> None:
+    net = detection(f"num_classes: 2 {params if 'CORNER' in params else 'code_type: CENTER_SIZE ' + params}", 12, 6, 3)
+    assert problem in refusal(net.require_supported, UnsupportedError)
 
 
 def test_adaptive_suppression_runs_but_is_not_exported() -> None:

@@ -64,7 +64,7 @@ def test_priors_need_no_image_where_its_size_is_set() -> None:
         ("min_size: inf", "min_size is [inf]"),
         ("min_size: 4 min_size: 8 max_size: 9", "max_size is [9.0]"),
         ("min_size: 4 max_size: 4", "max_size is [4.0]"),
-        ("min_size: 4 aspect_ratio: 0", "an aspect_ratio is not positive"),
+        ("min_size: 4 aspect_ratio: 0", "aspect_ratio is [0.0]"),
         ("min_size: 4 variance: 0.1 variance: 0.2", "variance is ["),
         ("min_size: 4 img_h: 40", "img_h is 40"),
         ("min_size: 4 img_size: 0", "img_size is 0"),
@@ -86,3 +86,45 @@ def test_bottoms_that_do_not_fit_the_priors() -> None:
         prior=(1, 2, 12),
     )
     assert "put a Flatten layer before it" in refusal(net.shapes, ShapeError)
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ("fixed_size: 9 density: 2 min_size: 4", "min_size together with fixed_size"),
+        ("fixed_size: 9 fixed_size: 8 density: 2", "density is [2.0]"),
+        ("fixed_size: 9", "density is []"),
+        ("fixed_size: 9 density: 2 fixed_ratio: 1 fixed_ratio: 2", "fixed_ratio is [1.0, 2.0]"),
+        ("min_size: 4 offset_w: 0.5 offset_h: 0.5", "1 min_size, 0 aspect_ratio"),
+        ("min_size: 4 aspect_ratio: 1 offset_w: 0.5 offset_h: 0.5", "an aspect_ratio is 1"),
+        ("min_size: 4 aspect_ratio: 2 offset_w: 1.5 offset_h: 0.5", "an offset is not in the cell"),
+    ],
+)
+def test_boxes_that_forks_miscount_are_refused(params: str, problem: str) -> None:
+    assert problem in refusal(lambda: prior_box(params).require_supported(), UnsupportedError)
+
+
+def test_clustered_boxes_one_by_one() -> None:
+    sizes = [(9.4, 15.0), (25.1, 39.6), (14.7, 25.5)]
+    params = " ".join(f"width: {w} height: {h}" for w, h in sizes) + " step: 16 offset: 0.5 variance: 0.1"
+    net = make(
+        one("PriorBoxClustered", f"prior_box_param {{ {params} }}", ("x", "img")), x=(1, 2, 3, 4), img=(1, 3, 48, 64)
+    )
+    (got,) = agree(net, {"x": unit((1, 2, 3, 4)), "img": unit((1, 3, 48, 64))})
+    want = [
+        (
+            (x + 0.5) * 16 / 64 - w / 128,
+            (y + 0.5) * 16 / 48 - h / 96,
+            (x + 0.5) * 16 / 64 + w / 128,
+            (y + 0.5) * 16 / 48 + h / 96,
+        )
+        for y in range(3)
+        for x in range(4)
+        for w, h in sizes
+    ]
+    np.testing.assert_allclose(got["y"][0, 0].reshape(-1, 4), want, rtol=1e-5, atol=1e-6)
+    assert (got["y"][0, 1] == np.float32(0.1)).all()
+    few = make(
+        one("PriorBoxClustered", "prior_box_param { width: 3 }", ("x", "img")), x=(1, 2, 3, 4), img=(1, 3, 48, 64)
+    )
+    assert "1 width, 0 height" in refusal(few.require_supported, UnsupportedError)

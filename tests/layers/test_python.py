@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
-from one_layer import make, one, refusal
+from one_layer import Array, agree, dims, make, one, refusal
 
-from netsurgery.errors import ParseError, Source, UnsupportedError
+import netsurgery
+from netsurgery.errors import NetsurgeryError, ParseError, Source, UnsupportedError
 from netsurgery.formats.load import from_text
+from netsurgery.layers.core.layer_type import LayerType
 from netsurgery.layers.core.param_str import ParamStr
+from netsurgery.layers.core.params import Params
+from netsurgery.layers.shared.python_layers import no_settings
 
 
 def test_python_layers_without_bottoms_are_inputs() -> None:
@@ -32,8 +38,53 @@ def test_python_layers_that_are_not_known_are_refused_by_name() -> None:
         "net.prototxt:2: layer 'y' (Python): what Python module 'my.module', layer 'Focal' computes is not known"
         in text
     )
-    assert "Python:rpn.proposal_layer.ProposalLayer" in text
-    assert "fix: register a layer type 'Python:my.module.Focal' (README: Your own layer)" in text
+    assert "expected: a module and layer that `netsurgery layers` lists as Python:module.layer" in text
+    assert (
+        "fix: register a layer type 'Python:my.module.Focal' (README: Your own layer) and give its file as --plugin"
+        in text
+    )
+    assert "`netsurgery pycaffe`, which runs the layer's own Python" in text
+
+
+def test_a_python_layer_is_replaced_by_its_module_and_name() -> None:
+    class Focal(LayerType):
+        types = ("Python:my.module.Focal",)
+
+        def read(self, p: Params) -> None:
+            no_settings(p)
+
+        def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+            return [bottoms[0] * 2]
+
+    text = one("Python", "python_param { module: 'pylayer.mask_layer' layer: 'MaskLayer' }")
+    inputs = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 441 } } }'
+    net = from_text(inputs + text, layers={"Python:pylayer.mask_layer.MaskLayer": Focal})
+    x = np.ones((1, 441), np.float32)
+    np.testing.assert_array_equal(netsurgery.run(net, {"x": x})["y"], 2 * x)
+
+
+def test_a_dialect_chooses_between_layers_of_one_name() -> None:
+    """person_search's ProposalLayer has py-faster-rcnn's name: of boxes that do not move, the far corner is one pixel further in."""
+    text = one(
+        "Python",
+        "python_param { module: 'rpn.proposal_layer' layer: 'ProposalLayer' param_str: \"{feat_stride: 16, scales: [2]}\" }",
+        ("s", "d", "i"),
+    )
+    inputs = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims(shape)} }} }} }} '
+        for name, shape in (("s", (1, 6, 4, 5)), ("d", (1, 12, 4, 5)), ("i", (1, 3)))
+    )
+    feed = {
+        "s": np.random.default_rng(0).random((1, 6, 4, 5), dtype=np.float32),
+        "d": np.zeros((1, 12, 4, 5), np.float32),
+        "i": np.array([[400, 400, 1]], np.float32),
+    }
+    (usual,) = agree(from_text(inputs + text), feed)
+    (closer,) = agree(from_text(inputs + text, dialect="person_search"), feed)
+    width = usual["y"][:, 3] - usual["y"][:, 1]
+    np.testing.assert_allclose((closer["y"][:, 3] - closer["y"][:, 1]).max(), width.max() - 1)
+    with pytest.raises(NetsurgeryError, match="dialect 'klingon' is not known"):
+        from_text(inputs + text, dialect="klingon")
 
 
 PARAM_STRS: list[tuple[str, dict[str, Any]]] = [
@@ -41,6 +92,8 @@ PARAM_STRS: list[tuple[str, dict[str, Any]]] = [
     ("'feat_stride': 16 \n'scales': !!python/tuple [4, 8.5]", {"feat_stride": 16, "scales": [4, 8.5]}),
     ("{'a': (1, 2), \"b\": {c: True, d: null}, e: c:/x y,}", {"a": [1, 2], "b": {"c": True, "d": None}, "e": "c:/x y"}),
     ("a: it's # remark\n\n# more\nb: 'it''s'\nc: -1e-3", {"a": "it's", "b": "it's", "c": -0.001}),
+    ("'feat_stride': 4,8, 16\nb: 8,1,21", {"feat_stride": "4,8,16", "b": "8,1,21"}),
+    ("'a': 4, 'b': 8", {"a": 4, "b": 8}),
     ("", {}),
 ]
 

@@ -28,6 +28,18 @@ DIALECTS: dict[str, Dialect] = {
     "liteflownet": Dialect(
         {"Warp": "warp:WarpByPlaces"}, frozenset({"Grid"}), "Warp is given places; PWC-Net's (the default) a flow"
     ),
+    "person_search": Dialect(
+        {"Python:rpn.proposal_layer.ProposalLayer": "rpnproposal:PersonSearchProposal"},
+        says="boxes of its ProposalLayer end one pixel further in",
+    ),
+    "textboxes": Dialect(
+        {"DetectionOutput": "detectionoutput_polygons:PolygonDetectionOutput"},
+        says="DetectionOutput has 12 numbers for each prior, also where use_polygon is not set",
+    ),
+    "tl_ssd": Dialect(
+        {"DetectionOutput": "detectionoutput_states:StateDetectionOutput"},
+        says="DetectionOutput suppresses over all classes at once, also where do_state_prediction is not set",
+    ),
     "keras-hard": Dialect({"HardSwish": "hardswish:KerasHardSwish"}, says="HardSwish has the line x / 5 + 1 / 2"),
 }
 

@@ -169,6 +169,7 @@ def _kind(
         )
     p = Params(params, "LayerParameter", title, source, cls.parameters)
     cls = cls.variant(p, title, len(layer.bottoms))
+    cls = next((layers[name] for name in cls.types if name in layers), cls)  # a Python layer by its module and name
     for word, blobs, (least, most) in (("bottoms", layer.bottoms, cls.bottoms), ("tops", layer.tops, cls.tops)):
         if len(blobs) < least or (most is not None and len(blobs) > most):
             number = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"

@@ -74,11 +74,11 @@ def by_score(scores: Array) -> NDArray[np.intp]:
     return np.argsort(-scores, kind="stable")
 
 
-def rows_or_none(rows: list[Array], batch: int, dtype: np.dtype[np.floating]) -> Array:
-    """(1, 1, K, 7) of all rows; where there are none, (i, -1, -1, -1, -1, -1, -1) for each image i."""
-    found = np.concatenate([np.zeros((0, 7), dtype), *rows])
+def rows_or_none(rows: list[Array], batch: int, dtype: np.dtype[np.floating], width: int = 7) -> Array:
+    """(1, 1, K, width) of all rows; where there are none, (i, -1, -1, ..) for each image i."""
+    found = np.concatenate([np.zeros((0, width), dtype), *rows])
     if not len(found):
-        found = np.full((batch, 7), -1, dtype)
+        found = np.full((batch, width), -1, dtype)
         found[:, 0] = np.arange(batch)
     return found[None, None]
 
