@@ -63,6 +63,16 @@ class Kind:
     judged: ClassVar[int] = 1
     """With labels, how many of the bottoms before them are what a loss or score judges."""
 
+    gives_features: ClassVar[bool] = False
+    """Whether its numbers are features, which half precision (and int8) may compute. What else there is (normalizations, losses, boxes,
+    regions, positions) keeps its precision: a coordinate of 1000 pixels in float16 is half a pixel off."""
+
+    flattens: ClassVar[bool] = False
+    """Whether it gives its bottom's numbers in their order, in other axes (Flatten, Reshape)."""
+
+    joins: ClassVar[bool] = False
+    """Whether it gives its bottoms' numbers one behind another, as they are (Concat)."""
+
     training_only: ClassVar[bool] = False
     """Whether it serves training and scoring only (losses, Accuracy): passes/deploy.py leaves it out."""
 
@@ -229,6 +239,10 @@ class Kind:
             expected="behind a converted InnerProduct, layers that treat each position alone, over its channels (axis 1)",
             fix="cut the net before this layer, or leave the InnerProduct layers before it as they are (--only)",
         )
+
+    def unchanged(self, params: Message, rank: int) -> Message:
+        """For a layer that flattens: its parameters so that it gives a bottom of `rank` axes as it is."""
+        self._unable("cannot leave its bottom as it is")
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
         """For a loss with an activation inside: the type and parameters of the layer that computes the activation."""

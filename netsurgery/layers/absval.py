@@ -15,6 +15,7 @@ class AbsVal(LayerType):
     """
 
     types = ("AbsVal",)
+    gives_features = True
     scope = "number"
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

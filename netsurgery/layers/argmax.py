@@ -6,23 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ..message import Field, Message
 from .caffe2.operators import cast, turned
-from .core import (
-    NOWHERE,
-    Array,
-    Arrays,
-    Field,
-    LayerType,
-    Message,
-    Op,
-    Params,
-    Reaches,
-    Shapes,
-    Size,
-    Tensor,
-    Tensors,
-    product,
-)
+from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensor, Tensors, product
 
 _TO_THE_START = np.iinfo(np.int64).min
 

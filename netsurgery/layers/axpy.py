@@ -13,6 +13,7 @@ class Axpy(LayerType):
     """
 
     types = ("Axpy",)
+    gives_features = True
     bottoms = (3, 3)
     mixes = "takes one factor for all positions of a channel"
 

@@ -16,6 +16,7 @@ class Bias(Along):
     """
 
     types = ("Bias",)
+    gives_features = True
     message = "bias_param"
 
     def read(self, p: Params) -> None:

@@ -16,6 +16,7 @@ class Clip(LayerType):
     """
 
     types = ("Clip",)
+    gives_features = True
     in_place = True
     scope = "number"
 

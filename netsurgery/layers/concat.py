@@ -15,6 +15,8 @@ class Concat(LayerType):
     """
 
     types = ("Concat",)
+    gives_features = True
+    joins = True
     scope = "channels"
     bottoms = (1, None)
 

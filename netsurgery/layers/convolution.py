@@ -7,24 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..message import Field, Message
 from .caffe2.operators import conv
-from .core import (
-    Array,
-    Arrays,
-    Field,
-    LayerType,
-    Message,
-    Op,
-    Params,
-    Reaches,
-    Shape,
-    Shapes,
-    Size,
-    Surgery,
-    Tensors,
-    product,
-    window,
-)
+from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Surgery, Tensors, product, window
 from .shared.convolve import convolve
 from .shared.grouped import spread_groups, take_in
 from .shared.windows import Windows, least_axes, read_windows, require_room, require_second
@@ -41,6 +26,7 @@ class Convolution(LayerType):
     """
 
     types: ClassVar[tuple[str, ...]] = ("Convolution", "NdConvolution", "ConvolutionSK")
+    gives_features = True
     bottoms: ClassVar[tuple[int, int | None]] = (1, None)
     tops: ClassVar[tuple[int, int | None]] = (1, None)
 

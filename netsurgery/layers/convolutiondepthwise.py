@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..message import Field, Message
 from .caffe2.operators import conv
-from .core import (
-    Array,
-    Arrays,
-    Field,
-    LayerType,
-    Message,
-    Op,
-    Params,
-    Reaches,
-    Shapes,
-    Size,
-    Surgery,
-    Tensors,
-    product,
-    window,
-)
+from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Surgery, Tensors, product, window
 from .shared.convolve import convolve
 from .shared.windows import Windows, read_windows, require_room
 
@@ -36,6 +22,7 @@ class ConvolutionDepthwise(LayerType):
     """
 
     types = ("ConvolutionDepthwise",)
+    gives_features = True
     note = "one kernel per channel whatever group and num_output say"
 
     def read(self, p: Params) -> None:

@@ -15,6 +15,7 @@ class CReLU(LayerType):
     """
 
     types = ("CReLU",)
+    gives_features = True
     scope = "channels"
     note = "by formula"
 

@@ -14,6 +14,7 @@ class Crop(LayerType):
     """
 
     types = ("Crop",)
+    gives_features = True
     bottoms = (2, 2)
 
     def read(self, p: Params) -> None:

@@ -14,6 +14,7 @@ class CropCenter(LayerType):
     """
 
     types = ("CropCenter",)
+    gives_features = True
 
     def read(self, p: Params) -> None:
         self.cut = p.message("crop_center_param").get_ints("crop_size")

@@ -8,26 +8,11 @@ from math import prod
 import numpy as np
 
 from ..errors import ShapeError
+from ..message import Field, Message
 from .caffe2.deconvolution import emit_3d
 from .caffe2.operators import places, refuse
 from .convolution import Convolution
-from .core import (
-    Array,
-    Arrays,
-    Field,
-    Message,
-    Op,
-    Reaches,
-    Shape,
-    Shapes,
-    Size,
-    Surgery,
-    Tensors,
-    he_normal,
-    near,
-    product,
-    spread,
-)
+from .core import Array, Arrays, Op, Reaches, Shape, Shapes, Size, Surgery, Tensors, he_normal, near, product, spread
 
 
 class Deconvolution(Convolution):
@@ -39,6 +24,7 @@ class Deconvolution(Convolution):
     """
 
     types = ("Deconvolution",)
+    gives_features = True
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]

@@ -24,8 +24,8 @@ from .core import (
     Tensors,
     he_normal,
     near,
-    product,
 )
+from .core.dims import product
 from .shared.convolve import convolve
 from .shared.windows import Windows
 

@@ -12,3 +12,4 @@ class DepthwiseConvolution(Convolution):
     """
 
     types = ("DepthwiseConvolution",)
+    gives_features = True

@@ -15,6 +15,7 @@ class Dropout(LayerType):
     """
 
     types = ("Dropout",)
+    gives_features = True
     in_place = True
     scope = "number"
 

@@ -19,6 +19,7 @@ class Eltwise(LayerType):
     """
 
     types = ("Eltwise",)
+    gives_features = True
     bottoms = (1, None)
     scope = "number"
 

@@ -15,6 +15,7 @@ class ELU(LayerType):
     """
 
     types = ("ELU",)
+    gives_features = True
     in_place = True
     scope = "number"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .core import SAME, Array, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, product
+from ..errors import ShapeError
+from .core import SAME, Array, Arrays, Field, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, product
 
 
 class Flatten(LayerType):
@@ -13,6 +14,8 @@ class Flatten(LayerType):
     """
 
     types = ("Flatten",)
+    gives_features = True
+    flattens = True
     shares_memory = True
 
     def read(self, p: Params) -> None:
@@ -67,3 +70,6 @@ class Flatten(LayerType):
     def reach(self, bottoms: Shapes) -> Reaches:
         (x,) = bottoms
         return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]
+
+    def unchanged(self, params: Message, rank: int) -> Message:
+        return params.with_fields(Field("flatten_param", Message("FlattenParameter", (Field("end_axis", 1),))))

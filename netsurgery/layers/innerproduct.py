@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from .core import (
-    Array,
-    Arrays,
-    Field,
-    LayerType,
-    Message,
-    Op,
-    Params,
-    Shape,
-    Shapes,
-    Size,
-    Surgery,
-    Tensor,
-    Tensors,
-    he_normal,
-    near,
-    product,
-)
+from ..message import Field, Message
+from .core import Array, Arrays, LayerType, Op, Params, Shape, Shapes, Size, Surgery, Tensor, Tensors, he_normal, near
+from .core.dims import product
 from .shared.grouped import take_in
+from .shared.windows import kernel_fields
 
 
 def unit_rows(w: Array, k: int) -> Array:
@@ -44,6 +31,7 @@ class InnerProduct(LayerType):
     """
 
     types = ("InnerProduct",)
+    gives_features = True
     bottoms = (1, 2)
 
     def read(self, p: Params) -> None:
@@ -169,3 +157,22 @@ class InnerProduct(LayerType):
         bias = taken[1] + (weights[1] if self.bias_term else 0)
         param = params.last("inner_product_param").with_fields(Field("bias_term", True))
         return params.with_fields(Field("inner_product_param", param)), (matrix, bias.astype(np.float32)), True
+
+    def as_convolution(self, params: Message, kernel: Sequence[int]) -> Message:
+        """Its parameters as those of a Convolution with that kernel, in the style of Caffe's models."""
+        old = [f for f in params.fields if f.name == "inner_product_param"][-1]
+        inner: Message = old.value
+        counts, fillers = (
+            [f for f in inner.fields if f.name in names]
+            for names in (("num_output", "bias_term"), ("weight_filler", "bias_filler"))
+        )
+        new = Message("ConvolutionParameter", (*counts, *kernel_fields(kernel), *fillers), inner.source)
+        # A convolution_param that is there already was never read.
+        others = [f for f in params.fields if f is old or f.name not in ("inner_product_param", "convolution_param")]
+        fields = (replace(f, name="convolution_param", value=new) if f is old else f for f in others)
+        return replace(params, fields=tuple(fields), text="")
+
+    def as_kernels(self, weight: Array, seen: Sequence[int]) -> Array:
+        """Its matrix as the kernels of a Convolution over a map of shape `seen`, on the same bytes unless it is transposed."""
+        rows = np.ascontiguousarray(weight.T) if self.transpose else weight
+        return rows.reshape(rows.shape[0], *seen)

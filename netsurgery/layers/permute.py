@@ -15,6 +15,7 @@ class Permute(LayerType):
     """
 
     types = ("Permute",)
+    gives_features = True
     mixes = "moves the axes of a map"
 
     def read(self, p: Params) -> None:

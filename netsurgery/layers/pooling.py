@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import ClassVar
 
 import numpy as np
 
+from ..errors import ShapeError
 from .caffe2 import pooling as _pooling_caffe2
-from .core import NOWHERE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, show, window
+from .core import NOWHERE, Arrays, Field, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, show, window
 from .shared import pooling_onnx as _pooling_onnx
 from .shared.pool_windows import PoolWindows, check_global, read_pool_windows
 from .shared.pools import greatest, greatest_places, sums
 from .shared.spellings import least_axes
-from .shared.windows import Windows, require_second
+from .shared.windows import Windows, kernel_fields, require_second
 
 
 class Pooling(LayerType):
@@ -31,6 +33,7 @@ class Pooling(LayerType):
     """
 
     types: ClassVar[tuple[str, ...]] = ("Pooling", "NdPooling", "PoolingSK")
+    gives_features = True
     message: ClassVar[str] = "pooling_param"
     together: ClassVar[bool] = False
     """Whether padding of any axis leaves out last windows of all, also where there are not two axes."""
@@ -147,3 +150,11 @@ class Pooling(LayerType):
             return [(NOWHERE,) * (rank - 2)]
         at = self.windows(rank)
         return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+
+    def with_window(self, params: Message, sizes: Sequence[int]) -> Message:
+        """Its parameters with a kernel of these sizes and stride 1 in place of what they say of its windows."""
+        old = params.last(self.message, Message("PoolingParameter"))
+        gone = ("kernel_", "stride", "pad", "global_pooling")
+        others = [f for f in old.fields if not f.name.startswith(gone)]
+        new = replace(old, fields=(*others, *kernel_fields(sizes), Field("stride", 1)), text="")
+        return params.with_fields(Field(self.message, new))

@@ -15,6 +15,7 @@ class PReLU(LayerType):
     """
 
     types = ("PReLU",)
+    gives_features = True
     in_place = True
     scope = "channels"
 

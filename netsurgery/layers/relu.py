@@ -15,6 +15,7 @@ class ReLU(LayerType):
     """
 
     types = ("ReLU",)
+    gives_features = True
     scope = "number"
     in_place = True
 

@@ -16,6 +16,7 @@ class ReLU6(LayerType):
     """
 
     types = ("ReLU6",)
+    gives_features = True
     in_place = True
     scope = "number"
 

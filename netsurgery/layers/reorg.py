@@ -19,6 +19,7 @@ class Reorg(LayerType):
     """
 
     types = ("Reorg",)
+    gives_features = True
 
     def read(self, p: Params) -> None:
         q = p.message("reorg_param")

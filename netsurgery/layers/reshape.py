@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .core import SAME, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, product
+from ..errors import ShapeError
+from .core import SAME, Arrays, Field, LayerType, Message, Op, Params, Reaches, Shapes, Size, Tensors, product
 
 
 class Reshape(LayerType):
@@ -16,6 +17,8 @@ class Reshape(LayerType):
 
     types = ("Reshape",)
     in_place = True
+    gives_features = True
+    flattens = True
     shares_memory = True
 
     def read(self, p: Params) -> None:
@@ -105,3 +108,7 @@ class Reshape(LayerType):
     def reach(self, bottoms: Shapes) -> Reaches:
         (x,) = bottoms
         return [[SAME] * (len(x) - 2) if tuple(self.shapes(bottoms)[0]) == tuple(x) else ()]
+
+    def unchanged(self, params: Message, rank: int) -> Message:
+        shape = Message("BlobShape", (Field("dim", 0),) * rank)
+        return params.with_fields(Field("reshape_param", Message("ReshapeParameter", (Field("shape", shape),))))

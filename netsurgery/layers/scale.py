@@ -16,6 +16,7 @@ class Scale(Along):
     """
 
     types = ("Scale",)
+    gives_features = True
     message = "scale_param"
 
     def read(self, p: Params) -> None:

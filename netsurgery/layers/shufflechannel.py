@@ -13,6 +13,7 @@ class ShuffleChannel(LayerType):
     """
 
     types = ("ShuffleChannel",)
+    gives_features = True
     scope = "channels"
 
     def read(self, p: Params) -> None:

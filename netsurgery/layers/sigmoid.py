@@ -15,6 +15,7 @@ class Sigmoid(LayerType):
     """
 
     types = ("Sigmoid",)
+    gives_features = True
     in_place = True
     scope = "number"
 

@@ -18,6 +18,7 @@ class Slice(LayerType):
     """
 
     types = ("Slice",)
+    gives_features = True
     scope = "channels"
     tops = (1, None)
 

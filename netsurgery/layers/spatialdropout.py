@@ -13,6 +13,7 @@ class SpatialDropout(LayerType):
     """
 
     types = ("SpatialDropout",)
+    gives_features = True
     in_place = True
     is_identity = True
     scope = "number"

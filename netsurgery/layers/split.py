@@ -13,6 +13,7 @@ class Split(LayerType):
     """
 
     types = ("Split",)
+    gives_features = True
     tops = (1, None)
     is_identity = True
     shares_memory = True

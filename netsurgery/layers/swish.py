@@ -16,6 +16,7 @@ class Swish(LayerType):
     """
 
     types = ("Swish",)
+    gives_features = True
     in_place = True
     scope = "number"
 

@@ -15,6 +15,7 @@ class TanH(LayerType):
     """
 
     types = ("TanH",)
+    gives_features = True
     in_place = True
     scope = "number"
 

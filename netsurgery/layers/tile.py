@@ -15,6 +15,7 @@ class Tile(LayerType):
     """
 
     types = ("Tile",)
+    gives_features = True
     scope = "channels"
 
     def read(self, p: Params) -> None:

@@ -13,6 +13,7 @@ class Transpose(LayerType):
     """
 
     types = ("Transpose",)
+    gives_features = True
     mixes = "moves the axes of a map"
 
     def read(self, p: Params) -> None:

@@ -14,6 +14,7 @@ class Upsample(LayerType):
     """
 
     types = ("Upsample",)
+    gives_features = True
     note = "one bottom: nearest neighbour; two: SegNet's unpooling, which needs opset 18"
 
     @classmethod

@@ -11,19 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RewriteError
-from ..layers import make_layer
 from ..layers.innerproduct import InnerProduct, unit_rows
-from ..message import Field, Message
+from ..message import Message
 from ..net import Layer
 
 Array = NDArray[Any]
-
-KEPT = ("num_output", "bias_term", "weight_filler", "bias_filler")
-"""What the two parameter messages have in common."""
 
 
 @dataclass
@@ -32,11 +27,10 @@ class Converter:
 
     _made: dict[tuple[int, tuple[int, ...], bool], Array] = field(default_factory=dict)
 
-    def convert(self, layer: Layer, bottom: str, seen: tuple[int, ...]) -> Layer:
+    def convert(self, layer: Layer, kind: InnerProduct, bottom: str, seen: tuple[int, ...]) -> Layer:
         """The Convolution that does at each position of `bottom` what the InnerProduct did on the map of shape `seen` (C, h, w)."""
         weights = layer.weights
-        kind = layer.kind
-        if isinstance(kind, InnerProduct) and kind.normalize:
+        if kind.normalize:
             if not weights:
                 raise RewriteError(
                     "normalizes its weights, which a Convolution does not do, and has none yet",
@@ -48,49 +42,19 @@ class Converter:
             row = weights[0].shape[0 if kind.transpose else 1]
             weights = (unit_rows(weights[0], row), *weights[1:])
         if weights:
-            weights = (self._weight(weights[0], seen, is_transposed(layer)), *weights[1:])
-        return make_layer(
-            layer.name,
-            "Convolution",
-            (bottom,),
-            layer.tops,
-            _params(layer.params, seen[1:]),
-            source=layer.source,
-            weights=weights,
-        )
+            weights = (self._kernels(kind, weights[0], seen), *weights[1:])
+        params = kind.as_convolution(layer.params, seen[1:])
+        return replace(layer, type="Convolution", bottoms=(bottom,), params=params, weights=weights)
 
-    def _weight(self, weight: Array, seen: tuple[int, ...], transpose: bool) -> Array:
-        key = id(weight), seen, transpose
+    def _kernels(self, kind: InnerProduct, weight: Array, seen: tuple[int, ...]) -> Array:
+        key = id(weight), seen, kind.transpose
         if key not in self._made:
-            rows = np.ascontiguousarray(weight.T) if transpose else weight
-            self._made[key] = rows.reshape(rows.shape[0], *seen)
+            self._made[key] = kind.as_kernels(weight, seen)
         return self._made[key]
 
 
 def is_transposed(layer: Layer) -> bool:
     return isinstance(layer.kind, InnerProduct) and layer.kind.transpose
-
-
-def _params(params: Message, kernel: tuple[int, ...]) -> Message:
-    """`inner_product_param` as `convolution_param`, in the style of Caffe's models."""
-    old = [f for f in params.fields if f.name == "inner_product_param"][-1]
-    inner: Message = old.value
-    fields = [f for f in inner.fields if f.name in KEPT[:2]]
-    if len(set(kernel)) == 1:
-        fields.append(Field("kernel_size", kernel[0]))
-    elif len(kernel) == 2:
-        fields += [Field("kernel_h", kernel[0]), Field("kernel_w", kernel[1])]
-    else:
-        fields += [Field("kernel_size", size) for size in kernel]
-    fields += [f for f in inner.fields if f.name in KEPT[2:]]
-    made = replace(old, name="convolution_param", value=Message("ConvolutionParameter", tuple(fields), inner.source))
-    # a convolution_param that is there already was never read
-    kept = [
-        made if f is old else f
-        for f in params.fields
-        if f is old or f.name not in ("inner_product_param", "convolution_param")
-    ]
-    return replace(params, fields=tuple(kept), text="")
 
 
 def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]) -> None:

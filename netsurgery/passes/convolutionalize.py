@@ -22,16 +22,13 @@ from ..layers import make_layer
 from ..layers.core.dims import Shape, Size, numbers, show
 from ..layers.core.dims import axis as free_axis
 from ..layers.innerproduct import InnerProduct
-from ..message import Field, Message
+from ..message import Message
 from ..net import Layer, Net
 from ._inputs import with_shape
 from .as_convolution import Converter, require_sharing
 from .growing import GrowingNet
 from .map_notes import map_notes
 from .slide_pools import slide_pools
-
-FLATTEN = ("Flatten", "Reshape")
-"""Layers that are absorbed on the way to an InnerProduct."""
 
 
 def convolutionalize(
@@ -163,7 +160,7 @@ class _Surgery:
             self._leave(layer, kind, lost)
             return
         self.seen[layer.tops[0]] = form.seen
-        self._take_map(self.converter.convert(layer, form.map, form.seen))
+        self._take_map(self.converter.convert(layer, kind, form.map, form.seen))
 
     def _no_positions(self, layer: Layer, form: _Form) -> RewriteError:
         """The error that names the layer in which the last axes stopped being positions."""
@@ -208,7 +205,7 @@ class _Surgery:
         if not layer.tops and layer.kind.scope == "number":  # Silence
             self._take(replace(layer, bottoms=tuple(form.plain or form.map for form in forms)))
             return
-        flattens = layer.type in FLATTEN
+        flattens = layer.kind.flattens
         wanted = bool(self.wanted.intersection(layer.tops))
         if wanted and flattens:
             forms = [self._as_map(b) for b in layer.bottoms]
@@ -260,7 +257,7 @@ class _Surgery:
             self.absorbed.add(top)
             self.forms[top] = replace(form, plain=top)
         elif top in self.net.outputs:
-            self._take_map(_with(layer, _doing_nothing(layer, len(form.seen) + 1), (form.map,)))
+            self._take_map(_with(layer, layer.kind.unchanged(layer.params, len(form.seen) + 1), (form.map,)))
         else:
             self.forms[top] = form
 
@@ -280,7 +277,7 @@ class _Surgery:
         alike = len({form.seen[1:] for _, form in maps}) == 1
         for blob, form in maps:
             flattened = not _is_vector(self.old[blob], form.seen)
-            if flattened and not (alike and (kind.scope == "number" or layer.type == "Concat")):
+            if flattened and not (alike and (kind.scope == "number" or kind.joins)):
                 whole = f"its bottom '{blob}' {_show(self.old[blob])} is a flattened map {_show(form.seen)}"
                 raise kind.refusal(f"{whole}, whose numbers it does not treat all alike")
         params = kind.per_position(layer.params, [self.old[b] for b in layer.bottoms])
@@ -326,7 +323,7 @@ def _wanted_as_maps(net: Net, targets: set[str]) -> set[str]:
     """The blobs from which InnerProducts that are converted see a map, if only through layers that can act on it."""
     wanted: set[str] = set()
     for layer in reversed(net.layers):
-        passes = not isinstance(layer.kind, InnerProduct) and (layer.type in FLATTEN or layer.kind.scope != "map")
+        passes = not isinstance(layer.kind, InnerProduct) and (layer.kind.flattens or layer.kind.scope != "map")
         if targets.intersection(layer.tops) or (passes and wanted.intersection(layer.tops)):
             wanted.update(layer.bottoms)
     return wanted
@@ -335,16 +332,6 @@ def _wanted_as_maps(net: Net, targets: set[str]) -> set[str]:
 def _is_vector(shape: Shape, seen: tuple[int, ...]) -> bool:
     """Whether an old blob of this shape is one vector of channels for each item, (N, C) or (N, C, 1, ..), at one position of the map."""
     return set(seen[1:]) <= {1} and len(shape) > 1 and shape[1] == seen[0] and set(shape[2:]) <= {1}
-
-
-def _doing_nothing(layer: Layer, rank: int) -> Message:
-    """The parameters of a Flatten or Reshape that leaves its bottom as it is."""
-    if layer.type == "Flatten":
-        field = Field("flatten_param", Message("FlattenParameter", (Field("end_axis", 1),)))
-    else:
-        shape = Message("BlobShape", (Field("dim", 0),) * rank)
-        field = Field("reshape_param", Message("ReshapeParameter", (Field("shape", shape),)))
-    return layer.params.with_fields(field)
 
 
 def _with(layer: Layer, params: Message, bottoms: tuple[str, ...]) -> Layer:

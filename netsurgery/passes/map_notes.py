@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..layers.innerproduct import InnerProduct
 from ..net import Layer, Net
 from .slide_pools import gates, whole_map
 
@@ -37,7 +38,7 @@ def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[s
         bottoms = [shapes[b] for b in layer.bottoms]
         if layer.tops and layer.tops[0] in slid:
             yield layer, f"slides now, with a kernel of {_times(bottoms[0][2:])} and stride 1"
-        elif id(layer) not in on_the_way or layer.type in ("InnerProduct", "Flatten", "Reshape"):
+        elif id(layer) not in on_the_way or layer.kind.flattens or isinstance(layer.kind, InnerProduct):
             continue
         elif (pool := whole_map(layer, shapes)) and not gates(net, layer, shapes):
             stride = () if pool.global_pooling else pool.windows(len(bottoms[0])).stride

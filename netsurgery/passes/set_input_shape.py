@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..errors import ShapeError
 from ..formats.weights.attach import known_shapes, show_shapes
+from ..layers.innerproduct import InnerProduct
 from ..net import Net
 from ._inputs import check_shape, fitted, with_shape
 from ._weights import wanted_shapes
@@ -31,7 +32,7 @@ def set_input_shape(net: Net, blob: str, shape: Sequence[int]) -> Net:
                 source=layer.source,
                 expected=f"{show_shapes(found)}, the weights that it has",
                 fix="make the net fully convolutional first (--fully-convolutional)"
-                if layer.type == "InnerProduct"
+                if isinstance(layer.kind, InnerProduct)
                 else "",
             )
     return made

@@ -12,29 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..layers.pooling import Pooling
-from ..message import Field, Message
 from ..net import Layer, Net
 
 Shapes = Mapping[str, tuple[Any, ...]]
-
-WINDOW = (
-    "kernel_size",
-    "kernel_h",
-    "kernel_w",
-    "stride",
-    "stride_h",
-    "stride_w",
-    "pad",
-    "pad_h",
-    "pad_w",
-    "global_pooling",
-    "kernel_shape",
-    "stride_shape",
-    "pad_shape",
-    "kernel_size_3d",
-    "stride_3d",
-    "pad_3d",
-)
 
 
 def whole_map(layer: Layer, shapes: Shapes) -> Pooling | None:
@@ -73,16 +53,7 @@ def _slid(layer: Layer, pool: Pooling, sizes: tuple[int, ...]) -> Layer:
             return layer
         if at.kernel == sizes and set(at.stride) == {1} and not any(at.pad):
             return layer
-    old = layer.params.last(pool.message, Message("PoolingParameter"))
-    if len(set(sizes)) == 1:
-        kernel = [Field("kernel_size", sizes[0])]
-    elif len(sizes) == 2:
-        kernel = [Field("kernel_h", sizes[0]), Field("kernel_w", sizes[1])]
-    else:
-        kernel = [Field("kernel_size", n) for n in sizes]
-    kept = tuple(f for f in old.fields if f.name not in WINDOW)
-    made = replace(old, fields=(*kept, *kernel, Field("stride", 1)), text="")
-    return replace(layer, params=layer.params.with_fields(Field(pool.message, made)))
+    return replace(layer, params=pool.with_window(layer.params, sizes))
 
 
 def gates(net: Net, pool: Layer, shapes: Shapes) -> bool:

@@ -61,7 +61,7 @@ def to_onnx(
     if fp16:
         from .fp16 import to_float16
 
-        to_float16(model, tensors, {layer.name: layer.type for layer in net.layers})
+        to_float16(model, tensors, net)
     for proto, array in zip(model.graph.initializer, tensors.values(), strict=True):
         proto.raw_data = np.ascontiguousarray(array).tobytes()
     return model

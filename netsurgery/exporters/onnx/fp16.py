@@ -8,14 +8,13 @@ data (float32) -> Cast -> Conv -> Relu -> Cast -> LRN -> Cast -> Conv -> Cast ->
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from .precision import LAYERS, bodies, captured, element_types, nodes_of
+from ...net import Net
+from .precision import bodies, captured, element_types, feature_nodes
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -29,17 +28,17 @@ GREATEST = float(np.finfo(np.float16).max)
 SMALL = 1024
 
 
-def to_float16(model: onnx.ModelProto, arrays: Arrays, layers: Mapping[str, str]) -> tuple[str, ...]:
+def to_float16(model: onnx.ModelProto, arrays: Arrays, net: Net) -> tuple[str, ...]:
     """Lets the nodes compute in float16 that may, in place; `arrays` are the numbers of the initializers, which become float16, too.
     Inputs and outputs stay float32. Gives notes: what stays float32 because a weight is beyond float16's range."""
     model.metadata_props.add(key="netsurgery.precision", value="float16")
-    return _Halver(model, arrays, layers).run()
+    return _Halver(model, arrays, net).run()
 
 
 class _Halver:
-    def __init__(self, model: onnx.ModelProto, arrays: Arrays, layers: Mapping[str, str]) -> None:
+    def __init__(self, model: onnx.ModelProto, arrays: Arrays, net: Net) -> None:
         self.graph, self.arrays = model.graph, arrays
-        self.kinds = nodes_of(model, layers)
+        self.features = feature_nodes(model, net)
         self.types = element_types(model, {k: v.tobytes() for k, v in arrays.items() if v.nbytes < SMALL})
         self.outputs = {value.name for value in model.graph.output}
         self.nodes: list[onnx.NodeProto] = []
@@ -71,7 +70,7 @@ class _Halver:
         return (
             not node.domain
             and node.op_type in OPERATORS
-            and self.kinds.get(node.name) in LAYERS
+            and node.name in self.features
             and self._is_float(node.output[0])
         )
 

@@ -22,7 +22,7 @@ from ...errors import NetsurgeryError, UnsupportedError
 from ...files.output import replacing
 from ...interpreter import check_weights
 from ...net import Net
-from .precision import LAYERS, nodes_of
+from .precision import feature_nodes
 from .save import EMBED_LIMIT, Written, save_onnx
 
 Feeds = Mapping[str, NDArray[Any]]
@@ -98,8 +98,8 @@ def _quantized(plain: Path, made: Path, net: Net, calibration: Sequence[Feeds]) 
             return found and {name: np.asarray(value, np.float32) for name, value in found.items()}
 
     model = onnx.load(plain)
-    kinds = nodes_of(model, {layer.name: layer.type for layer in net.layers})
-    chosen = [node.name for node in model.graph.node if node.op_type in OPERATORS and kinds.get(node.name) in LAYERS]
+    features = feature_nodes(model, net)
+    chosen = [node.name for node in model.graph.node if node.op_type in OPERATORS and node.name in features]
     if not any(
         node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") for node in model.graph.node if node.name in chosen
     ):

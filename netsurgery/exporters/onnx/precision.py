@@ -6,24 +6,16 @@ from collections.abc import Iterable, Mapping
 
 import onnx
 
-LAYERS = frozenset(
-    """AbsVal Axpy Bias CReLU Clip Concat Convolution ConvolutionDepthwise Crop CropCenter Deconvolution DepthwiseConvolution Dropout
-    ELU Eltwise EnetDropout Flatten InnerProduct Maxout PReLU Padding Permute Pooling ReLU ReLU6 Reorg Reshape Scale ShuffleChannel
-    Sigmoid Slice Split SpatialDropout Swish TanH Tile Transpose Upsample""".split()  # noqa: SIM905 - read as words
-)
-"""Layers whose numbers are features. What comes from others (normalizations, losses, boxes, regions, positions) keeps its precision:
-a coordinate of 1000 pixels in float16 is half a pixel off."""
+from ...net import Net
 
 
-def nodes_of(model: onnx.ModelProto, layers: Mapping[str, str]) -> dict[str, str]:
-    """For each node, by name, the type of the layer that it comes from. `layers` are the net's: {name: type}. A node bears the name of
-    its layer, or `layer/Op`."""
-    found = {}
-    for node in model.graph.node:
-        owner = node.name if node.name in layers else node.name.rpartition("/")[0]
-        if owner in layers:
-            found[node.name] = layers[owner]
-    return found
+def feature_nodes(model: onnx.ModelProto, net: Net) -> set[str]:
+    """The names of the nodes that come from layers whose numbers are features. A node bears the name of its layer, or `layer/Op`."""
+    layers = {layer.name: layer.kind for layer in net.layers}
+    owners = {
+        node.name: node.name if node.name in layers else node.name.rpartition("/")[0] for node in model.graph.node
+    }
+    return {name for name, owner in owners.items() if owner in layers and layers[owner].gives_features}
 
 
 def element_types(model: onnx.ModelProto, small: Mapping[str, bytes]) -> dict[str, int]:

@@ -97,7 +97,7 @@ def save_onnx(
         if fp16:
             from .fp16 import to_float16
 
-            notes = to_float16(model, arrays, {layer.name: layer.type for layer in net.layers})
+            notes = to_float16(model, arrays, net)
         total = sum(array.nbytes for array in arrays.values())
         if weights == "auto":
             weights = "embed" if total <= EMBED_LIMIT else "external"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ... import _proto
@@ -88,7 +89,21 @@ def find(type: str) -> type[LayerType] | None:
     """The class that answers to a type name, None if none does."""
     if type in _registered():
         return _registered()[type]
-    return _built_in(_files[type]).get(type) if type in _files else None
+    if type not in _files:
+        return None
+    file = _files[type]
+    if type not in _built_in(file):
+        raise AssertionError(
+            f"FILES says that layers/{file}.py holds '{type}': no class there has it among its `types`"
+        )
+    return _built_in(file)[type]
+
+
+def _file_of(type: str) -> str:
+    """The file of layers/ whose class answers to a type that the table lacks, "" if there is none."""
+    file = type.lower()
+    known = file.isidentifier() and file not in _files.values() and find_spec(f"{_ROOM}.{file}") is not None
+    return file if known and type in _built_in(file) else ""
 
 
 @cache
@@ -152,6 +167,14 @@ def _kind(
 ) -> LayerType:
     type, title, source, params = layer.type, layer.title, layer.source, layer.params
     cls = layers.get(type) or find(type)
+    if cls is None and (file := _file_of(type)):
+        raise UnsupportedError(
+            f"layer type '{type}' has its file, layers/{file}.py, and no line in the table of types",
+            layer=title,
+            source=source,
+            expected="every type in FILES of netsurgery/layers/__init__.py",
+            fix=f'add the line "{type}": "{file}", to FILES',
+        )
     if cls is None:
         if advised := refusal(type, title, source, layer.bottoms):
             raise advised

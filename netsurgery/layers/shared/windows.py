@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core import Params, ShapeError, Size
+from ..core import Field, Params, ShapeError, Size
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 
@@ -60,3 +60,10 @@ def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
 
 
 __all__ = ["Windows", "least_axes", "read_windows", "require_room", "require_second"]
+
+
+def kernel_fields(sizes: Sequence[int]) -> list[Field]:
+    """The fields that say how large a kernel is."""
+    if len(sizes) == 2 and sizes[0] != sizes[1]:
+        return [Field("kernel_h", sizes[0]), Field("kernel_w", sizes[1])]
+    return [Field("kernel_size", n) for n in (sizes[:1] if len(set(sizes)) == 1 else sizes)]
