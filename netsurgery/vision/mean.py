@@ -89,15 +89,15 @@ def mean_image(images: Iterable[Sample], threads: int | None = None) -> Array:
     return np.asarray(total / np.float32(count), np.float32)
 
 
-def ahead(images: Iterable[Sample], threads: int) -> Iterator[tuple[Sample, NDArray[Any]]]:
-    """The samples in order with their pixels, some of which are read in advance by threads."""
+def ahead(images: Iterable[Sample], threads: int, count: int = 0) -> Iterator[tuple[Sample, NDArray[Any]]]:
+    """The samples in order with their pixels, `count` of which (0: 4 for each thread) are read in advance by threads."""
     rest = iter(images)
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[Sample, Future[NDArray[Any]]]] = deque()
         try:
             for sample in rest:
                 waiting.append((sample, pool.submit(sample.read)))
-                for more in islice(rest, 4 * threads - len(waiting)):
+                for more in islice(rest, (count or 4 * threads) - len(waiting)):
                     waiting.append((more, pool.submit(more.read)))
                 first, pixels = waiting.popleft()
                 yield first, pixels.result()

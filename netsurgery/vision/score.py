@@ -167,7 +167,7 @@ def _batches(
         return replace(sample, read=read)
 
     batch: list[tuple[Sample, Array]] = []
-    for sample, pixels in ahead(map(ready, found), threads):
+    for sample, pixels in ahead(map(ready, found), threads, 3 * BATCH):
         if sample.label is None:
             raise NetsurgeryError("has no label", source=Source(sample.name), expected="a number")
         batch.append((sample, pixels))
