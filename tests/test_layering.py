@@ -15,6 +15,7 @@ import netsurgery
 PACKAGE = Path(netsurgery.__file__).parent
 ROOMS = [
     ["errors", "_proto"],
+    ["options"],
     ["message"],
     ["kind"],
     ["net"],

@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from ._common import EXIT_BAD_INPUT, report_error, with_defaults
+from .options import with_defaults, with_options
+from .printing import EXIT_BAD_INPUT, report_error
 
 COMMANDS = (
     "activations",
@@ -39,8 +40,8 @@ COMMANDS = (
     "upgrade",
     "verify",
 )
-"""Each is a function in the module of its name, whose `COMMAND`, if it has one, is the class of the command, and whose `APP` holds the
-commands of a group."""
+"""Each is a function in the module of its name, whose `COMMAND`, if it has one, is the class of the command, and whose `group`
+holds the commands of a group."""
 
 
 def build(arguments: Sequence[str] | None = None) -> typer.Typer:
@@ -61,10 +62,10 @@ def build(arguments: Sequence[str] | None = None) -> typer.Typer:
     for name in [asked] if asked in COMMANDS else COMMANDS:
         module = import_module(f".{name}", __name__)
         function = getattr(module, name)
-        if (arguments is None or asked in COMMANDS) and hasattr(module, "APP"):
-            built.add_typer(module.APP, name=name)
+        if (arguments is None or asked in COMMANDS) and hasattr(module, "group"):
+            built.add_typer(module.group(), name=name)
         elif arguments is None or asked in COMMANDS:
-            built.command(cls=getattr(module, "COMMAND", None))(function)
+            built.command(cls=getattr(module, "COMMAND", None))(with_options(function))
         else:  # for the list of commands
             built.command(name, help=function.__doc__)(_nothing)
     return built

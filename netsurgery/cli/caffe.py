@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from .side import side_commands
 
 
@@ -12,10 +14,12 @@ def caffe() -> None:
     """
 
 
-APP = side_commands(
-    "caffe",
-    "Caffe",
-    "pycaffe of Caffe 1.0, a wheel of the package index for Linux, macOS and Windows on x86-64",
-    "Downloads some 26 MB; 90 MB stay.",
-    caffe.__doc__,
-)
+def group() -> typer.Typer:
+    """The commands of the group."""
+    return side_commands(
+        "caffe",
+        "Caffe",
+        "pycaffe of Caffe 1.0, a wheel of the package index for Linux, macOS and Windows on x86-64",
+        "Downloads some 26 MB; 90 MB stay.",
+        caffe.__doc__,
+    )

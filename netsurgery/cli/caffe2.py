@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import EXIT_DIFFER, Caffe2Python, InputShapes, Json, Quiet, note, parse_shapes, print_json
+from .options import Caffe2Python, Json, Only, Quiet, with_options
+from .printing import EXIT_DIFFER, note, print_json
 from .side import side_commands
+
+if TYPE_CHECKING:
+    from ..formats.options import Reading
 
 
 def caffe2() -> None:
@@ -18,20 +22,9 @@ def caffe2() -> None:
     """
 
 
-APP = side_commands(
-    "caffe2",
-    "Caffe2",
-    "PyTorch 1.10.2, the last one that holds Caffe2: `verify --runtime caffe2` runs there",
-    "Downloads 882 MB on x86-64 Linux (45 to 227 MB elsewhere), of which 0.6 GB stay.",
-    caffe2.__doc__,
-)
-
-
-@APP.command("cross-check")
 def cross_check(
     model: Annotated[Path, typer.Argument(help="A folder of init_net.pb and predict_net.pb.", show_default=False)],
-    input_shape: InputShapes = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of random inputs.")] = 0,
+    reading: Annotated[Reading, Only(("input_shape", "seed"))],
     rtol: Annotated[float, typer.Option(min=0, help="Allowed error, as a share of a blob's largest value.")] = 1e-4,
     caffe2_python: Caffe2Python = None,
     as_json: Json = False,
@@ -45,7 +38,7 @@ def cross_check(
     """
     from ..verification.cross_check import cross_check as run
 
-    found = run(model, parse_shapes(input_shape), seed=seed, rtol=rtol)
+    found = run(model, reading.input_shapes, seed=reading.seed, rtol=rtol)
     if as_json:
         print_json(found.to_json())
     else:
@@ -53,3 +46,16 @@ def cross_check(
             note(line, quiet)
     if not found.passed:
         raise typer.Exit(EXIT_DIFFER)
+
+
+def group() -> typer.Typer:
+    """The commands of the group."""
+    app = side_commands(
+        "caffe2",
+        "Caffe2",
+        "PyTorch 1.10.2, the last one that holds Caffe2: `verify --runtime caffe2` runs there",
+        "Downloads 882 MB on x86-64 Linux (45 to 227 MB elsewhere), of which 0.6 GB stay.",
+        caffe2.__doc__,
+    )
+    app.command("cross-check")(with_options(cross_check))
+    return app

@@ -3,58 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._common import IgnoreUnknown, InputShapes, Json, Phase, Prototxt, Quiet, Settings, Stage, console
-from ._vision import (
-    Bgr,
-    Images,
-    Labels,
-    Mean,
-    NoCache,
-    Output,
-    PixelsAs,
-    Printed,
-    RawScale,
-    Resize,
-    Scale,
-    Scheduler,
-    Threads,
-    Transform,
-    Weights,
-    open_net,
-    read_labels,
-    watched,
-)
+from .options import Json, Labels, NetAndImages, NoCache, Output, Quiet, Scheduler, Threads, read_labels
+from .printing import Printed, console, open_images_net, watched
+
+if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
 
 
 def classify(
-    prototxt: Prototxt,
-    weights: Weights,
-    images: Images,
+    words: NetAndImages,
+    reading: Reading,
+    pixels: Pixels,
     labels: Labels = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many classes.")] = 5,
     oversample: Annotated[
         bool, typer.Option("--oversample", help="Average over ten crops: corners, middle, and these mirrored.")
     ] = False,
     output: Output = None,
-    resize: Resize = None,
-    mean: Mean = None,
-    scale: Scale = None,
-    raw_scale: RawScale = None,
-    bgr: Bgr = None,
-    pixels_as: PixelsAs = None,
-    transform: Transform = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
     no_cache: NoCache = False,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,29 +34,12 @@ def classify(
 
     Example: netsurgery classify deploy.prototxt weights.caffemodel cat.jpg --labels synset_words.txt --mean 104,117,123
     """
+    from ..files.words import split_words
     from ..vision.classify import classify_files
     from ..vision.images import find_images
 
-    net, done = open_net(
-        prototxt,
-        weights,
-        {
-            "mean": mean,
-            "scale": scale,
-            "raw_scale": raw_scale,
-            "bgr": bgr,
-            "pixels_as": pixels_as,
-            "transform": transform,
-            "resize": resize,
-        },
-        phase=phase,
-        stage=stage,
-        settings=settings,
-        ignore_unknown=ignore_unknown,
-        input_shape=input_shape,
-        quiet=quiet or as_json,
-        usual="pycaffe",
-    )
+    net_file, weights, images = split_words(words, "IMAGE...")
+    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "pycaffe")
     found = find_images(images)
     outcomes = classify_files(
         net,
@@ -93,7 +48,7 @@ def classify(
         labels=read_labels(labels),
         top=top,
         oversample=oversample,
-        preprocessing=done,
+        preprocessing=preprocessing,
         keep=not no_cache,
         scheduler=scheduler,
         threads=threads,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import EXIT_DIFFER, IgnoreUnknown, Json, Phase, Quiet, print_json
+from .options import Json, Quiet
+from .printing import EXIT_DIFFER, print_json
 
-WEIGHTS = (".caffemodel", ".h5", ".hdf5")
+if TYPE_CHECKING:
+    from ..formats.options import Reading
 
 
 def diff(
@@ -19,11 +21,10 @@ def diff(
             metavar="A.prototxt [A.caffemodel] B.prototxt [B.caffemodel]", help="Two nets, with weights or without."
         ),
     ],
+    reading: Reading,
     training: Annotated[
         bool, typer.Option("--training", help="Compare fillers, learning rates and the like as well.")
     ] = False,
-    phase: Phase = "TEST",
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -32,14 +33,11 @@ def diff(
     Example: netsurgery diff a.prototxt a.caffemodel b.prototxt b.caffemodel
     """
     from ..difference import diff as compare
-    from ..formats.load import load
+    from ..files.words import pair_files
+    from ..passes.prepare import open_net
 
-    (a, a_weights), (b, b_weights) = _pairs(files)
-    found = compare(
-        load(a, a_weights, phase=phase, ignore_unknown=ignore_unknown),
-        load(b, b_weights, phase=phase, ignore_unknown=ignore_unknown),
-        training=training,
-    )
+    (a, a_weights), (b, b_weights) = pair_files(files)
+    found = compare(open_net(a, a_weights, reading), open_net(b, b_weights, reading), training=training)
     if as_json:
         print_json(found.as_dict())
     elif not quiet:
@@ -47,22 +45,3 @@ def diff(
             typer.echo(line)
     if found:
         raise typer.Exit(EXIT_DIFFER)
-
-
-def _pairs(files: list[Path]) -> list[tuple[Path, Path | None]]:
-    """Each net with its weights, told by the names: A, A's, B, B's; A, B; A's, B's alone. Raises: NetsurgeryError."""
-    from ..errors import NetsurgeryError
-
-    pairs: list[tuple[Path, Path | None]] = []
-    for file in files:
-        is_weights = file.name.endswith(WEIGHTS)
-        if is_weights and pairs and pairs[-1][1] is None and not pairs[-1][0].name.endswith(WEIGHTS):
-            pairs[-1] = pairs[-1][0], file
-        else:
-            pairs.append((file, None))
-    if len(pairs) != 2:
-        raise NetsurgeryError(
-            f"{len(pairs)} net{'s' if len(pairs) != 1 else ''} given",
-            expected="two: A.prototxt [A.caffemodel] B.prototxt [B.caffemodel]",
-        )
-    return pairs

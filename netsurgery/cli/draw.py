@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ._common import (
-    IgnoreUnknown,
-    InputShapes,
-    OptionalWeights,
-    Phase,
-    Plugin,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    note,
-    parse_settings,
-    parse_shapes,
-    print_notes,
-)
+from .options import Net, Quiet, Weights
+from .printing import note, print_notes
+
+if TYPE_CHECKING:
+    from ..formats.options import Reading
 
 
 def draw(
-    prototxt: Prototxt,
-    weights: OptionalWeights = None,
+    prototxt: Net,
+    reading: Reading,
+    weights: Weights = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -37,8 +28,8 @@ def draw(
         ),
     ] = None,
     format: Annotated[
-        str | None,
-        typer.Option(metavar="svg|png|pdf|dot|html", help="Default: as the output ends.", show_default=False),
+        Literal["svg", "png", "pdf", "dot", "html"] | None,
+        typer.Option(help="Default: as the output ends.", show_default=False),
     ] = None,
     horizontal: Annotated[bool, typer.Option("--horizontal", help="From left to right, not downwards.")] = False,
     image: Annotated[
@@ -47,12 +38,6 @@ def draw(
             metavar="IMAGE", help="html: shows what the blobs make of this image, file or URL.", show_default=False
         ),
     ] = None,
-    input_shape: InputShapes = None,
-    plugin: Plugin = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw a net as Caffe's draw_net.py did, or as a page to look around in: layers, shapes, work, filters.
@@ -62,18 +47,10 @@ def draw(
     Example: netsurgery draw deploy.prototxt weights.caffemodel -o net.html
     """
     from ..drawing.draw import draw as draw_net
-    from ..formats.load import load
     from ..formats.preprocessing import from_net
+    from ..passes.prepare import open_net
 
-    net = load(
-        prototxt,
-        weights,
-        phase=phase,
-        stages=stage or (),
-        settings=parse_settings(settings),
-        ignore_unknown=ignore_unknown,
-        input_shapes=parse_shapes(input_shape),
-    )
+    net = open_net(prototxt, weights, reading)
     print_notes(net, quiet)
     path = output or Path(f"{Path(prototxt).stem}.{format or 'svg'}")
     pixels = from_net(net) if image is not None else None
@@ -82,7 +59,7 @@ def draw(
         path,
         format=format,
         horizontal=horizontal,
-        input_shapes=parse_shapes(input_shape),
+        input_shapes=reading.input_shapes,
         image=image,
         preprocessing=pixels,
     )

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import IgnoreUnknown, InputShapes, Phase, Prototxt, Quiet, Settings, Stage, note
-from ._vision import (
-    Bgr,
-    Force,
-    Images,
-    Mean,
-    NoCache,
-    PixelsAs,
-    RawScale,
-    Resize,
-    Scale,
-    Scheduler,
-    Size,
-    Threads,
-    Transform,
-    Weights,
-    open_net,
-    two,
-    watched,
-)
+from .options import Force, NetAndImages, NoCache, Quiet, Scheduler, Size, Threads, two
+from .printing import note, open_images_net, watched
+
+if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
 
 
 def features(
-    prototxt: Prototxt,
-    weights: Weights,
-    images: Images,
+    words: NetAndImages,
+    reading: Reading,
+    pixels: Pixels,
     output: Annotated[
         str,
         typer.Option(
@@ -45,50 +30,22 @@ def features(
         list[str], typer.Option("--output", metavar="BLOB", help="A blob to write. Repeatable.", show_default=False)
     ],
     size: Size = None,
-    resize: Resize = None,
-    mean: Mean = None,
-    scale: Scale = None,
-    raw_scale: RawScale = None,
-    bgr: Bgr = None,
-    pixels_as: PixelsAs = None,
-    transform: Transform = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
     force: Force = False,
     no_cache: NoCache = False,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     quiet: Quiet = False,
 ) -> None:
     """Write blobs of a net for many images, as Caffe's extract_features did.
 
     Example: netsurgery features deploy.prototxt weights.caffemodel photos/ --output fc7 -o fc7.npz
     """  # fmt: skip
+    from ..files.words import split_words
     from ..vision.features import feature_files
     from ..vision.images import find_images
 
-    net, done = open_net(
-        prototxt,
-        weights,
-        {
-            "mean": mean,
-            "scale": scale,
-            "raw_scale": raw_scale,
-            "bgr": bgr,
-            "pixels_as": pixels_as,
-            "transform": transform,
-            "resize": resize,
-        },
-        phase=phase,
-        stage=stage,
-        settings=settings,
-        ignore_unknown=ignore_unknown,
-        input_shape=input_shape,
-        quiet=quiet,
-    )
+    net_file, weights, images = split_words(words, "IMAGE...")
+    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet)
     found = find_images(images)
     outcomes = feature_files(
         net,
@@ -96,7 +53,7 @@ def features(
         blobs,
         output,
         size=two(size),
-        preprocessing=done,
+        preprocessing=preprocessing,
         force=force,
         keep=not no_cache,
         scheduler=scheduler,

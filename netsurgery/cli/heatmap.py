@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ._common import IgnoreUnknown, InputShapes, Json, Phase, Prototxt, Quiet, Settings, Stage, note
-from ._vision import (
-    Bgr,
+from .options import (
     Force,
-    Images,
+    Json,
     Labels,
-    Mean,
+    NetAndImages,
     NoCache,
     Output,
-    PixelsAs,
-    Printed,
-    RawScale,
-    Scale,
+    Quiet,
     Scheduler,
     Threads,
-    Transform,
-    Weights,
+    Without,
     numbers,
-    open_net,
     read_labels,
-    watched,
 )
+from .printing import Printed, note, open_images_net, watched
+
+if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
 
 
 def heatmap(
-    prototxt: Prototxt,
-    weights: Weights,
-    images: Images,
+    words: NetAndImages,
+    reading: Reading,
+    pixels: Annotated[Pixels, Without(("resize",))],
     folder: Annotated[
         str,
         typer.Option(
@@ -58,33 +54,22 @@ def heatmap(
         ),
     ] = "top",
     labels: Labels = None,
-    reduce: Annotated[str, typer.Option(metavar="mean|max", help="What is made of the scales' maps.")] = "mean",
+    reduce: Annotated[Literal["mean", "max"], typer.Option(help="What is made of the scales' maps.")] = "mean",
     smooth: Annotated[
         float, typer.Option(metavar="SIGMA", help="Blurs the map by a Gaussian, in pixels of the map.")
     ] = 0.0,
     size: Annotated[
-        str, typer.Option(metavar="map|image", help="The map's size: its positions, or the image's pixels.")
+        Literal["map", "image"], typer.Option(help="The map's size: its positions, or the image's pixels.")
     ] = "map",
     square: Annotated[
         bool, typer.Option("--square", help="Warp images to squares instead of keeping their shape.")
     ] = False,
     sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pooling of the whole map slide.")] = False,
-    colormap: Annotated[str, typer.Option(metavar="viridis|magma|gray", help="The overlay's colours.")] = "viridis",
-    mean: Mean = None,
-    scale: Scale = None,
-    raw_scale: RawScale = None,
-    bgr: Bgr = None,
-    pixels_as: PixelsAs = None,
-    transform: Transform = None,
+    colormap: Annotated[Literal["viridis", "magma", "gray"], typer.Option(help="The overlay's colours.")] = "viridis",
     scheduler: Scheduler = None,
     threads: Threads = None,
     force: Force = False,
     no_cache: NoCache = False,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -94,29 +79,13 @@ def heatmap(
 
     Example: netsurgery heatmap deploy.prototxt weights.caffemodel photos/ -o maps --mean 104,117,123
     """
+    from ..files.words import split_words
     from ..vision.heatmap import Options
     from ..vision.heatmap_files import heatmaps
     from ..vision.images import find_images
 
-    net, done = open_net(
-        prototxt,
-        weights,
-        {
-            "mean": mean,
-            "scale": scale,
-            "raw_scale": raw_scale,
-            "bgr": bgr,
-            "pixels_as": pixels_as,
-            "transform": transform,
-        },
-        phase=phase,
-        stage=stage,
-        settings=settings,
-        ignore_unknown=ignore_unknown,
-        input_shape=input_shape,
-        quiet=quiet or as_json,
-        usual="",
-    )
+    net_file, weights, images = split_words(words, "IMAGE...")
+    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
     sides = numbers(scales, "--scales")
     options = Options(
         scales=tuple(sides) if sides is not None else None,
@@ -135,7 +104,7 @@ def heatmap(
         folder,
         output=output,
         options=options,
-        preprocessing=done,
+        preprocessing=preprocessing,
         sliding_pool=sliding_pool,
         force=force,
         keep=not no_cache,

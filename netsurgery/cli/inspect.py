@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ._common import (
-    IgnoreUnknown,
-    InputShapes,
-    Json,
-    OptionalWeights,
-    Phase,
-    Plugin,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    console,
-    note,
-    parse_settings,
-    parse_shapes,
-    print_json,
-    print_notes,
-)
+from .options import Json, Net, Quiet, Weights
+from .printing import console, note, print_json, print_notes
+
+if TYPE_CHECKING:
+    from ..formats.options import Reading
 
 
 def inspect(
-    prototxt: Prototxt,
-    weights: OptionalWeights = None,
-    input_shape: InputShapes = None,
-    plugin: Plugin = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
+    prototxt: Net,
+    reading: Reading,
+    weights: Weights = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -40,19 +22,11 @@ def inspect(
 
     Example: netsurgery inspect deploy.prototxt --input-shape data=1,3,451,451
     """
-    from ..formats.load import load
+    from ..passes.prepare import open_net
     from ..summary import summarize
 
-    net = load(
-        prototxt,
-        weights,
-        phase=phase,
-        stages=stage or (),
-        settings=parse_settings(settings),
-        ignore_unknown=ignore_unknown,
-        input_shapes=parse_shapes(input_shape),
-    )
-    found = summarize(net, parse_shapes(input_shape))
+    net = open_net(prototxt, weights, reading)
+    found = summarize(net, reading.input_shapes)
     if as_json:
         print_json(found)
         return

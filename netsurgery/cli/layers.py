@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from ._common import Json, Plugin, console, print_json
+from typing import TYPE_CHECKING, Annotated
+
+from .options import Json, Only
+from .printing import console, print_json
+
+if TYPE_CHECKING:
+    from ..formats.options import Reading
 
 
-def layers(plugin: Plugin = None, as_json: Json = False) -> None:
+def layers(reading: Annotated[Reading, Only(("plugin",))], as_json: Json = False) -> None:
     """List the layer types that netsurgery knows, what they compute, and notes on variants.
 
     Example: netsurgery layers --json
     """
-    from ..layers import find, names
+    from ..layers import find, load_plugin, names
+
+    for plugin in reading.plugins:
+        load_plugin(plugin)
 
     rows = []
     for name in names():

@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import (
-    IgnoreUnknown,
-    InputShapes,
-    Json,
-    Phase,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    note,
-    print_json,
-    progress,
-)
-from ._vision import (
-    Bgr,
-    Labels,
-    Mean,
-    PixelsAs,
-    RawScale,
-    Scale,
-    Size,
-    Transform,
-    Weights,
-    open_net,
-    read_labels,
-    two,
-    write_picture,
-)
+from .options import Json, Labels, Net, Quiet, Size, Weights, Without, read_labels, two
+from .printing import note, open_images_net, print_json, progress, write_picture
+
+if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
 
 
 def maximize(
-    prototxt: Prototxt,
-    weights: Weights,
+    prototxt: Net,
+    reading: Reading,
+    pixels: Annotated[Pixels, Without(("resize",))],
     unit: Annotated[
         str,
         typer.Option(
             metavar="BLOB:CHANNEL", help="The unit, such as fc8:3, or fc8:tabby with --labels.", show_default=False
         ),
     ],
+    weights: Weights = None,
     output: Annotated[Path, typer.Option("--output-file", "-o", help="The picture, a PNG.")] = Path("maximum.png"),
     labels: Labels = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of gradient ascent.")] = 200,
@@ -56,19 +35,7 @@ def maximize(
     ] = 4,
     blur: Annotated[float, typer.Option(metavar="SIGMA", help="The Gaussian by which the image is blurred.")] = 0.5,
     blur_every: Annotated[int, typer.Option(min=1, help="After how many steps it is.")] = 4,
-    seed: Annotated[int, typer.Option(help="The seed of the noise at the start.")] = 0,
     size: Size = None,
-    mean: Mean = None,
-    scale: Scale = None,
-    raw_scale: RawScale = None,
-    bgr: Bgr = None,
-    pixels_as: PixelsAs = None,
-    transform: Transform = None,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -78,25 +45,7 @@ def maximize(
     """
     from ..vision.maximize import maximize as climb
 
-    net, done = open_net(
-        prototxt,
-        weights,
-        {
-            "mean": mean,
-            "scale": scale,
-            "raw_scale": raw_scale,
-            "bgr": bgr,
-            "pixels_as": pixels_as,
-            "transform": transform,
-        },
-        phase=phase,
-        stage=stage,
-        settings=settings,
-        ignore_unknown=ignore_unknown,
-        input_shape=input_shape,
-        quiet=quiet or as_json,
-        usual="",
-    )
+    _, net, preprocessing = open_images_net(prototxt, weights, reading, pixels, quiet or as_json, "")
     with progress(quiet or as_json) as bar:
         task = bar.add_task("climbing", total=steps)
         found = climb(
@@ -110,8 +59,8 @@ def maximize(
             blur=blur,
             blur_every=blur_every,
             size=two(size),
-            seed=seed,
-            preprocessing=done,
+            seed=reading.seed,
+            preprocessing=preprocessing,
             report=lambda step, value: bar.update(task, completed=step),
         )
     write_picture(output, found.image)

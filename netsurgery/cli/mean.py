@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ._common import Json, Quiet, note, parse_size, print_json, progress
+from .options import Json, Quiet, parse_size
+from .printing import note, print_json, progress
 
 
 def mean(

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from ._common import (
-    IgnoreUnknown,
-    InputShapes,
-    OptionalWeights,
-    Phase,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    note,
-    parse_settings,
-    parse_shapes,
-    print_notes,
-)
+from .options import Net, Quiet, Weights, Without
+from .printing import note, print_notes
+
+if TYPE_CHECKING:
+    from ..formats.options import Reading
 
 _PANEL = "Operations, done in the order given"
 
@@ -76,8 +67,9 @@ def _switch(help: str, *names: str) -> Any:
 
 def operate(
     ctx: typer.Context,
-    prototxt: Prototxt,
-    weights: OptionalWeights = None,
+    prototxt: Net,
+    reading: Annotated[Reading, Without(("initialize",))],
+    weights: Weights = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -140,12 +132,6 @@ def operate(
     initialize: Annotated[
         list[str] | None, _operation("[=random]", "Make all weights up: as the fillers say, or =random.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The seed of made-up weights.")] = 0,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     quiet: Quiet = False,
 ) -> None:
     """Operate on a net, and write it as Caffe or ONNX. Operations are done in the order in which they stand.
@@ -155,9 +141,9 @@ def operate(
     Another task: netsurgery operate deploy.prototxt net.caffemodel -o birds.prototxt --num-output fc8=200 --rename fc8=fc8_birds
     """
     from ..errors import NetsurgeryError
-    from ..formats.load import load
     from ..passes.operations import NAMES
     from ..passes.operations import operate as run
+    from ..passes.prepare import open_net
 
     given = {name: iter(ctx.params[name]) for name in NAMES if not isinstance(ctx.params[name], bool | None)}
     operations: list[tuple[str, Sequence[str]]] = []
@@ -172,17 +158,9 @@ def operate(
         raise NetsurgeryError(
             f"cannot tell the format of '{output}'", expected="a name that ends in .prototxt or .onnx"
         )
-    net = load(
-        prototxt,
-        weights,
-        phase=phase,
-        stages=stage or (),
-        settings=parse_settings(settings),
-        ignore_unknown=ignore_unknown,
-        input_shapes=parse_shapes(input_shape),
-    )
-    shapes = {blob: [n for n in sizes if isinstance(n, int)] for blob, sizes in parse_shapes(input_shape).items()}
-    net = run(net, operations, input_shapes=shapes, seed=seed)
+    net = open_net(prototxt, weights, reading)
+    shapes = {blob: [n for n in sizes if isinstance(n, int)] for blob, sizes in reading.input_shapes.items()}
+    net = run(net, operations, input_shapes=shapes, seed=reading.seed)
     print_notes(net, quiet)
     if output.suffix == ".onnx":
         from ..exporters.onnx.save import save_onnx

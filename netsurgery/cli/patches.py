@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._common import IgnoreUnknown, InputShapes, Json, Phase, Prototxt, Quiet, Settings, Stage, note, print_json
-from ._vision import (
-    Bgr,
-    Images,
-    Labels,
-    Mean,
-    NoCache,
-    PixelsAs,
-    RawScale,
-    Scale,
-    Scheduler,
-    Size,
-    Threads,
-    Transform,
-    Weights,
-    open_net,
-    read_labels,
-    two,
-    watched,
-    write_picture,
-)
+from .options import Json, Labels, NetAndImages, NoCache, Quiet, Scheduler, Size, Threads, Without, read_labels, two
+from .printing import note, open_images_net, print_json, watched, write_picture
+
+if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
 
 
 def patches(
-    prototxt: Prototxt,
-    weights: Weights,
-    images: Images,
+    words: NetAndImages,
+    reading: Reading,
+    pixels: Annotated[Pixels, Without(("resize",))],
     units: Annotated[
         list[str],
         typer.Option(
@@ -49,20 +33,9 @@ def patches(
     ] = None,
     no_caption: Annotated[bool, typer.Option("--no-caption", help="Leave out unit and range.")] = False,
     size: Size = None,
-    mean: Mean = None,
-    scale: Scale = None,
-    raw_scale: RawScale = None,
-    bgr: Bgr = None,
-    pixels_as: PixelsAs = None,
-    transform: Transform = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
     no_cache: NoCache = False,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -70,29 +43,13 @@ def patches(
 
     Example: netsurgery patches deploy.prototxt weights.caffemodel photos/ --unit conv5:17 -o patches.png
     """
+    from ..files.words import split_words
     from ..vision.images import find_images
     from ..vision.patches import patches as find
     from ..vision.patches import picture
 
-    net, done = open_net(
-        prototxt,
-        weights,
-        {
-            "mean": mean,
-            "scale": scale,
-            "raw_scale": raw_scale,
-            "bgr": bgr,
-            "pixels_as": pixels_as,
-            "transform": transform,
-        },
-        phase=phase,
-        stage=stage,
-        settings=settings,
-        ignore_unknown=ignore_unknown,
-        input_shape=input_shape,
-        quiet=quiet or as_json,
-        usual="",
-    )
+    net_file, weights, images = split_words(words, "IMAGE...")
+    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
     found = find_images(images)
     with watched(found, "patches", quiet or as_json) as watch:
         best: Any = find(
@@ -102,7 +59,7 @@ def patches(
             top=top,
             labels=read_labels(labels),
             size=two(size),
-            preprocessing=done,
+            preprocessing=preprocessing,
             keep=not no_cache,
             scheduler=scheduler,
             threads=threads,

@@ -3,83 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ._common import (
-    IgnoreUnknown,
-    InputShapes,
-    OptionalWeights,
-    Phase,
-    Plugin,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    note,
-    parse_settings,
-    parse_shapes,
-)
-from .verify import Batches, Images, Inputs, Outputs, Ranges, Seed, Sizes, parse_inputs, parse_ranges, parse_sizes
+from .options import Net, Only, Quiet, Weights
+from .printing import note
+
+if TYPE_CHECKING:
+    from ..formats.options import Reading
+    from ..verification.options import Comparing, Inputs
 
 
 def record(
-    prototxt: Prototxt,
-    weights: OptionalWeights = None,
+    prototxt: Net,
+    inputs: Inputs,
+    comparing: Annotated[Comparing, Only(("output",))],
+    reading: Reading,
+    weights: Weights = None,
     output_file: Annotated[Path, typer.Option("--output-file", "-o", help="The .npz to write.")] = Path("golden.npz"),
-    size: Sizes = None,
-    batch: Batches = None,
-    image: Images = None,
-    given: Inputs = None,
-    limits: Ranges = None,
-    seed: Seed = 0,
     by: Annotated[
-        str, typer.Option(metavar="WHOM", help="Whose numbers to record: netsurgery, caffe or opencv.")
+        Literal["netsurgery", "caffe", "opencv"], typer.Option(help="Whose numbers to record.")
     ] = "netsurgery",
-    output: Outputs = None,
     every_blob: Annotated[bool, typer.Option("--every-blob", help="Record blobs between as well.")] = False,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
-    plugin: Plugin = None,
     quiet: Quiet = False,
 ) -> None:
     """Store seeded inputs and the numbers that come out, to hold a model against later, or elsewhere.
 
     Example: netsurgery record deploy.prototxt weights.caffemodel -o golden.npz --by caffe
     """
-    from ..exporters.convert import prepare
-    from ..verification.feeds import ranges
-    from ..verification.files import shapes_of
-    from ..verification.record import record as run
+    from ..verification.files import record_files
 
-    shapes = parse_shapes(input_shape)
-    loaded, net = prepare(
-        prototxt,
-        weights,
-        phase=phase,
-        stages=stage or (),
-        settings=parse_settings(settings),
-        ignore_unknown=ignore_unknown,
-        input_shapes=shapes,
-    )
-    sizes = parse_sizes(size)
-    done = run(
-        net,
-        output_file,
-        sizes=sizes,
-        batches=batch or (),
-        shapes=() if sizes or batch else shapes_of(shapes),
-        images=image or (),
-        inputs=parse_inputs(given),
-        ranges={**ranges(loaded), **parse_ranges(limits)},
-        by=by,
-        outputs=output,
-        every_blob=every_blob,
-        seed=seed,
+    done = record_files(
+        prototxt, weights, output_file, reading, inputs, by=by, outputs=comparing.outputs, every_blob=every_blob
     )
     for text in done.notes:
         note(f"note: {text}", quiet)

@@ -7,42 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import (
-    EXIT_DIFFER,
-    IgnoreUnknown,
-    InputShapes,
-    Json,
-    Phase,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    console,
-    note,
-    print_json,
-    progress,
-)
-from ._vision import Bgr, Mean, Output, PixelsAs, RawScale, Resize, Scale, Threads, Transform, Weights, open_nets
+from .options import Json, NetAndList, Output, Quiet, Threads
+from .printing import EXIT_DIFFER, console, note, open_images_net, print_json, progress
 
 if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
     from ..vision.accuracy import Tally
 
 
 def score(
-    prototxt: Prototxt,
-    weights: Weights,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="LIST",
-            help="Labelled samples: a list (`path label`), a table (.csv), a folder per class, LMDB, LevelDB, HDF5.",
-            show_default=False,
-        ),
-    ],
-    models: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[MODEL.onnx...]", help="Converted models to hold beside it.", show_default=False),
-    ] = None,
+    words: NetAndList,
+    reading: Reading,
+    pixels: Pixels,
     fp16: Annotated[bool, typer.Option("--fp16", help="Scores the model of 16-bit floats, too.")] = False,
     int8: Annotated[
         str | None,
@@ -59,13 +35,6 @@ def score(
     root: Annotated[str, typer.Option(metavar="FOLDER", help="Where the paths of a list begin.")] = "",
     gray: Annotated[bool, typer.Option("--gray", help="Reads image files as gray.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="So many samples at most.", show_default=False)] = None,
-    resize: Resize = None,
-    mean: Mean = None,
-    scale: Scale = None,
-    raw_scale: RawScale = None,
-    bgr: Bgr = None,
-    transform: Transform = None,
-    pixels_as: PixelsAs = None,
     threads: Threads = None,
     record: Annotated[
         Path | None,
@@ -76,11 +45,6 @@ def score(
         typer.Option(min=0, max=1, help="Exit code 1 if a top-1 accuracy is below this.", show_default=False),
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Writes a JUnit file.", show_default=False)] = None,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -92,30 +56,14 @@ def score(
     Example: netsurgery score deploy.prototxt weights.caffemodel val.txt model.onnx --resize 256x256 --mean mean.binaryproto
     """
     from ..files.output import replacing
+    from ..files.words import split_words
     from ..vision.score import Options
     from ..vision.score import score as score_net
     from ..vision.score_reports import failures, to_json, to_junit
 
-    loaded, net, done = open_nets(
-        prototxt,
-        weights,
-        {
-            "mean": mean,
-            "scale": scale,
-            "raw_scale": raw_scale,
-            "bgr": bgr,
-            "transform": transform,
-            "resize": resize,
-            "pixels_as": pixels_as,
-        },
-        phase=phase,
-        stage=stage,
-        settings=settings,
-        ignore_unknown=ignore_unknown,
-        input_shape=input_shape,
-        quiet=quiet or as_json,
-    )
-    options = Options(models or (), fp16, int8, output, root, gray, limit, threads, record)
+    net_file, weights, (source, *models) = split_words(words, "LIST", "[MODEL.onnx...]", least=1)
+    loaded, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json)
+    options = Options([Path(model) for model in models], fp16, int8, output, root, gray, limit, threads, record)
     with progress(quiet or as_json) as bar:
         task = bar.add_task("samples", total=limit)
         tallies = score_net(

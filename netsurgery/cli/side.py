@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import Json, Quiet, note, print_json
+from .options import Json, Quiet
+from .printing import note, print_json
 
 if TYPE_CHECKING:
     from ..verification.side.install import Installer

@@ -7,32 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._common import (
-    IgnoreUnknown,
-    InputShapes,
-    Json,
-    OptionalWeights,
-    Phase,
-    Prototxt,
-    Quiet,
-    Settings,
-    Stage,
-    console,
-    note,
-    parse_settings,
-    parse_shapes,
-    parse_size,
-    print_json,
-)
+from .options import Json, NetAndBlob, Quiet, parse_size
+from .printing import console, note, print_json
 
 if TYPE_CHECKING:
+    from ..formats.options import Reading
     from ..receptive_field import Geometry
 
 
 def sizes(
-    prototxt: Prototxt,
-    blob: Annotated[str, typer.Argument(help="The blob whose map is wanted.", show_default=False)],
-    weights: OptionalWeights = None,
+    words: NetAndBlob,
+    reading: Reading,
     positions: Annotated[
         list[int] | None,
         typer.Option(
@@ -47,11 +32,6 @@ def sizes(
     ] = None,
     input: Annotated[str | None, typer.Option(help="The input, if the blob sees several.", show_default=False)] = None,
     sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pooling of the whole map slide.")] = False,
-    input_shape: InputShapes = None,
-    phase: Phase = "TEST",
-    stage: Stage = None,
-    settings: Settings = None,
-    ignore_unknown: IgnoreUnknown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -59,20 +39,14 @@ def sizes(
 
     Example: netsurgery sizes deploy.prototxt fc8 -n 1 -n 8
     """
-    from ..formats.load import load
+    from ..files.words import split_words
     from ..passes.convolutionalize import convolutionalize
     from ..passes.cut import cut
+    from ..passes.prepare import open_net
     from ..receptive_field import geometry
 
-    net = load(
-        prototxt,
-        weights,
-        phase=phase,
-        stages=stage or (),
-        settings=parse_settings(settings),
-        ignore_unknown=ignore_unknown,
-        input_shapes=parse_shapes(input_shape),
-    )
+    net_file, weights, (blob,) = split_words(words, "BLOB")
+    net = open_net(net_file, weights, reading)
     net = cut(net, [blob])
     made = convolutionalize(net, sliding_pool=sliding_pool)
     for text in made.notes[len(net.notes) :]:

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ._common import OptionalWeights, Prototxt, Quiet, note
+from .options import Net, Quiet, Weights
+from .printing import note
 
 
 def upgrade(
-    prototxt: Prototxt,
-    weights: OptionalWeights = None,
+    prototxt: Net,
+    weights: Weights = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ from .. import _proto
 from ..errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError
 from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from ..kind import Refused
-from ..layers import make_layer
+from ..layers import load_plugin, make_layer
+from ..layers.core.custom import custom_op
 from ..layers.core.params import IRRELEVANT_OF_NET
 from ..message import Field, Message
 from ..net import IDENTITY, Layer, Net
+from .options import Reading
 from .origin import origin
 from .prototxt.crops import place_crops
 from .prototxt.dialects import replacements
@@ -37,18 +39,7 @@ if TYPE_CHECKING:
     from .weights.model_file import ModelFile
 
 
-@dataclass(frozen=True)
-class _Options:
-    phase: str = "TEST"
-    level: int = 0
-    stages: Sequence[str] = ()
-    layers: Mapping[str, type[LayerType]] | None = None
-    ignore_unknown: bool = False
-    input_shapes: Mapping[str, Sequence[int | str | None]] = field(default_factory=dict)
-    initialize_missing: bool = False
-    seed: int = 0
-    crop: str = "caffe"
-    dialect: str = ""
+DEFAULT = Reading()
 
 
 def load(
@@ -80,35 +71,51 @@ def load(
 
     Raises: ParseError, WeightsError, ShapeError, NetsurgeryError.
     """
+    return read_net(
+        prototxt,
+        weights,
+        Reading(
+            input_shapes=input_shapes or {},
+            phase=phase,
+            level=level,
+            stages=stages,
+            settings=settings,
+            ignore_unknown=ignore_unknown,
+            initialize_missing=initialize_missing,
+            seed=seed,
+            layers=layers or {},
+            crop=crop,
+            dialect=dialect,
+        ),
+    )
+
+
+def read_net(
+    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None, reading: Reading = DEFAULT
+) -> Net:
+    """`load`, its options as one value. Weights are not made up here (`reading.initialize`): see passes.prepare.
+
+    Raises: what `load` does."""
     path = os.fspath(prototxt)
+    for plugin in reading.plugins:
+        load_plugin(plugin)
     if is_netdef(path):
         from .netdef.load import load_netdef
 
-        return load_netdef(path, weights, input_shapes)
-    options = _Options(
-        phase,
-        level,
-        stages,
-        layers,
-        ignore_unknown,
-        input_shapes or {},
-        initialize_missing=initialize_missing,
-        seed=seed,
-        crop=crop,
-        dialect=dialect,
-    )
+        return load_netdef(path, weights, reading.input_shapes)
     if is_binary(read_file(path, HEAD)):
-        return _load_binary(path, weights, settings, options)
+        return _load_binary(path, weights, reading)
     data = read_file(path, MAX_BYTES + 1)
     if wrong := describe_wrong_text(data[:HEAD]):
         raise ParseError(wrong[0], source=Source(path), expected="a prototxt or a .caffemodel", fix=wrong[1])
+    settings = reading.settings
     text = data if settings is None else fill_template(data.decode("utf-8", "surrogateescape"), settings)
-    return _load_text(text, path, weights, options)
+    return _load_text(text, path, weights, reading)
 
 
 def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str] | None = None, **options: Any) -> Net:
     """`load` for text in memory; `path` is what errors call it. `options` are those of `load`."""
-    return _load_text(text, path, weights, _Options(**options))
+    return _load_text(text, path, weights, Reading(**options))
 
 
 def read_file(path: str, limit: int, expected: str = "a prototxt file") -> bytes:
@@ -124,19 +131,17 @@ def read_file(path: str, limit: int, expected: str = "a prototxt file") -> bytes
         raise NetsurgeryError(f"cannot be read: {reason}", source=Source(path), expected=expected) from None
 
 
-def _load_text(text: str | bytes, path: str, weights: str | os.PathLike[str] | None, options: _Options) -> Net:
+def _load_text(text: str | bytes, path: str, weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
     message = resolve(parse(text, path), "NetParameter")
     stored = _read_weights(weights) if weights is not None else None
-    net = _made(message, stored, options)
+    net = _made(message, stored, reading)
     files = {"prototxt": path} if path else {}
     if stored is not None:
         files["weights"] = stored.path
     return replace(net, files=files)
 
 
-def _load_binary(
-    path: str, weights: str | os.PathLike[str] | None, settings: Mapping[str, str] | None, options: _Options
-) -> Net:
+def _load_binary(path: str, weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
     """A net from a binary NetParameter, which holds its weights unless `weights` does."""
     if weights is not None and not is_binary(read_file(os.fspath(weights), HEAD, "a .caffemodel")):
         raise ParseError(
@@ -145,9 +150,9 @@ def _load_binary(
             expected="a prototxt: protobuf text",
             fix="give the prototxt first, then the caffemodel",
         )
-    if settings:
+    if reading.settings:
         raise ParseError(
-            f"there is no placeholder '{next(iter(settings))}' in a binary file",
+            f"there is no placeholder '{next(iter(reading.settings))}' in a binary file",
             source=Source(path),
             expected="a prototxt that is a template",
         )
@@ -155,7 +160,7 @@ def _load_binary(
     stored: ModelFile | None = structure if weights is None else _read_weights(weights)
     if stored is structure and not any(layer.blobs for layer in structure.layers):
         stored = None
-    net = _made(distrust(structure.message()), stored, options, binary=True)
+    net = _made(distrust(structure.message()), stored, reading, binary=True)
     files = {"weights": path} if weights is None else {"prototxt": path, "weights": os.fspath(weights)}
     return replace(net, files=files)
 
@@ -166,19 +171,19 @@ def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
     return read_caffemodel(path)
 
 
-def _made(message: Message, stored: ModelFile | None, options: _Options, binary: bool = False) -> Net:
+def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: bool = False) -> Net:
     """A typed NetParameter of any vintage -> Net: upgraded, filtered, in-place layers resolved, weights attached."""
     read = origin(message, stored, binary)
     message, upgrades = upgrade(message)
-    notes = [*upgrades, *_account(message, options.ignore_unknown)]
-    message = _select(message, options, binary, notes)
-    fields = [_declare(f, options.input_shapes) for f in message.fields if f.name == "layer"]
+    notes = [*upgrades, *_account(message, reading.ignore_unknown)]
+    message = _select(message, reading, binary, notes)
+    fields = [_declare(f, reading.input_shapes) for f in message.fields if f.name == "layer"]
     if not fields:
         raise ParseError(
             "no layers are left in this phase" if message.fields else "no layers",
             source=message.source,
             expected="a net: layer { ... }",
-            fix=f"phase is {options.phase}, level {options.level}, stages {list(options.stages)}: check include and exclude"
+            fix=f"phase is {reading.phase}, level {reading.level}, stages {list(reading.stages)}: check include and exclude"
             if message.fields
             else "",
         )
@@ -187,16 +192,17 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
     if inline is not None and stored is not None:  # Caffe takes what the net holds, and then what the file holds
         stored = replace(stored, layers=(*inline.layers, *stored.layers))
     own = {
-        **replacements(options.dialect, (str(f.value.last("type", "")) for f in fields), notes),
-        **(options.layers or {}),
+        **replacements(reading.dialect or "", (str(f.value.last("type", "")) for f in fields), notes),
+        **{type: custom_op(domain) for type, domain in reading.custom_ops.items()},
+        **(reading.layers or {}),
     }
-    layers = _layers(fields, stored or inline, own, ignored if options.ignore_unknown else None)
-    layers = place_crops(layers, options.crop == "auto", notes)
+    layers = _layers(fields, stored or inline, own, ignored if reading.ignore_unknown else None)
+    layers = place_crops(layers, reading.crop == "auto", notes)
     layers = _without_lost_scores(layers, notes)
     if binary:
         layers = without_splits(layers, notes)
     net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored), origin=read)
-    for name in options.input_shapes:
+    for name in reading.input_shapes:
         if name not in net.inputs:
             near = get_close_matches(name, net.inputs, n=1)
             raise ShapeError(
@@ -206,7 +212,7 @@ def _made(message: Message, stored: ModelFile | None, options: _Options, binary:
                 fix=f"did you mean '{near[0]}'?" if near else "",
             )
     if stored is not None:
-        net = attach(net, stored, initialize_missing=options.initialize_missing, seed=options.seed)
+        net = attach(net, stored, initialize_missing=reading.initialize_missing, seed=reading.seed)
     elif inline is not None:
         net = attach(net, inline, partial=True)
     return _expanded(net)
@@ -246,11 +252,11 @@ def _account(net: Message, ignore_unknown: bool) -> list[str]:
     return notes
 
 
-def _select(net: Message, options: _Options, binary: bool, notes: list[str]) -> Message:
+def _select(net: Message, reading: Reading, binary: bool, notes: list[str]) -> Message:
     """The layers of the phase. A snapshot of a training net holds those of the TRAIN phase alone: they are all there are; only
     those in place go by the rules."""
-    kept = filter_net(net, options.phase, options.level, options.stages)
-    if not binary or kept is net or filter_net(net, "TRAIN", options.level, options.stages) is not net:
+    kept = filter_net(net, reading.phase, reading.level, reading.stages)
+    if not binary or kept is net or filter_net(net, "TRAIN", reading.level, reading.stages) is not net:
         return kept
     of_phase = [f.value for f in kept.fields if f.name == "layer"]
     gone = [
@@ -264,7 +270,7 @@ def _select(net: Message, options: _Options, binary: bool, notes: list[str]) -> 
     titles = ", ".join(f"'{f.value.last('name', '')}'" for f in gone)
     notes.append(
         "the file holds the net of the TRAIN phase, as snapshots do: all of its layers were taken"
-        + (f" but {titles}, which {options.phase} leaves out" if gone else "")
+        + (f" but {titles}, which {reading.phase} leaves out" if gone else "")
     )
     return replace(net, fields=tuple(f for f in net.fields if all(f is not g for g in gone)), text="") if gone else net
 

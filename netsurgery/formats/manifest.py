@@ -8,8 +8,8 @@ A manifest, its paths relative to its own folder::
     onnx = "out/alexnet.onnx"
     fully_convolutional = true      # any option of `netsurgery convert`, with _ for -
 
-    sizes = [227, "451x300"]        # what `netsurgery verify` compares at
-    batches = [1, 2]
+    size = [227, "451x300"]         # and of `netsurgery verify`
+    batch = [1, 2]
     rtol = 1e-4
     sha256 = { weights = "8f2a..", onnx = "07c1.." }
 """
@@ -17,42 +17,31 @@ A manifest, its paths relative to its own folder::
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ParseError, Source
 
-VERIFY_ENTRIES = frozenset(
-    {
-        "against",
-        "atol",
-        "batches",
-        "images",
-        "inner",
-        "inputs",
-        "map",
-        "name",
-        "ranges",
-        "rtol",
-        "sha256",
-        "shapes",
-        "sizes",
-    }
-)
-"""Entries that `netsurgery verify` reads and `netsurgery convert` passes over. Both read `outputs` and `seed`."""
-
 
 @dataclass(frozen=True)
 class Model:
-    """One model of a list: its files, the ONNX file to write or to check (None: not said), and its other entries."""
+    """One model of a list: its files, the file to write or to check (None: not said), and its other entries."""
 
     prototxt: Path
     weights: Path | None = None
     onnx: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Where each entry stands; "" is the model itself."""
+
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 that files must have: "prototxt", "weights", "onnx", or a path."""
+
+    title: str = ""
     folder: Path = Path()
     """What relative paths in `options` count from."""
 
@@ -60,146 +49,75 @@ class Model:
     def name(self) -> str:
         """How reports call it: its `name`, else that of its file."""
         file = self.onnx or self.prototxt
-        return str(self.options.get("name") or file.name.removesuffix(".onnx").removesuffix(".prototxt"))
+        return self.title or file.name.removesuffix(".onnx").removesuffix(".prototxt")
 
-    def check(self) -> dict[str, Any]:
-        """The options of `netsurgery.verify` among its entries, checked, paths made whole.
+    def hashes(self) -> Mapping[str, str]:
+        """`pins`, checked. Raises: ParseError."""
+        if isinstance(self.pins, dict) and all(isinstance(pin, str) for pin in self.pins.values()):
+            return self.pins
+        raise ParseError(
+            f"model '{self.name}': sha256 is {self.pins!r}",
+            source=self.sources.get("sha256", self.source),
+            expected='hashes: { weights = "..", onnx = ".." }',
+        )
 
-        Raises: ParseError for a value that cannot be."""
-        checked: dict[str, Any] = {}
-        for entry, value in self.options.items():
-            if entry in _CHECKS:
-                expected, read = _CHECKS[entry]
-                try:
-                    checked[entry] = read(value, self.folder)
-                except (AttributeError, TypeError, ValueError):
-                    raise ParseError(
-                        f"model '{self.name}': {entry} is {value!r}",
-                        source=Source(str(self.folder)),
-                        expected=expected,
-                    ) from None
-        if "map" in checked:
-            checked["names"] = checked.pop("map")
-        return checked
-
-
-def parse_size(text: str) -> tuple[int, ...]:
-    """`451x300` -> (451, 300); `227` -> (227,). Raises: ValueError."""
-    sides = tuple(int(part) for part in text.lower().split("x"))
-    if not all(side > 0 for side in sides):
-        raise ValueError(text)
-    return sides
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(value)
-    return value
-
-
-def _positive(value: Any) -> int:
-    if _whole(value) < 1:
-        raise ValueError(value)
-    return int(value)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _size(value: Any) -> int | tuple[int, ...]:
-    sides = parse_size(value) if isinstance(value, str) else tuple(_positive(n) for n in _list(value))
-    return sides[0] if len(sides) == 1 else sides
-
-
-def _path(value: Any, folder: Path) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return str(folder / value)
-
-
-def _tolerance(value: Any, folder: Path) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(value)
-    return float(value)
-
-
-def _texts(value: Mapping[str, Any]) -> dict[str, str]:
-    if not all(isinstance(text, str) for text in value.values()):
-        raise TypeError(value)
-    return dict(value)
-
-
-def _inputs(value: Any, folder: Path) -> dict[str, str]:
-    return {blob: _path(file, folder) for blob, file in (value.items() if isinstance(value, dict) else [("", value)])}
-
-
-def _flag(value: Any, folder: Path) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def _ranges(value: Any, folder: Path) -> dict[str, tuple[float, float]]:
-    return {blob: (float(low), float(high)) for blob, (low, high) in dict(value).items()}
-
-
-def _shapes(value: Any, folder: Path) -> list[dict[str, tuple[int, ...]]]:
-    return [{blob: tuple(map(_whole, sizes)) for blob, sizes in shape.items()} for shape in _list(value)]
-
-
-# Entry -> what it should be, and how it is read.
-_CHECKS: dict[str, tuple[str, Callable[[Any, Path], Any]]] = {
-    "against": (
-        '"netsurgery", "caffe", "opencv", "onnx", a path that ends in .npz, or a list of these',
-        lambda v, folder: [_path(a, folder) if a.endswith(".npz") else str(a) for a in _list(v)],
-    ),
-    "atol": ("a number from 0 on", _tolerance),
-    "batches": ("a list of positive numbers", lambda v, _: [_positive(n) for n in _list(v)]),
-    "images": ("paths of images or folders", lambda v, folder: [_path(p, folder) for p in _list(v)]),
-    "inner": ("true or false", _flag),
-    "inputs": ('paths of arrays: { data = "x.npy" }, or one .npz', _inputs),
-    "map": ('names: { prob = "output_0" }', lambda v, _: _texts(v)),
-    "outputs": ("a list of blobs", lambda v, _: [str(blob) for blob in _list(v)]),
-    "ranges": ("limits of pixels: { data = [0, 255] }", _ranges),
-    "rtol": ("a number from 0 on", _tolerance),
-    "seed": ("a whole number", lambda v, _: _whole(v)),
-    "sha256": ('hashes: { weights = "..", onnx = ".." }', lambda v, _: _texts(v)),
-    "shapes": ("shapes of inputs: [{ data = [1, 3, 227, 227] }]", _shapes),
-    "sizes": ('sizes of images: [227, "451x300"]', lambda v, _: [_size(n) for n in _list(v)]),
-}
+    @property
+    def source(self) -> Source:
+        return self.sources.get("", Source())
 
 
 def read_manifest(path: str | os.PathLike[str]) -> list[Model]:
     """The models of a manifest. Raises: ParseError."""
     file = Path(path)
+    source = Source(str(path))
     try:
-        content = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        content = tomllib.loads(text)
     except OSError as error:
-        raise ParseError(
-            f"cannot be read: {error.strerror}", source=Source(str(path)), expected="a manifest in TOML"
-        ) from None
+        raise ParseError(f"cannot be read: {error.strerror}", source=source, expected="a manifest in TOML") from None
     except UnicodeDecodeError:
-        raise ParseError("is not text", source=Source(str(path)), expected="a manifest in TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ParseError(f"is not TOML: {error}", source=Source(str(path)), expected="a manifest in TOML") from None
+        raise ParseError("is not text", source=source, expected="a manifest in TOML") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ParseError(f"is not TOML: {error}", source=source, expected="a manifest in TOML") from None
     entries = content.get("model", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
-        raise ParseError("lists no models", source=Source(str(path)), expected="[[model]] entries with a prototxt each")
-    return [_model(entry, number, file) for number, entry in enumerate(entries, 1)]
+        raise ParseError("lists no models", source=source, expected="[[model]] entries with a prototxt each")
+    places = _places(text, str(path))
+    places += [{}] * (len(entries) - len(places))
+    return [_model(entry, number, file, places[number - 1]) for number, entry in enumerate(entries, 1)]
 
 
-def _model(entry: dict[str, Any], number: int, file: Path) -> Model:
+def _places(text: str, file: str) -> list[dict[str, Source]]:
+    """Where the entries of each model stand: the lines that TOML's parser does not tell."""
+    places: list[dict[str, Source]] = []
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\[\]]+?)\s*\]", line):
+            table = header[1]
+            if table == "model":
+                places.append({"": Source(file, number)})
+            elif places and table.startswith("model."):
+                places[-1].setdefault(table.split(".")[1], Source(file, number))
+        elif places and table == "model" and (key := re.match(r"""\s*["']?([\w-]+)["']?\s*[.=]""", line)):
+            places[-1].setdefault(key[1], Source(file, number))
+    return places
+
+
+def _model(entry: dict[str, Any], number: int, file: Path, places: Mapping[str, Source]) -> Model:
+    def source(key: str) -> Source:
+        return places.get(key, places.get("", Source(str(file))))
+
     paths: dict[str, Path | None] = {}
     for key in ("prototxt", "weights", "onnx"):
         value = entry.pop(key, None)
         if value is not None and not isinstance(value, str):
-            raise ParseError(f"model {number}: {key} is {value!r}", source=Source(str(file)), expected="a path")
+            raise ParseError(f"model {number}: {key} is {value!r}", source=source(key), expected="a path")
         paths[key] = file.parent / value if value is not None else None
     prototxt = paths["prototxt"]
     if prototxt is None:
-        raise ParseError(f"model {number} has no prototxt", source=Source(str(file)), expected='prototxt = "PATH"')
-    return Model(prototxt, paths["weights"], paths["onnx"], entry, file.parent)
+        raise ParseError(f"model {number} has no prototxt", source=source(""), expected='prototxt = "PATH"')
+    name, pins = entry.pop("name", ""), entry.pop("sha256", {})
+    return Model(prototxt, paths["weights"], paths["onnx"], entry, places, pins, str(name), file.parent)
 
 
 def find_models(folder: str | os.PathLike[str]) -> list[Model]:

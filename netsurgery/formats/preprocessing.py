@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from tokenize import TokenError
 from typing import Any
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError, Source, WeightsError
 from ..files.mapped import map_file
 from ..net import Layer, Net
+from .load import read_net
+from .options import Pixels, Reading
 from .weights.caffemodel import read_binaryproto
 
 Array = NDArray[np.float32]
@@ -194,26 +195,20 @@ def _resize(layer: Layer) -> tuple[tuple[int, int] | None, bool]:
     return (None if size == (crop, crop) else size), False
 
 
-def changed(
-    known: Preprocessing | None,
-    *,
-    mean: str | Sequence[float] | None = None,
-    scale: float | None = None,
-    raw_scale: float | None = None,
-    channel_order: str | None = None,
-    resize: tuple[int, int] | None = None,
-    convention: str | None = None,
-) -> Preprocessing:
-    """`known`, or pixels of 0 to 255 in BGR as Caffe's data layers feed them, but for what is given. Raises: NetsurgeryError."""
-    made = known or Preprocessing()
-    if mean is not None:
-        made = replace(made, mean=read_mean(mean) if isinstance(mean, str) else np.asarray(mean, np.float32))
-    if scale is not None:
-        made = replace(made, scale=scale)
-    if raw_scale is not None:
-        made = replace(made, raw_scale=raw_scale)
-    if channel_order is not None:
-        made = replace(made, channel_order=channel_order)
-    if resize is not None:
-        made = replace(made, resize=resize, cut=False)
-    return replace(made, convention=convention) if convention is not None else made
+def read_pixels(net: Net, pixels: Pixels) -> Preprocessing | None:
+    """What `pixels` say, and where they say nothing the transform_param of the net, or of the net in `pixels.transform`; where that says
+    nothing either, pixels of 0 to 255 in BGR as Caffe's data layers feed them. None if nobody says anything.
+
+    Raises: NetsurgeryError."""
+    source = net if pixels.transform is None else read_net(pixels.transform, None, Reading(ignore_unknown=True))
+    own = from_net(source, without_mean=pixels.mean is not None)
+    if pixels.transform is not None and own is None:
+        raise NetsurgeryError(
+            "no layer has a transform_param", source=Source(pixels.transform), expected="a train_val.prototxt"
+        )
+    said = {name: value for name, value in vars(pixels).items() if value is not None and name != "transform"}
+    if isinstance(pixels.mean, str):
+        said["mean"] = read_mean(pixels.mean)
+    if pixels.resize is not None:
+        said["cut"] = False
+    return replace(own or Preprocessing(), **said) if said else own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from ..net import Net
 from ..passes.cut import cut
 from .compare import ATOL, RTOL, Tolerance, measure_rows
 from .environment import hashes, recorded_sources, versions
-from .feeds import Feed, Range, array_feed, image_feed, image_files, random_feed
+from .feeds import Feed, Range, array_feed, as_ranges, image_feed, image_files, random_feed
 from .judge import NEAR, Judge
+from .options import Comparing, Inputs
 from .pairing import Pairing, pair
 from .reports.report import Case, Comparison, Report
 from .runtimes.base import Runtime, model_path
@@ -31,34 +32,22 @@ if TYPE_CHECKING:
     from .runtimes.base import Array, Model
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What goes in: see `verify`."""
-
-    sizes: Sequence[int | Sequence[int]] = ()
-    batches: Sequence[int] = ()
-    shapes: Sequence[Mapping[str, Sequence[int]]] = ()
-    images: Sequence[str | os.PathLike[str]] = ()
-    arrays: Mapping[str, Any] = field(default_factory=dict)
-    ranges: Mapping[str, Range] = field(default_factory=dict)
-    seed: int = 0
-
-    def feeds(self, net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Iterator[Feed]:
-        """One Feed after another. `model` has the sizes of the model's inputs."""
-        if self.arrays:
-            yield array_feed(net, self.arrays, self.seed)
-            return
-        files = image_files(self.images)
-        chosen = choose_shapes(net, model, self.sizes, self.batches, self.shapes)
-        asked = bool(self.sizes or self.batches or self.shapes)
-        if not files:
-            for i, s in enumerate(chosen):
-                yield random_feed(net, s, self.seed, i, self.ranges, i > 0 and not asked)
-            return
-        for i, shapes in enumerate(chosen if asked else chosen[:1]):
-            n = max((shape[0] for shape in shapes.values() if len(shape) == 4), default=1)
-            for first in range(0, len(files), n):
-                yield image_feed(net, shapes, files[first : first + n], self.seed, i, self.ranges)
+def feeds(asked: Inputs, net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Iterator[Feed]:
+    """One Feed after another. `model` has the sizes of the model's inputs."""
+    if asked.arrays:
+        yield array_feed(net, asked.arrays, asked.seed)
+        return
+    files, ranges = image_files(asked.images), as_ranges(asked.ranges)
+    chosen = choose_shapes(net, model, asked.sizes, asked.batches, asked.shapes)
+    sized = bool(asked.sizes or asked.batches or asked.shapes)
+    if not files:
+        for i, s in enumerate(chosen):
+            yield random_feed(net, s, asked.seed, i, ranges, i > 0 and not sized)
+        return
+    for i, shapes in enumerate(chosen if sized else chosen[:1]):
+        n = max((shape[0] for shape in shapes.values() if len(shape) == 4), default=1)
+        for first in range(0, len(files), n):
+            yield image_feed(net, shapes, files[first : first + n], asked.seed, i, ranges)
 
 
 def verify(
@@ -96,16 +85,33 @@ def verify(
 
     Raises: NetsurgeryError if it cannot be compared; what differs is in the report.
     """
-    began = time.perf_counter()
-    opened = open_model(model, runtime)
-    own = inner if inner is not None else opened.is_ours
-    pairing = pair(net, opened, outputs, names, own)
-    known = {
-        blob: value if isinstance(value, Range) else Range(value[0], value[1]) for blob, value in (ranges or {}).items()
-    }
-    asked = Inputs(sizes, batches, shapes, images, inputs or {}, known, seed)
     opinions = [against] if isinstance(against, str) else list(against)
-    work = _Work(net, opened, pairing, Tolerance(rtol, atol), np.dtype(dtype))
+    return compare(
+        net,
+        model,
+        Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed=seed, shapes=shapes),
+        Comparing(opinions, runtime, outputs, names, inner, rtol, atol),
+        dtype=dtype,
+        name=name,
+    )
+
+
+def compare(
+    net: Net,
+    model: Model,
+    asked: Inputs,
+    comparing: Comparing,
+    *,
+    dtype: DTypeLike = np.float64,
+    name: str = "",
+) -> Report:
+    """`verify`, its options as two values. Raises: NetsurgeryError if it cannot be compared."""
+    began = time.perf_counter()
+    opened = open_model(model, comparing.runtime)
+    inner = comparing.inner
+    own = inner if inner is not None else opened.is_ours
+    pairing = pair(net, opened, comparing.outputs, comparing.names, own)
+    work = _Work(net, opened, pairing, Tolerance.of(comparing), np.dtype(dtype))
     cases: list[Case] = []
     notes: list[str] = list(pairing.notes)
     if not own and inner is None:
@@ -113,7 +119,7 @@ def verify(
             "only outputs are compared: netsurgery did not write this model, and its blobs may mean something else"
         )
     found_versions = dict(opened.versions)
-    for opinion in dict.fromkeys(opinions):
+    for opinion in dict.fromkeys(comparing.against or ("netsurgery",)):
         reference = None if opinion == "netsurgery" else open_opinion(opinion, net, model)
         if reference is not None:
             found_versions |= reference.versions
@@ -186,11 +192,11 @@ class _Work:
         recorded = None if reference is None else reference.feeds(net)
         sizes = {blob: self.model.inputs[name] for blob, name in self.pairing.inputs.items()}
 
-        def feeds() -> Iterator[Feed]:  # made anew for each pass: a folder of images may be large
-            yield from recorded if recorded is not None else asked.feeds(net, sizes)
+        def again() -> Iterator[Feed]:  # made anew for each pass: a folder of images may be large
+            yield from recorded if recorded is not None else feeds(asked, net, sizes)
 
-        first = [self._try(net, feed) for feed in feeds()]
-        for feed, as_is in zip(feeds(), first, strict=True):
+        first = [self._try(net, feed) for feed in again()]
+        for feed, as_is in zip(again(), first, strict=True):
             if isinstance(as_is, str):
                 yield None, (f"{feed.title}: passed over: {as_is}",)
                 continue
@@ -308,4 +314,4 @@ def _other_recording(reference: Runtime, net: Net) -> list[str]:
     ]
 
 
-__all__ = ["Inputs", "assert_equivalent", "model_path", "verify"]
+__all__ = ["assert_equivalent", "compare", "feeds", "model_path", "verify"]

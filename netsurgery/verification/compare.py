@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .options import Comparing
+
 Array = NDArray[Any]
 
 RTOL = 1e-4
@@ -30,6 +32,10 @@ class Tolerance:
 
     rtol: float = RTOL
     atol: float = ATOL
+
+    @classmethod
+    def of(cls, asked: Comparing) -> Tolerance:
+        return cls(RTOL if asked.rtol is None else asked.rtol, ATOL if asked.atol is None else asked.atol)
 
     def limit(self, largest: float) -> float:
         return self.atol + self.rtol * largest

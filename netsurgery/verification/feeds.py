@@ -35,6 +35,10 @@ class Range:
         return f"{self.low:g} .. {self.high:g}" + (f" ({self.why})" if self.why else "")
 
 
+def as_ranges(ranges: Mapping[str, Range | Sequence[float]]) -> dict[str, Range]:
+    return {blob: r if isinstance(r, Range) else Range(r[0], r[1]) for blob, r in ranges.items()}
+
+
 UNKNOWN = (
     Range(-128.0, 127.0, "pixels less their mean: the net does not say"),
     Range(-1.0, 1.0, "pixels scaled to -1 .. 1: the net does not say"),

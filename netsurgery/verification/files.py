@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import NetsurgeryError
-from ..exporters.batch import convert_options
-from ..exporters.convert import prepare
 from ..formats.manifest import Model
-from .check import verify
-from .compare import ATOL, RTOL, Tolerance
+from ..formats.options import Reading
+from ..net import Net
+from ..passes.options import Surgery
+from ..passes.prepare import prepare
+from .check import compare
+from .compare import Tolerance
+from .entries import Entries, entries_of
 from .environment import check_pins, versions
 from .feeds import ranges
+from .options import Comparing, Inputs
+from .record import Recording, record_inputs
 from .reports.report import Report
 
 WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5", ".pb")
-PREPARE = frozenset(prepare.__kwdefaults__ or {})
-READING = frozenset({"phase", "stages", "settings", "ignore_unknown", "custom_ops", "input_shapes"})
-"""Options that say how files are read, not what is done to the net: they count for a second net as well."""
-
-
 FP16_RTOL, INT8_RTOL = 1e-2, 0.25
 """What a model of fewer bits may be off, as a share of a blob's largest value, before it counts as wrong: 11 bits lose some 1e-3 on the
 way through a deep net, 7 bits some 5e-2."""
@@ -46,13 +46,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Task:
-    """One comparison, in plain values that another process can be handed: `prepare` are options of exporters.convert.prepare, `check`
-    those of `verify`, `pins` the SHA-256 that files (by path) must have."""
+    """One comparison, in plain values that another process can be handed; `pins` are the SHA-256 that files (by path) must have."""
 
     name: str
     files: Pair
-    prepare: Mapping[str, Any] = field(default_factory=dict)
-    check: Mapping[str, Any] = field(default_factory=dict)
+    reading: Reading = Reading()
+    surgery: Surgery = Surgery()
+    inputs: Inputs = Inputs()
+    comparing: Comparing = Comparing()
     pins: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,47 +85,30 @@ def task_of(model: Model) -> Task:
     """The comparison that a manifest's entry asks for. Raises: NetsurgeryError for an entry that cannot be."""
     if model.onnx is None:
         raise NetsurgeryError(f"model '{model.name}' has no onnx", expected='onnx = "PATH": what is to be checked')
-    options = convert_options(model.options)  # raises for what nobody reads
-    check = model.check()
+    options = entries_of(model)
     files = Pair(model.prototxt, model.weights, model.onnx)
-    pins = {str(files.by_kind.get(key) or model.folder / key): value for key, value in check.pop("sha256", {}).items()}
-    prepared = {name: value for name, value in options.items() if name in PREPARE}
-    return Task(model.name, files, prepared, check, pins)
-
-
-def without_defaults(**options: Any) -> dict[str, Any]:
-    """The options that were given: neither None nor empty."""
-    return {name: value for name, value in options.items() if value is not None and value not in ((), [], {})}
-
-
-def shapes_of(given: Mapping[str, Sequence[int | str | None]]) -> list[dict[str, tuple[int, ...]]]:
-    """The whole shapes among shapes of inputs, some of which may leave axes free, as what to compare at."""
-    whole = {
-        blob: tuple(n for n in shape if isinstance(n, int))
-        for blob, shape in given.items()
-        if all(isinstance(n, int) for n in shape)
-    }
-    return [whole] if whole else []
+    pins = {str(files.by_kind.get(key) or model.folder / key): value for key, value in model.hashes().items()}
+    return Task(model.name, files, options.reading, options.surgery, options.inputs, options.comparing, pins)
 
 
 def verify_conversion(
     prototxt: Path,
     weights: Path | None,
     output: Path,
-    options: Mapping[str, Any],
+    options: Entries,
+    calibration: Any = None,
     name: str = "",
-    against: Sequence[str] = (),
 ) -> Report:
     """Whether what `exporters.convert.convert` wrote with these options computes what the net does: the file, not what was in memory.
     A model of fewer bits may lose more, and int8 is held against the net on the images that it was calibrated with."""
     caffe = output.with_suffix(".caffemodel") if output.suffix == ".prototxt" else None
-    prepared = {key: value for key, value in options.items() if key in PREPARE}
-    check = without_defaults(outputs=options.get("outputs"), against=list(against))
-    if options.get("fp16"):
-        check["rtol"] = FP16_RTOL
-    if (calibration := options.get("calibration")) is not None:
-        check |= {"rtol": INT8_RTOL, "inner": False, "inputs": calibration.sample}
-    return run_task(Task(name or output.name, Pair(prototxt, weights, output, caffe), prepared, check))
+    inputs, comparing = Inputs(), replace(options.comparing, outputs=options.export.outputs)
+    if options.export.fp16:
+        comparing = replace(comparing, rtol=FP16_RTOL)
+    if calibration is not None:
+        inputs, comparing = Inputs(arrays=calibration.sample), replace(comparing, rtol=INT8_RTOL, inner=False)
+    files = Pair(prototxt, weights, output, caffe)
+    return run_task(Task(name or output.name, files, options.reading, options.surgery, inputs, comparing))
 
 
 def run_task(task: Task) -> Report:
@@ -140,12 +124,11 @@ def run_task(task: Task) -> Report:
 
 def failed(task: Task, why: str, seconds: float = 0.0) -> Report:
     """The report of a comparison that could not be made."""
-    tolerance = Tolerance(task.check.get("rtol", RTOL), task.check.get("atol", ATOL))
     return Report(
         task.name,
         os.fspath(task.files.model),
         os.fspath(task.files.prototxt),
-        tolerance,
+        Tolerance.of(task.comparing),
         (),
         versions=versions(),
         error=why,
@@ -156,11 +139,35 @@ def failed(task: Task, why: str, seconds: float = 0.0) -> Report:
 def _run(task: Task) -> Report:
     files = task.files
     check_pins(task.pins)
-    loaded, net = prepare(files.prototxt, files.weights, **task.prepare)
+    loaded, net = prepare(files.prototxt, files.weights, task.reading, task.surgery)
     if files.model_weights is not None or files.model.suffix == ".prototxt":
-        reading = {key: value for key, value in task.prepare.items() if key in READING}
-        model: Any = prepare(files.model, files.model_weights, **reading)[1]
+        model: Any = prepare(files.model, files.model_weights, replace(task.reading, initialize_missing=False))[1]
     else:
         model = files.model
-    check = {**task.check, "ranges": {**ranges(loaded), **task.check.get("ranges", {})}}
-    return verify(net, model, name=task.name, **check)
+    inputs = _with_defaults(task.inputs, task.reading, loaded)
+    return compare(net, model, inputs, task.comparing, name=task.name)
+
+
+def record_files(
+    prototxt: Path, weights: Path | None, output: Path, reading: Reading, inputs: Inputs, **options: Any
+) -> Recording:
+    """What `netsurgery record` does; `options` are those of `record_inputs`. Raises: NetsurgeryError."""
+    loaded, net = prepare(prototxt, weights, reading)
+    return record_inputs(net, output, _with_defaults(inputs, reading, loaded), **options)
+
+
+def _with_defaults(inputs: Inputs, reading: Reading, loaded: Net) -> Inputs:
+    """Inputs of the shapes that were said when the net was read, and in the ranges that it tells."""
+    if not (inputs.sizes or inputs.batches or inputs.shapes):
+        inputs = replace(inputs, shapes=whole_shapes(reading.input_shapes))
+    return replace(inputs, ranges={**ranges(loaded), **inputs.ranges})
+
+
+def whole_shapes(shapes: Mapping[str, Sequence[int | str | None]]) -> list[dict[str, tuple[int, ...]]]:
+    """The shapes that leave no axis free, as what to compare at."""
+    whole = {
+        blob: tuple(n for n in shape if isinstance(n, int))
+        for blob, shape in shapes.items()
+        if all(isinstance(n, int) for n in shape)
+    }
+    return [whole] if whole else []

@@ -13,10 +13,11 @@ import numpy as np
 from ..errors import NetsurgeryError
 from ..files.output import replacing
 from ..net import Net
-from .check import Inputs
+from .check import feeds
 from .compare import as_float32
 from .environment import hashes, versions
 from .feeds import Range
+from .options import Inputs
 from .runtimes.netsurgery import NetRuntime
 from .runtimes.recorded import ABOUT
 from .runtimes.table import open_opinion
@@ -53,10 +54,20 @@ def record(
     `every_blob` stores the blobs between as well.
 
     Raises: NetsurgeryError."""
-    known = {
-        blob: value if isinstance(value, Range) else Range(value[0], value[1]) for blob, value in (ranges or {}).items()
-    }
-    asked = Inputs(sizes, batches, shapes, images, inputs or {}, known, seed)
+    asked = Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed=seed, shapes=shapes)
+    return record_inputs(net, path, asked, by=by, outputs=outputs, every_blob=every_blob)
+
+
+def record_inputs(
+    net: Net,
+    path: str | os.PathLike[str],
+    asked: Inputs,
+    *,
+    by: str = "netsurgery",
+    outputs: Sequence[str] | None = None,
+    every_blob: bool = False,
+) -> Recording:
+    """`record`, what goes in as one value. Raises: NetsurgeryError."""
     runtime = open_opinion(by, net, None)
     wanted = list(outputs) if outputs is not None else list(net.outputs)
     for blob in wanted:
@@ -64,7 +75,7 @@ def record(
     blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *wanted]))
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     titles, notes = [], [runtime.note] if runtime.note else []
-    for run, feed in enumerate(asked.feeds(net, NetRuntime(net).inputs)):
+    for run, feed in enumerate(feeds(asked, net, NetRuntime(net).inputs)):
         values = runtime.run(feed.arrays, blobs)
         lost = [blob for blob in wanted if blob not in values]
         if lost:
@@ -79,7 +90,7 @@ def record(
         "computed_by": computed_by,
         "by_interpreter": [blob for blob in net.blobs if blob in stored and not runtime.voucher(blob)],
         "net": net.name,
-        "seed": seed,
+        "seed": asked.seed,
         "runs": titles,
         "versions": {**versions(), **runtime.versions},
         "sha256": hashes(net, None),

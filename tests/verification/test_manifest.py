@@ -77,7 +77,7 @@ def test_pinned_hashes(folder: Path) -> None:
         ("shapes = [3]", "model 'good': shapes is [3]"),
         ("seed = true", "model 'good': seed is True"),
         ("inner = 1", "model 'good': inner is 1"),
-        ("batch = [1]", "the manifest's entry 'batch' is not known"),
+        ("batchs = [1]", "model 'good': the manifest's entry 'batchs' is not known"),
     ],
 )
 def test_what_a_manifest_cannot_say(entry: str, message: str, folder: Path) -> None:

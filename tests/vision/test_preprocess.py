@@ -17,7 +17,8 @@ import netsurgery
 from netsurgery import vision
 from netsurgery.exporters.convert import convert
 from netsurgery.formats.load import from_text
-from netsurgery.formats.preprocessing import Preprocessing, changed, from_net, read_mean
+from netsurgery.formats.options import Pixels, Reading
+from netsurgery.formats.preprocessing import Preprocessing, from_net, read_mean, read_pixels
 from netsurgery.vision.preprocess import centre_crop
 
 RECORDED = cases.FIXTURES / "preprocessing" / "transformer.npz"
@@ -169,7 +170,8 @@ def test_transform_param_says_what_is_done(tmp_path: Path) -> None:
         f"{tmp_path}/train_val.prototxt:2: layer 'd' (ImageData): the mean file 'data/mean.binaryproto' is not there\n"
         "  fix: give it: --mean mean.binaryproto or --mean 104,117,123"
     )
-    found = changed(from_net(net, without_mean=True), mean="1,2,3", channel_order="rgb")
+    found = read_pixels(net, Pixels(mean="1,2,3", channel_order="rgb"))
+    assert found is not None and found.mean is not None
     assert (found.mean.tolist(), found.scale, found.channel_order) == ([1, 2, 3], 0.5, "rgb")
     assert from_net(seeing.digits()) is None
 
@@ -178,7 +180,7 @@ def test_a_model_records_what_its_input_is_expected_to_be(tmp_path: Path) -> Non
     convert(*seeing.NET, tmp_path / "plain.onnx")
     assert not any("mean" in p.key for p in onnx.load(tmp_path / "plain.onnx").metadata_props)
     (tmp_path / "train_val.prototxt").write_text(TRAIN_VAL % "mean_value: 104 mean_value: 117 mean_value: 123")
-    convert(tmp_path / "train_val.prototxt", None, tmp_path / "known.onnx", initialize="random")
+    convert(tmp_path / "train_val.prototxt", None, tmp_path / "known.onnx", Reading(initialize="random"))
     found = {p.key: p.value for p in onnx.load(tmp_path / "known.onnx").metadata_props}
     assert {
         key: found[f"netsurgery.{key}"] for key in ("mean", "scale", "raw_scale", "channel_order", "preprocessing")
@@ -190,5 +192,5 @@ def test_a_model_records_what_its_input_is_expected_to_be(tmp_path: Path) -> Non
         "preprocessing": "expected: (raw_scale * image - mean) * scale, image from 0 to 1",
     }
     (tmp_path / "train_val.prototxt").write_text(TRAIN_VAL % 'mean_file: "gone.binaryproto"')
-    done = convert(tmp_path / "train_val.prototxt", None, tmp_path / "unknown.onnx", initialize="random")
+    done = convert(tmp_path / "train_val.prototxt", None, tmp_path / "unknown.onnx", Reading(initialize="random"))
     assert done.notes[-1] == "what is done to pixels is not recorded: the mean file 'gone.binaryproto' is not there"

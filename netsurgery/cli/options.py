@@ -1,0 +1,224 @@
+"""Options and arguments of commands, each declared once.
+
+A parameter whose type is a class of options (`reading: Reading`) stands for an option for each field of the class: `options` says how
+each is written, here it becomes one of Typer's. What only the command line has is declared below. `Annotated[Pixels, Without(("resize",))]`
+leaves some out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+
+from ..errors import NetsurgeryError
+from ..options import Choice, File, Flag, Many, Number, Option, Pairs, from_words, options_of
+
+Net = Annotated[
+    Path,
+    typer.Argument(metavar="NET", help="The net: deploy.prototxt, of any vintage.", show_default=False),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Argument(metavar="WEIGHTS", help="Its weights: .caffemodel or .caffemodel.h5.", show_default=False),
+]
+Manifest = Annotated[Path | None, typer.Option(help="A list of models in TOML: does them all.", show_default=False)]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="Names of the classes: a text file, one a line.", exists=False, show_default=False),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="HxW", help="The input size, if not as declared: 227 or 300x420.", show_default=False),
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", metavar="BLOB", help="The blob, if not the net's output.", show_default=False),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:8786", help="A Dask scheduler, whose workers do it.", show_default=False),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no model in the cache directory.")]
+Force = Annotated[bool, typer.Option("--force", help="Do images again that are done.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads. Default: one for each core.", show_default=False)]
+
+
+def _words(metavar: str, help: str) -> Any:
+    return typer.Argument(
+        metavar=f"NET [WEIGHTS] {metavar}", help=f"The net, its weights, and {help}.", show_default=False
+    )
+
+
+NetAndImages = Annotated[
+    list[str], _words("IMAGE...", "images: files, folders, globs, text files with one image a line, URLs")
+]
+NetAndList = Annotated[
+    list[str],
+    _words(
+        "LIST [MODEL.onnx...]",
+        "labelled samples (a list of `path label`, a table (.csv), a folder per class, LMDB, LevelDB, HDF5), and converted models to "
+        "hold beside it",
+    ),
+]
+NetAndLayer = Annotated[list[str], _words("[LAYER]", "the layer; if none is named, the first Convolution")]
+NetAndImageAndBlob = Annotated[list[str], _words("IMAGE BLOB", "an image, file or URL, and the blob, a map")]
+NetAndBlob = Annotated[list[str], _words("BLOB", "the blob whose map is wanted")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def _name_caffe2(python: Path | None) -> Path | None:
+    if python is not None:  # processes that compare other models must find it, too
+        os.environ["NETSURGERY_CAFFE2_PYTHON"] = str(python)
+    return python
+
+
+Caffe2Python = Annotated[
+    Path | None,
+    typer.Option(
+        "--caffe2-python",
+        metavar="PYTHON",
+        callback=_name_caffe2,
+        help="The Python that has Caffe2, in place of what `netsurgery caffe2 install` made.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Without:
+    """The options of a class, by their names in a manifest, that a command does not have."""
+
+    names: tuple[str, ...]
+
+    def keeps(self, key: str) -> bool:
+        return key not in self.names
+
+
+@dataclass(frozen=True)
+class Only(Without):
+    """The options of a class that a command has."""
+
+    def keeps(self, key: str) -> bool:
+        return key in self.names
+
+
+def classes() -> dict[str, type[Any]]:
+    """The classes of options, by name. They are imported when the options of a command are built."""
+    from ..exporters.options import Export
+    from ..formats.options import Pixels, Reading
+    from ..passes.options import Surgery
+    from ..verification.options import Comparing, Inputs
+
+    return {cls.__name__: cls for cls in (Comparing, Export, Inputs, Pixels, Reading, Surgery)}
+
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The command, with an option for each field of its parameters that are classes of options."""
+    groups = classes()
+    hints = get_type_hints(function, {**function.__globals__, **groups}, include_extras=True)
+    own: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
+    values: dict[str, tuple[type[Any], list[str]]] = {}
+    for parameter in Signature.from_callable(function).parameters.values():
+        hint = hints[parameter.name]
+        cls, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if cls not in groups.values():
+            own[parameter.name] = parameter.replace(annotation=hint)
+            continue
+        options = [
+            o
+            for o in options_of(cls).values()
+            if o.name and all(e.keeps(o.key) for e in extras if isinstance(e, Without))
+        ]
+        values[parameter.name] = cls, [o.key for o in options]
+        parameters |= {o.key: _parameter(o) for o in options}
+
+    if both := own.keys() & parameters.keys():
+        raise AssertionError(f"{function.__name__}: {both} are parameters, and keys of options")
+
+    @wraps(function)
+    def run(**words: Any) -> None:
+        made = {name: from_words(cls, {key: words[key] for key in keys}) for name, (cls, keys) in values.items()}
+        function(**{name: words[name] for name in own}, **made)
+
+    whole = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (parameters | own).values()]
+    run.__signature__ = Signature(sorted(whole, key=lambda p: p.name not in own))  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in whole}
+    return run
+
+
+def _parameter(o: Option) -> Parameter:
+    """The parameter that gives Typer the option."""
+    kind, many = o.kind, isinstance(o.kind, Many | Pairs)
+    one = kind.of if isinstance(kind, Many | Pairs) else kind
+    flag = isinstance(one, Flag)
+    names = [f"--{o.name}" + (f"/--{one.negative}" if isinstance(one, Flag) and one.negative else "")]
+    hint: Any = bool if flag else str  # what Typer reads
+    if isinstance(one, Choice):
+        hint = Literal.__getitem__(one.names)
+    elif isinstance(one, File) and not isinstance(kind, Pairs):
+        hint = Path
+    elif isinstance(one, Number):
+        hint = one.type
+    negative = isinstance(one, Flag) and one.negative
+    default = None if many or negative else False if flag else o.default
+    info = typer.Option(
+        *names,
+        *([f"-{o.short}"] if o.short else []),
+        help=o.help,
+        metavar=kind.metavar,
+        show_default=not flag and default is not None,
+        rich_help_panel=o.panel or None,
+        min=one.least if isinstance(one, Number) else None,
+    )
+    hint = list[hint] | None if many else hint | None if default is None else hint
+    return Parameter(o.key, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, info])
+
+
+def parse_size(text: str, axes: int) -> tuple[int, ...]:
+    """`300x420` -> (300, 420); `227` -> (227, 227). Raises: NetsurgeryError."""
+    parts = text.lower().split("x")
+    if len(parts) not in (1, axes) or not all(part.isdigit() and int(part) for part in parts):
+        raise NetsurgeryError(f"--size {text}", expected="HEIGHTxWIDTH, such as 300x420, or one number for both")
+    return tuple(int(part) for part in parts) * (axes if len(parts) == 1 else 1)
+
+
+def two(text: str | None) -> tuple[int, int] | None:
+    """`300x420` or `227` as (h, w). Raises: NetsurgeryError."""
+    if text is None:
+        return None
+    height, width = parse_size(text, 2)
+    return height, width
+
+
+def read_labels(path: Path | None) -> tuple[str, ...]:
+    from ..vision.labels import read_labels
+
+    return read_labels(path) if path is not None else ()
+
+
+def numbers(text: str | None, option: str) -> list[int] | None:
+    """`227,259` -> [227, 259]. Raises: NetsurgeryError."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) for part in parts):
+        raise NetsurgeryError(f"{option} {text}", expected="positive numbers, such as 227,259,323,451")
+    return [int(part) for part in parts]
+
+
+def with_defaults(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a value for options that may go without one, which Typer does not know."""
+    words = list(arguments)
+    for i, word in enumerate(words):
+        if word == "--initialize" and words[i + 1 : i + 2] not in (["fillers"], ["random"]):
+            words[i] = "--initialize=fillers"
+    return words

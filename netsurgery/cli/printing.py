@@ -1,0 +1,165 @@
+"""What commands print, and with which code they end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..errors import NetsurgeryError
+    from ..formats.options import Pixels, Reading
+    from ..formats.preprocessing import Preprocessing
+    from ..net import Net
+    from ..vision.images import ImageFile
+    from ..vision.pipeline import Outcome
+
+EXIT_DIFFER = 1
+EXIT_BAD_INPUT = 2
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def console() -> Console:
+    """Where results go: stdout, as wide as the terminal, or as needed in a pipe."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 200)
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """A line for the person at the terminal, on stderr."""
+    if not quiet:
+        sys.stderr.write(text + "\n")
+
+
+def print_notes(net: Net, quiet: bool = False) -> None:
+    """What was done to the net on the way in."""
+    for text in net.notes:
+        note(f"note: {text}", quiet)
+
+
+def report_error(error: NetsurgeryError) -> None:
+    """The error on stderr; also as JSON on stdout where `--json` was asked for."""
+    sys.stderr.write(f"error: {error}\n")
+    if "--json" in sys.argv:
+        print_json({"error": str(error), "kind": type(error).__name__})
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Any]:
+    """A rich progress bar on stderr, shown only on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    hidden = quiet or not sys.stderr.isatty()
+    bar = Progress(console=Console(stderr=True, quiet=hidden), transient=True, disable=hidden)
+    with bar:
+        yield bar
+
+
+def open_images_net(
+    prototxt: str | Path,
+    weights: str | Path | None,
+    reading: Reading,
+    pixels: Pixels | None,
+    quiet: bool,
+    usual: str = "caffe",
+) -> tuple[Net, Net, Preprocessing]:
+    """The net as it was read and as it is used, and what is done to the pixels of its images, in the `usual` way of the command ("": it
+    has one of its own) where nobody says. Both are told on stderr."""
+    from dataclasses import replace
+
+    from ..formats.options import Pixels
+    from ..formats.preprocessing import Preprocessing, read_pixels
+    from ..passes.prepare import prepare
+
+    loaded, net = prepare(prototxt, weights, reading)
+    done = read_pixels(loaded, pixels or Pixels()) or Preprocessing()
+    done = replace(done, convention=done.convention or usual)
+    print_notes(net, quiet)
+    if pixels is not None and len(net.inputs) == 1:
+        (shape,) = net.inputs.values()
+        if shape is not None and len(shape) == 4:
+            note(f"pixels are fed as {done.describe(shape[1])}", quiet)
+        if done.cut and not done.frame:
+            note("note: images are cropped as they are: the data layer does not say to what size (--resize HxW)", quiet)
+    return loaded, net, done
+
+
+def write_picture(path: Path, picture: Any) -> None:
+    """Writes a picture as PNG, whole or not at all. Raises: NetsurgeryError."""
+    from ..errors import NetsurgeryError
+    from ..files.output import replacing
+    from ..vision.picture import to_png
+
+    if path.suffix.lower() != ".png":
+        raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .png")
+    data = to_png(picture)
+    with replacing(path) as file:
+        file.write(data)
+
+
+class Printed:
+    """A JSON list, an element at a time."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted, self.count = wanted, 0
+
+    def add(self, value: Any) -> None:
+        if self.wanted:
+            sys.stdout.write(("[\n" if not self.count else ",\n") + json.dumps(value, ensure_ascii=False))
+            self.count += 1
+
+    def end(self) -> None:
+        if self.wanted:
+            sys.stdout.write("\n]\n" if self.count else "[]\n")
+
+
+@contextmanager
+def watched(images: Sequence[ImageFile], what: str, quiet: bool) -> Iterator[Watch]:
+    """Shows progress through the images, and reports at the end those that failed: then the exit code is 2."""
+    with progress(quiet) as bar:
+        watch = Watch(lambda: bar.advance(task))
+        task = bar.add_task(what, total=len(images))
+        yield watch
+    if watch.failed:
+        note(f"{watch.failed} of {len(images)} images failed:")
+        for line in watch.shown:
+            note(f"  {line}")
+        if watch.failed > len(watch.shown):
+            note(f"  and {watch.failed - len(watch.shown)} more")
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+class Watch:
+    """Counts what became of images; of those that failed the first 20 are kept to be shown."""
+
+    def __init__(self, advance: Callable[[], None]) -> None:
+        self.advance, self.failed, self.skipped, self.done = advance, 0, 0, 0
+        self.shown: list[str] = []
+
+    def see(self, one: Outcome[Any]) -> None:
+        self.advance()
+        if one.error is not None:
+            self.failed += 1
+            if len(self.shown) < 20:
+                self.shown.append(str(one.error).replace("\n", "\n  "))
+        elif one.skipped:
+            self.skipped += 1
+        else:
+            self.done += 1
+
+    def through(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Outcome[Any]]:
+        for one in outcomes:
+            self.see(one)
+            yield one

@@ -1,0 +1,59 @@
+"""How a model is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..formats.options import PIXELS
+from ..options import Flag, Many, choice, option, whole
+
+BITS = "Fewer bits"
+DEFAULT_OPSET = 21
+
+
+@dataclass(frozen=True)
+class Export:
+    """How a model is written: see `netsurgery.save_onnx`; `to` "caffe2" writes NetDefs."""
+
+    to: str | None = option(
+        None, choice("caffe2"), "to", "caffe2: write init_net.pb and predict_net.pb into the folder -o."
+    )
+    outputs: Sequence[str] | None = option(
+        None,
+        Many("names of blobs", "BLOB"),
+        "output",
+        "A blob to give out, instead of the net's outputs. Repeatable.",
+    )
+    static: bool = option(False, Flag(), "static", "Fix every axis at its declared size.")
+    opset: int = option(DEFAULT_OPSET, whole(), "opset", "ONNX opset, 17 or newer.")
+    fold: bool = option(True, Flag(yes=False, no=True), "no-fold", "Keep BatchNorm and Scale as nodes of their own.")
+    weights_mode: str = option(
+        "auto",
+        choice("auto", "embed", "external", "link"),
+        "weights",
+        "embed: in the model; external: in MODEL.onnx.data beside it; link: left in the caffemodel; auto.",
+        key="weights_mode",
+    )
+    full_hash: bool = option(False, Flag(), "hash", "With link, record the full hash of the caffemodel too.")
+    bake_preprocessing: bool = option(
+        False,
+        Flag(),
+        "bake-preprocessing",
+        "Let the model do it: it takes RGB images (N, H, W, 3) of uint8, of any size.",
+        panel=PIXELS,
+    )
+    fp16: bool = option(
+        False,
+        Flag(),
+        "fp16",
+        "Compute in float16 where that is safe, and say what is lost; inputs and outputs stay float32.",
+        panel=BITS,
+    )
+    int8: Sequence[str] = option(
+        (),
+        Many("paths of images, folders or lists", "IMAGES"),
+        "int8",
+        "Compute on int8, calibrated with images (files, folders, lists), and say what is lost. Repeatable.",
+        panel=BITS,
+    )

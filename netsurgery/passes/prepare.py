@@ -1,0 +1,67 @@
+"""From files to a net that can be used, as commands do it: read, without what only training needs, operated on as asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ..errors import NetsurgeryError, RewriteError
+from ..formats.load import read_net
+from ..formats.options import Reading
+from ..net import Net
+from .convolutionalize import convolutionalize
+from .deploy import deploy
+from .initialize import initialize
+from .options import Surgery
+from .raw_detections import raw_detections
+
+READING, SURGERY = Reading(), Surgery()
+
+
+def open_net(
+    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None, reading: Reading = READING
+) -> Net:
+    """The net as the file has it, its weights made up if that is asked for. Raises: NetsurgeryError."""
+    net = _read(prototxt, weights, reading)
+    return net if reading.initialize is None else initialize(net, reading.seed, reading.initialize)
+
+
+def prepare(
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    reading: Reading = READING,
+    surgery: Surgery = SURGERY,
+) -> tuple[Net, Net]:
+    """The net as it was read, and as it is used. Raises: NetsurgeryError."""
+    loaded = _read(prototxt, weights, reading)
+    net = _deployed(loaded, reading.input_shapes)
+    if reading.initialize is not None:
+        net = initialize(net, reading.seed, reading.initialize)
+    if surgery.fully_convolutional:
+        net = convolutionalize(net, only=surgery.only, sliding_pool=surgery.sliding_pool, rename=surgery.rename)
+    if surgery.detections == "raw":
+        net = raw_detections(net)
+    return loaded, net
+
+
+def _read(prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
+    if reading.initialize is not None and weights is not None:
+        raise NetsurgeryError(
+            "weights are given, and others are to be made up",
+            expected="the prototxt alone with --initialize",
+            fix="--initialize-missing makes up only what the weights file lacks",
+        )
+    return read_net(prototxt, weights, reading)
+
+
+def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
+    """The net without what only training needs. A shape that is asked for counts as the input's own where the file tells none: an image
+    of another size than the net was trained for need not fit its weights, yet."""
+    numbers = {name: [n for n in shape if isinstance(n, int)] for name, shape in input_shapes.items()}
+    whole = {name: shape for name, shape in numbers.items() if len(shape) == len(input_shapes[name])}
+    try:
+        return deploy(net)
+    except RewriteError:
+        if not whole:
+            raise
+    return deploy(net, whole)
