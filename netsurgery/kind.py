@@ -60,6 +60,9 @@ class Kind:
     has_labels: ClassVar[bool] = False
     """Whether the bottoms behind the first are labels or targets: one for each position."""
 
+    copies_first: ClassVar[bool] = False
+    """Whether in the TEST phase its top is its first bottom, whatever labels it has beside it."""
+
     judged: ClassVar[int] = 1
     """With labels, how many of the bottoms before them are what a loss or score judges."""
 

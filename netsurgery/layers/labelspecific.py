@@ -20,6 +20,7 @@ class LabelSpecificAdd(LayerType):
     in_place = True
     scope = "number"
     has_labels = True
+    copies_first = True
     message: ClassVar[str] = "label_specific_add_param"
 
     def read(self, p: Params) -> None:

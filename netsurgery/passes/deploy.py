@@ -8,6 +8,7 @@ accuracy = Accuracy(fc8, label)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from ..message import Message
 from ..net import Layer, Net
 from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
 
-SUFFIXES = ("Loss", "Accuracy", "Evaluate")
+SCORES = re.compile(r"(Loss|Accuracy|Evaluate|Evaluation|Metrics?|Writer|Write)(V?\d+|OHEM)?$")
 """How forks name layers that only training and testing need."""
 
 
@@ -37,7 +38,8 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) ->
     """
     notes: list[str] = []
     given = {top: check_shape(top, shape) for top, shape in (input_shapes or {}).items()}
-    if needs_deploy(net) or any(_is_score(layer) for layer in net.layers):
+    net = _without_copies(net, notes)
+    if needs_deploy(net) or _scores(net):
         net = _deployed(net, given, notes)
     for top, shape in given.items():
         net = with_shape(net, top, shape)
@@ -46,8 +48,9 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) ->
 
 
 def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], notes: list[str]) -> Net:
-    useful = _useful(net)
-    kept = _without_scores(net, useful, notes)
+    scores = _scores(net)
+    useful = _useful(net, scores)
+    kept = _without_scores(net, scores, useful, notes)
     layers, data = _with_inputs(kept, net, useful, notes)
     net = net.with_layers(layers)
     for top, layer in data.items():
@@ -64,30 +67,74 @@ def _is_source(layer: Layer) -> bool:
     return not layer.bottoms and (not layer.kind.is_supported or layer.kind.is_input)
 
 
+def _scores(net: Net) -> set[int]:
+    """The ids of the layers that only training and testing need: losses and scores, those of unknown types by their names; and layers of
+    unknown types that look at labels and whose tops nobody reads, or scores alone."""
+    scores = {id(layer) for layer in net.layers if _is_score(layer)}
+    labels = _labels(net)
+    readers: dict[str, list[Layer]] = {}
+    for layer in reversed(net.layers):
+        unknown = not layer.kind.is_supported and len(layer.bottoms) > 1 and labels.intersection(layer.bottoms)
+        if unknown and all(id(reader) in scores for top in layer.tops for reader in readers.get(top, [])):
+            scores.add(id(layer))
+        for blob in layer.bottoms:
+            readers.setdefault(blob, []).append(layer)
+    return scores
+
+
+def _labels(net: Net) -> set[str]:
+    """What data layers give beside their first top, and what is computed from that alone."""
+    labels: set[str] = set()
+    for layer in net.layers:
+        if _is_source(layer):
+            labels.update(layer.tops[1:] if layer.type != "Input" else [t for t in layer.tops if "label" in t])
+        elif layer.bottoms and labels.issuperset(layer.bottoms):
+            labels.update(layer.tops)
+    return labels
+
+
 def _is_score(layer: Layer) -> bool:
     if not layer.kind.is_supported:
-        return bool(layer.bottoms) and layer.type.endswith(SUFFIXES)
+        return bool(layer.bottoms) and SCORES.search(layer.type) is not None
     return layer.kind.training_only
+
+
+def _renamed(layer: Layer, old: str, new: str) -> Layer:
+    """The layer with one blob under another name."""
+    bottoms, tops = (tuple(new if b == old else b for b in blobs) for blobs in (layer.bottoms, layer.tops))
+    return replace(layer, bottoms=bottoms, tops=tops)
+
+
+def _without_copies(net: Net, notes: list[str]) -> Net:
+    """The net without layers that only copy in testing, and would ask for labels to do it."""
+    for layer in net.layers:
+        if layer.kind.copies_first and len(layer.bottoms) > 1:
+            notes.append(f"layer {layer.title} left out: in testing it copies '{layer.bottoms[0]}'")
+            old, new = layer.tops[0], layer.bottoms[0]
+            if "@" in new or not net.readers(old):  # the name that users know stays
+                old, new = new, old
+            net = net.with_layers(_renamed(x, old, new) for x in net.layers if x is not layer)
+    return net
 
 
 def _has_weights(layer: Layer) -> bool:
     return bool(layer.weights) or layer.kind.has_weights
 
 
-def _gone(net: Net) -> set[str]:
+def _gone(net: Net, scores: set[int]) -> set[str]:
     """Blobs that losses and scores compute, and what is computed from them; but not an activation that a loss also gives."""
     gone: set[str] = set()
     for layer in net.layers:
-        if _is_score(layer):
+        if id(layer) in scores:
             gone.update(layer.tops[:1] if _prediction(layer) else layer.tops)
         elif gone.intersection(layer.bottoms):
             gone.update(layer.tops)
     return gone
 
 
-def _useful(net: Net) -> set[str]:
+def _useful(net: Net, scores: set[int]) -> set[str]:
     """Blobs that outputs of the net, or what a score judges, are computed from; with these."""
-    gone = _gone(net)
+    gone = _gone(net, scores)
     learned: set[str] = set()
     for layer in net.layers:
         if _has_weights(layer) or learned.intersection(layer.bottoms):
@@ -95,7 +142,7 @@ def _useful(net: Net) -> set[str]:
     read = {b for layer in net.layers for b in layer.bottoms}
     useful: set[str] = set()
     for layer in reversed(net.layers):
-        if _is_score(layer):
+        if id(layer) in scores:
             useful.update(_judged(layer, learned))
             if useful.intersection(layer.tops):  # what reads the activation that a loss gives
                 useful.add(layer.bottoms[0])
@@ -118,20 +165,22 @@ def _prediction(score: Layer) -> tuple[str, Message] | None:
     return score.kind.prediction(score.params)
 
 
-def _without_scores(net: Net, useful: set[str], notes: list[str]) -> list[Layer]:
+def _without_scores(net: Net, scores: set[int], useful: set[str], notes: list[str]) -> list[Layer]:
     """The layers that are needed for the useful blobs, and activations in place of losses that hold one."""
     kept: list[Layer] = []
-    single = sum(_is_score(layer) and _prediction(layer) is not None for layer in net.layers) == 1
+    single = sum(id(layer) in scores and _prediction(layer) is not None for layer in net.layers) == 1
     for layer in net.layers:
-        if _is_score(layer):
+        if id(layer) in scores:
             made = _activation(net, layer, single) if layer.bottoms[0] in useful else None
             if made is not None:
                 kept.append(made)
                 notes.append(f"layer {layer.title} became '{made.name}' ({made.type}) with top '{made.tops[0]}'")
             else:
                 notes.append(f"layer {layer.title} left out: it scores")
-        elif _is_source(layer) or useful.intersection(layer.tops or layer.bottoms):
+        elif _is_source(layer) or useful.intersection(layer.tops):
             kept.append(layer)
+        elif not layer.tops and useful.intersection(layer.bottoms):  # Silence, of what remains
+            kept.append(replace(layer, bottoms=tuple(b for b in layer.bottoms if b in useful)))
         else:
             notes.append(f"layer {layer.title} left out: only losses and scores need it")
     return kept

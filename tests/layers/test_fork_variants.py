@@ -258,7 +258,7 @@ def test_resample_by_a_factor() -> None:
 
 
 def test_a_conditional_random_field_is_to_be_cut_off() -> None:
-    text = inputs(score=(1, 4, 5, 6), data=(1, 3, 5, 6))
+    text = inputs(data=(1, 3, 5, 6)) + 'layer { name: "score" type: "ReLU" bottom: "data" top: "score" } '
     text += 'layer { name: "crf" type: "MultiStageMeanfield" bottom: "score" bottom: "score" bottom: "data" top: "y" }'
     read = from_text(text)
     with pytest.raises(UnsupportedError, match=r"cut it off: netsurgery operate .{2} --cut score"):
