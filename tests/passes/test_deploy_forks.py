@@ -8,7 +8,7 @@ import netsurgery
 from netsurgery.formats.load import from_text
 from netsurgery.passes.deploy import deploy
 
-DATA = """layer { name: "data" type: "Data" top: "data" top: "label" 
+DATA = """layer { name: "data" type: "Data" top: "data" top: "label"
   transform_param { crop_size: 8 mean_value: 1 mean_value: 2 mean_value: 3 } data_param { source: "test" batch_size: 4 } }
 layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 5 } }
 """
