@@ -71,12 +71,13 @@ def base_name(blob: str, writer: Layer) -> str:
     return (blob.rstrip("'").removesuffix(f"@{writer.name}") or blob) if "@" in blob else blob
 
 
-def _renamed_version(blob: str, writer: Layer, layers: Mapping[str, str], blobs: Mapping[str, str]) -> str:
+def _renamed_version(blob: str, writer: Layer, name: str, blobs: Mapping[str, str]) -> str:
+    """`conv1@relu1` when its blob and its writer are renamed, the latter to `name`."""
     base = base_name(blob, writer)
     if base == blob:
         return blob
     quotes = blob[len(blob.rstrip("'")) :]
-    return f"{blobs.get(base, base)}@{layers.get(writer.name, writer.name)}{quotes}"
+    return f"{blobs.get(base, base)}@{name}{quotes}"
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
@@ -122,7 +123,7 @@ class Net:
     A net input keeps its name, and its later versions (layers in place on it) are `data@layer`; of any other blob the last version has
     the plain name and earlier ones are `blob@layer`, by the layer that wrote them. `notes` say what was done on the way in.
 
-    Raises: ShapeError, NetsurgeryError on construction if a bottom has no writer, a blob has two, or a layer name comes twice.
+    Raises: NetsurgeryError on construction if a bottom has no writer, or a blob has two or no name.
     """
 
     layers: tuple[Layer, ...]
@@ -147,6 +148,14 @@ class Net:
                         fix=_closest(blob, written),
                     )
             for blob in layer.tops:
+                if not blob:
+                    raise NetsurgeryError(
+                        "a top has an empty name",
+                        layer=layer.title,
+                        source=layer.source,
+                        expected="a name for each blob",
+                        fix="name it, or take the line out",
+                    )
                 if blob in written:
                     raise NetsurgeryError(
                         f"top '{blob}' is already written by layer {written[blob].title}",
@@ -179,15 +188,32 @@ class Net:
         return tuple(blob for layer in self.layers for blob in layer.tops)
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of that name (the first one, should a name come twice, as Caffe allows)."""
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
+        """The layer of that name (the first one, should a name come twice, as Caffe allows; `relu#2` is the second)."""
+        if layers := self._called(name):
+            return layers[0]
         known = {layer.name: layer for layer in self.layers}
         raise NetsurgeryError(f"there is no layer '{name}'", source=self.source, fix=_closest(name, known))
 
     def __contains__(self, name: object) -> bool:
-        return any(layer.name == name for layer in self.layers)
+        return isinstance(name, str) and bool(self._called(name))
+
+    def _called(self, name: str) -> list[Layer]:
+        """The layers of a name; of `relu#2` the second one called relu."""
+        layers = [layer for layer in self.layers if layer.name == name]
+        base, sign, number = name.rpartition("#")
+        if not layers and sign and number.isdigit() and int(number):
+            layers = [layer for layer in self.layers if layer.name == base][int(number) - 1 : int(number)]
+        return layers
+
+    def sole(self, name: str) -> Layer:
+        """The one layer of that name. Raises: NetsurgeryError if there is none, RewriteError if there are several."""
+        layers = self._called(name)
+        if len(layers) > 1:
+            which = ", ".join(f"{name}#{i} ({layer.type})" for i, layer in enumerate(layers, 1))
+            raise RewriteError(
+                f"{len(layers)} layers are called '{name}'", source=layers[1].source, fix=f"say which: {which}"
+            )
+        return layers[0] if layers else self[name]
 
     def writer(self, blob: str) -> Layer:
         """The layer that writes `blob`. Raises: NetsurgeryError if there is none."""
@@ -249,7 +275,7 @@ class Net:
         """
         net = self
         for name in names:
-            net = net._spliced(net[name])
+            net = net._spliced(net.sole(name))
         return net
 
     def _spliced(self, gone: Layer) -> Net:
@@ -286,7 +312,7 @@ class Net:
         """
         both = {*self.blobs, *(layer.name for layer in self.layers)}
         for name in names or {}:
-            if name not in both:
+            if name not in both and name not in self:
                 raise NetsurgeryError(
                     f"there is no layer and no blob '{name}'",
                     source=self.source,
@@ -294,6 +320,7 @@ class Net:
                 )
         writers = {blob: layer for layer in self.layers for blob in layer.tops}
         plain = {base_name(blob, layer) for blob, layer in writers.items()}
+        targets = {id(self.sole(old)): name for old, name in {**(names or {}), **(layers or {})}.items() if old in self}
         for name in layers or {}:
             _ = self[name]
         for name in blobs or {}:
@@ -301,10 +328,10 @@ class Net:
                 self.writer(name)
         of_layer, of_blob = {**(names or {}), **(layers or {})}, {**(names or {}), **(blobs or {})}
         new = {
-            blob: of_blob.get(blob) or _renamed_version(blob, layer, of_layer, of_blob)
+            blob: of_blob.get(blob) or _renamed_version(blob, layer, targets.get(id(layer), layer.name), of_blob)
             for blob, layer in writers.items()
         }
-        made = [layer.with_name(of_layer.get(layer.name, layer.name)).with_blobs(new) for layer in self.layers]
+        made = [layer.with_name(targets.get(id(layer), layer.name)).with_blobs(new) for layer in self.layers]
         for old, name in of_layer.items():
             if old in self and sum(layer.name == name for layer in made) > 1:
                 raise RewriteError(

@@ -21,7 +21,7 @@ def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> N
 
     Raises: RewriteError for a layer without num_output, or if a layer behind it has weights that would no longer fit.
     """
-    old = net[layer]
+    old = net.sole(layer)
     made = _changed(old, num_output)
     changed = net.with_layers(made if x is old else x for x in net.layers)
     shapes = known_shapes(changed)
