@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, Source
 from ..formats.options import Pixels, Reading
 from ..formats.preprocessing import Preprocessing, read_pixels
-from ..layers.core.infer import Pin, infer
+from ..layers.core.dims import Axis
+from ..layers.core.infer import Inferred, Pin, infer
 from ..net import Net
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
@@ -208,7 +209,7 @@ def input_axes(
         shape = inferred.shapes[name]
         for i, size in enumerate(shape):
             pin = inferred.pins.get((name, i))
-            free = names.get((name, i)) or dim_name(*inferred.equal.get((name, i), (name, i)), len(shape))
+            free = names.get((name, i)) or _free_name(inferred, (name, i))
             axes.append(
                 InputAxis(
                     name,
@@ -219,6 +220,12 @@ def input_axes(
                 )
             )
     return tuple(axes)
+
+
+def _free_name(inferred: Inferred, axis: Axis) -> str:
+    """The name of a free axis: that of the first axis of which it is known that both are equal."""
+    name, i = inferred.equal.get(axis, axis)
+    return dim_name(name, i, len(inferred.shapes[name]))
 
 
 def _surgery_frees(pin: Pin | None) -> bool:

@@ -68,7 +68,11 @@ class Crop(LayerType):
         sizes = op.ints(*(op.size(ref, i) for i in cut))
         starts = op.ints(list(cut.values()))
         ends = op("Add", sizes, starts) if any(cut.values()) else sizes
-        return [op("Slice", x, starts, ends, op.ints(list(cut)))]
+        y = op("Slice", x, starts, ends, op.ints(list(cut)))
+        if all(isinstance(size, int) for i in cut for size in (x.shape[i], ref.shape[i])):
+            return [y]
+        # Slice gives less where there is less: a bottom that is too small must not pass, and this costs nothing
+        return [op.reshape(y, *(op.size(ref, i) if i in cut else 0 for i in range(len(x.shape))))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, ref = bottoms

@@ -44,6 +44,7 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
         for i in range(len(shape)):
             fixed = given[i] if given is not None else None
             sizes[name, i] = axis(name, i) if fixed is None else fixed
+    _check_declared(net, declared, inputs or {})
     at: dict[Axis, Size] = {
         (name, i): n for name, shape in declared.items() for i, n in enumerate(shape) if n is not None
     }
@@ -76,6 +77,16 @@ def _declared(
     if shape is not None and len(shape) == len(given):
         return tuple(n if g is None else g for g, n in zip(given, shape, strict=True))
     return tuple(given)
+
+
+def _check_declared(
+    net: Net, declared: Mapping[str, tuple[int | None, ...]], inputs: Mapping[str, Sequence[int | None]]
+) -> None:
+    """Raises: ShapeError if the layers do not go together at the sizes that are declared, which free axes would hide."""
+    whole = {name: tuple(n for n in shape if n is not None) for name, shape in declared.items()}
+    told = all(len(whole[name]) == len(shape) for name, shape in declared.items())
+    if told and not any(None in shape for shape in inputs.values()):
+        net.shapes(whole)
 
 
 def _run(
