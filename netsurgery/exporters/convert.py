@@ -18,6 +18,7 @@ from ..layers.core.infer import Inferred, Pin, infer
 from ..net import Net
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
+from ..passes.recurrent_state import fed_back, forgotten, state_outputs
 from .onnx.export import dim_name
 from .onnx.save import save_onnx
 from .options import Export
@@ -93,6 +94,9 @@ def convert(
     _refuse_precision(path, export, calibration)
     loaded, net = prepare(prototxt, weights, reading, surgery)
     notes, shapes, outputs, static = net.notes, reading.input_shapes, export.outputs, export.static
+    notes += forgotten(net)
+    if outputs:
+        outputs = fed_back(state_outputs(net), outputs)
     if export.to == "caffe2":
         from .caffe2.export import save_caffe2
 

@@ -46,3 +46,10 @@ class Surgery:
         panel=SURGERY,
         old="raw_detections",
     )
+    recurrent_state: bool = option(
+        False,
+        Flag(),
+        "recurrent-state",
+        "Make what recurrent layers keep from call to call inputs LAYER.h, LAYER.c and outputs LAYER.h_next, LAYER.c_next.",
+        panel=SURGERY,
+    )

@@ -14,6 +14,7 @@ from .deploy import deploy
 from .initialize import initialize
 from .options import Surgery
 from .raw_detections import raw_detections
+from .recurrent_state import recurrent_state
 
 READING, SURGERY = Reading(), Surgery()
 
@@ -41,6 +42,8 @@ def prepare(
         net = convolutionalize(net, only=surgery.only, sliding_pool=surgery.sliding_pool, rename=surgery.rename)
     if surgery.detections == "raw":
         net = raw_detections(net)
+    if surgery.recurrent_state:
+        net = recurrent_state(net)
     return loaded, net
 
 

@@ -48,6 +48,15 @@ def recurrent_state(net: Net) -> Net:
     return net.with_layers(layers)
 
 
+def forgotten(net: Net) -> tuple[str, ...]:
+    """A note for each layer whose state is lost between the calls of a model."""
+    return tuple(
+        f"layer {layer.title} begins from zeros at each call, in Caffe it goes on from the call before: --recurrent-state"
+        for layer in net.layers
+        if layer.kind.memory
+    )
+
+
 def state_outputs(net: Net) -> dict[str, str]:
     """Of a net that `recurrent_state` made: each state's input, and the output that is to be fed back to it."""
     blobs = set(net.blobs)

@@ -24,6 +24,7 @@ from .reports.report import Case, Comparison, Report
 from .runtimes.base import Runtime, model_path
 from .runtimes.table import open_model, open_opinion
 from .sizes import choose_shapes
+from .steps import in_steps
 from .vouchers import voucher
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class _Work:
         sizes = {blob: self.model.inputs[name] for blob, name in self.pairing.inputs.items()}
 
         def again() -> Iterator[Feed]:  # made anew for each pass: a folder of images may be large
-            yield from recorded if recorded is not None else feeds(asked, net, sizes)
+            yield from in_steps(net, recorded if recorded is not None else feeds(asked, net, sizes))
 
         first = [self._try(net, feed) for feed in again()]
         for feed, as_is in zip(again(), first, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cases
@@ -12,7 +13,11 @@ from small_nets import with_random_weights
 
 import netsurgery
 from netsurgery.errors import RewriteError, ShapeError
+from netsurgery.exporters.convert import convert
+from netsurgery.exporters.options import Export
 from netsurgery.formats.load import from_text
+from netsurgery.passes.options import Surgery
+from netsurgery.passes.prepare import prepare
 from netsurgery.passes.recurrent_state import recurrent_state, state_outputs
 
 with np.load(cases.FIXTURES / "recurrent" / "captioner.npz") as _recorded:
@@ -103,3 +108,22 @@ def test_a_state_of_another_size_is_refused() -> None:
         netsurgery.run(net, two, state=state)
     state.clear()
     assert netsurgery.run(net, two, ["ip"], state=state)["ip"].shape == (1, 2, 30)
+
+
+def test_convert_says_that_the_state_is_not_kept_or_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(str(RECORDED["LSTM1/net"]))
+    netsurgery.save_caffe(captioner("LSTM1"), tmp_path / "saved.prototxt", tmp_path / "w.caffemodel")
+    files = tmp_path / "net.prototxt", tmp_path / "w.caffemodel"
+    done = convert(*files, tmp_path / "m.onnx")
+    assert done.notes == (
+        "layer 'lstm' (LSTM) begins from zeros at each call, in Caffe it goes on from the call before: --recurrent-state",
+    )
+    surgery = Surgery(recurrent_state=True)
+    done = convert(*files, tmp_path / "m.onnx", surgery=surgery, export=Export(outputs=["ip"]))
+    assert not done.notes and done.outputs == ("ip", "lstm.h_next", "lstm.c_next")
+    (_, net) = prepare(*files, surgery=surgery)
+    report = netsurgery.verify(net, tmp_path / "m.onnx")
+    assert report.passed
+    assert [case.title.rpartition(", ")[2] for case in report.cases[:4]] == ["step 1", "step 2", "step 3", "step 4"]
+    other = net.with_weights("lstm", *(w * np.float32(1.05) for w in net["lstm"].weights))
+    assert not netsurgery.verify(other, tmp_path / "m.onnx").passed
