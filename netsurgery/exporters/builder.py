@@ -135,7 +135,7 @@ class Builder(ABC):
             if isinstance(n := sizes[axis], int):
                 return self.ints(n)
             axis %= len(sizes)
-        key = (id(self), id(x), axis)
+        key = (id(self.operations), id(x), axis)
         if key not in self.store.sizes:
             self.store.sizes[key] = self.shape_of(x, axis)
         return self.store.sizes[key]

@@ -23,6 +23,3 @@ class AbsVal(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Abs", bottoms[0])]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Abs", bottoms[0])]

@@ -42,11 +42,5 @@ class Axpy(LayerType):
             a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
         return [op("Add", op("Mul", a, x), b)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        a, x, b = bottoms
-        if len(a.shape) != len(x.shape):
-            a = op.reshape(a, 0, 0, (1,) * (len(x.shape) - 2))
-        return [op("Add", op("Mul", a, x), b)]
-
     def reach(self, bottoms: Shapes) -> Reaches:
         return [(), *([SAME] * (len(x) - 2) for x in bottoms[1:])]

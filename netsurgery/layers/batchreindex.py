@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import cast
 from .core import SAME, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
 
 
@@ -43,10 +42,6 @@ class BatchReindex(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, index = bottoms
         return [op("Gather", x, op("Cast", index, to=7), axis=0)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x, index = bottoms
-        return [op("Gather", x, cast(op, index, "int64"), axis=0)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[SAME] * (len(bottoms[0]) - 2), ()]

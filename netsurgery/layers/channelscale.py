@@ -77,14 +77,3 @@ class ChannelScale(LayerType):
         if len(s.shape) != len(x.shape):
             s = op.reshape(s, op.size(x, 0), 1, *(op.size(x, i) for i in range(2, len(x.shape))))
         return [op("Mul", x, s)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x, s = bottoms
-        if not self.do_forward:
-            return [x]
-        if self.global_scale:
-            factor = op.const([max(min(float(weights[0][0]), self.most), self.least)])
-            return [op("Mul", x, factor), factor]
-        if len(s.shape) != len(x.shape):
-            s = op.reshape(s, op.size(x, 0), 1, *(op.size(x, i) for i in range(2, len(x.shape))))
-        return [op("Mul", x, s)]

@@ -47,14 +47,9 @@ class Concat(LayerType):
         return [(*first[:axis], total, *first[axis + 1 :])]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
-        return [np.concatenate(bottoms, axis=self.along)]
+        return [np.concatenate(bottoms, axis=self.axis(self.along, len(bottoms[0].shape)))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        if len(bottoms) == 1:
-            return [bottoms[0]]
-        return [op("Concat", *bottoms, axis=self.along)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if len(bottoms) == 1:
             return [bottoms[0]]
         return [op("Concat", *bottoms, axis=self.axis(self.along, len(bottoms[0].shape)))]

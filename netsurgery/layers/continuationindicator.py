@@ -40,8 +40,3 @@ class ContinuationIndicator(LayerType):
         begins = op.const((np.arange(self.steps) > 0)[:, None])
         streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
         return [op("Expand", begins, op.ints(self.steps, streams))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        begins = op.const((np.arange(self.steps) > 0)[:, None])
-        streams = op.size(bottoms[0], self.along) if bottoms else op.ints(self.streams)
-        return [op("Expand", begins, op.ints(self.steps, streams))]

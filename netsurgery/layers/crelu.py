@@ -30,15 +30,11 @@ class CReLU(LayerType):
         return [(*x[:axis], 2 * x[axis], *x[axis + 1 :])]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
-        both = np.concatenate([bottoms[0], -bottoms[0]], axis=self.along)
+        both = np.concatenate([bottoms[0], -bottoms[0]], axis=self.axis(self.along, len(bottoms[0].shape)))
         return [np.maximum(both, 0) + both.dtype.type(self.slope) * np.minimum(both, 0)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        both = op("Concat", bottoms[0], op("Neg", bottoms[0]), axis=self.along)
-        return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        both = op("Concat", bottoms[0], op("Negative", bottoms[0]), axis=self.axis(self.along, len(bottoms[0].shape)))
+        both = op("Concat", bottoms[0], op("Neg", bottoms[0]), axis=self.axis(self.along, len(bottoms[0].shape)))
         return [op("Relu", both) if self.slope == 0 else op("LeakyRelu", both, alpha=self.slope)]
 
     def reach(self, bottoms: Shapes) -> Reaches:

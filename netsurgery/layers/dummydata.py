@@ -79,6 +79,3 @@ class DummyData(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.const(np.full(shape, value)) for shape, value in zip(self.sizes, self.values, strict=True)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op.const(np.full(shape, value)) for shape, value in zip(self.sizes, self.values, strict=True)]

@@ -28,6 +28,3 @@ class ELU(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Elu", bottoms[0], alpha=self.alpha)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Elu", bottoms[0], alpha=self.alpha)]

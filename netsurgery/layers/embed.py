@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .caffe2.operators import cast
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors, near
 
 
@@ -56,10 +55,6 @@ class Embed(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         y = op("Gather", op.weight(weights[0], "weight"), op("Cast", bottoms[0], to=7), axis=0)
         return [op("Add", y, op.weight(weights[1], "bias")) if self.bias_term else y]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        y = op("Gather", op.weight(weights[0], "w"), cast(op, bottoms[0], "int64"), axis=0)
-        return [op("Add", y, op.weight(weights[1], "b")) if self.bias_term else y]
 
     def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
         return rng.integers(0, self.input_dim, shapes[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import scaled
 from .core import Array, Arrays, LayerType, Op, Params, ParamStr, Tensors
 
 
@@ -44,9 +43,6 @@ class ENetDropout(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Mul", bottoms[0], op.const(self.factor))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [scaled(op, bottoms[0], self.factor)]
 
     def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         return np.asarray(self.factor, np.float64), np.zeros((), np.float64)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from .caffe2.operators import scaled, shifted
 from .core import Arrays, LayerType, Op, Params, Tensors
 
 INNER, CUBIC = math.sqrt(2 / math.pi), 0.044715
@@ -39,9 +38,3 @@ class GELU(LayerType):
         cube = op("Mul", op("Mul", op("Mul", x, x), x), op.const(CUBIC))
         bent = op("Tanh", op("Mul", op("Add", x, cube), op.const(INNER)))
         return [op("Mul", op("Mul", x, op.const(0.5)), op("Add", bent, op.const(1.0)))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        cube = scaled(op, op("Mul", op("Mul", x, x), x), CUBIC)
-        bent = op("Tanh", scaled(op, op("Add", x, cube), INNER))
-        return [op("Mul", scaled(op, x, 0.5), shifted(op, bent, 1.0))]

@@ -40,6 +40,3 @@ class Insanity(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("LeakyRelu", bottoms[0], alpha=self.slope)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("LeakyRelu", bottoms[0], alpha=self.slope)]

@@ -43,9 +43,6 @@ class LabelSpecificAdd(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [bottoms[0]]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [bottoms[0]]
-
 
 class LabelSpecificMargin(LabelSpecificAdd):
     """y = x: the margin is put between classes in the TRAIN phase alone. Its blob, the margin, is not used.

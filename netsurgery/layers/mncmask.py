@@ -31,6 +31,3 @@ class MncMask(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.reshape(bottoms[0], -1, 1, SIDE, SIDE)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op.reshape(bottoms[0], -1, 1, SIDE, SIDE)]

@@ -32,6 +32,3 @@ class Parameter(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op.weight(weights[0], "value")]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op.weight(weights[0], "value")]

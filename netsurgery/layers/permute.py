@@ -46,8 +46,3 @@ class Permute(LayerType):
         (x,) = bottoms
         order = self._order(len(x.shape))
         return [x] if order == sorted(order) else [op("Transpose", x, perm=order)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        order = self._order(len(x.shape))
-        return [x] if order == sorted(order) else [op("Transpose", x, axes=order)]

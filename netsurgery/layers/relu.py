@@ -33,7 +33,3 @@ class ReLU(LayerType):
         if self.slope == 0:
             return [op("Relu", x)]
         return [op("LeakyRelu", x, alpha=self.slope)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        return [op("Relu", x) if self.slope == 0 else op("LeakyRelu", x, alpha=self.slope)]

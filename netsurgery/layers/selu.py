@@ -31,9 +31,6 @@ class SeLU(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Selu", bottoms[0], alpha=self.alpha, gamma=self.gamma)]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Selu", bottoms[0], alpha=self.alpha, scale=self.gamma)]
-
 
 class SeLUDropout(LayerType):
     """y = x

@@ -28,6 +28,3 @@ class Sigmoid(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Sigmoid", bottoms[0])]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Sigmoid", bottoms[0])]

@@ -27,9 +27,6 @@ class Silence(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return []
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return []
-
 
 class HDF5Output(Silence):
     """No tops: Caffe writes data and labels into a file, netsurgery nothing.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .caffe2.operators import cast
 from .core import Arrays, LayerType, Op, Params, Tensors
 
 
@@ -27,6 +26,3 @@ class Threshold(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Cast", op("Greater", bottoms[0], op.const(self.threshold)), to=1)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [cast(op, op("GT", bottoms[0], op.const(self.threshold)), "float")]

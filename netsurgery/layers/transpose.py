@@ -32,6 +32,3 @@ class Transpose(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Transpose", bottoms[0], perm=self.order)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Transpose", bottoms[0], axes=self.order)]

@@ -18,6 +18,23 @@ HIDDEN = {"Reshape": ("old_shape",), "Concat": ("split_info",)}
 """Outputs that operators must have behind the one that is used."""
 
 
+TYPES = {
+    **{same: same for same in ("Abs", "Add", "Concat", "Div", "Elu", "Exp", "Expand", "Gather", "LeakyRelu", "Mul")},
+    **{same: same for same in ("Relu", "Reshape", "Selu", "Shape", "Sigmoid", "Sqrt", "Sub", "Tanh", "Transpose")},
+    "Cast": "Cast",
+    "Clip": "Clip",
+    "Greater": "GT",
+    "Neg": "Negative",
+}
+"""Operators of ONNX to those of Caffe2 that do the same, broadcasting included. Max, Min, Sum, Pow and Where do not: Caffe2's take
+equal shapes only."""
+ATTRIBUTES = {("Transpose", "perm"): "axes", ("Selu", "gamma"): "scale"}
+ELEMENTS = {1: 1, 7: 10, 9: 5}
+"""Element types: float32, int64, bool."""
+WEIGHTS = {"weight": "w", "bias": "b"}
+"""What Caffe2's own models call them."""
+
+
 class NetBuilder(Builder):
     """Appends operators of Caffe2. Implements layers/caffe2/operators.py's Operators."""
 
@@ -29,6 +46,9 @@ class NetBuilder(Builder):
     def __init__(self, net: Net) -> None:
         super().__init__(Store({*net.blobs, *(layer.name for layer in net.layers)}))
         self.net = net
+
+    def in_onnx_words(self) -> NetBuilder:
+        return OnnxWords(self)
 
     def extra_outputs(self, type: str) -> Sequence[str]:
         return HIDDEN.get(type, ())
@@ -64,6 +84,45 @@ class NetBuilder(Builder):
             return np.split(values[0], np.cumsum(attributes["split"])[:-1], axis=attributes["axis"])
         result = _one(type, values, attributes) if count == 1 else None
         return None if result is None else [result]
+
+
+class OnnxWords(NetBuilder):
+    """Appends to the program of another builder in ONNX's words: what the `emit` of a layer that says nothing else for Caffe2 is handed."""
+
+    def __init__(self, builder: NetBuilder) -> None:
+        self.store, self.operations, self.layer, self.net = (
+            builder.store,
+            builder.operations,
+            builder.layer,
+            builder.net,
+        )
+
+    def weight(self, array: Array, name: str) -> Value:
+        return super().weight(array, WEIGHTS.get(name, name))
+
+    def append(
+        self, count: int, type: str, inputs: Sequence[Any], attributes: Mapping[str, Any], domain: str = ""
+    ) -> list[Value]:
+        if type not in TYPES or domain:
+            layer = self.net[self.layer]
+            raise UnsupportedError(
+                f"has no form in Caffe2: its class has no emit_caffe2, and Caffe2 has nothing that does what {type} does",
+                layer=layer.title,
+                source=layer.source,
+                fix="cut the net before this layer (--output), and do the rest in your own code",
+            )
+        attributes = {ATTRIBUTES.get((type, name), name): value for name, value in attributes.items()}
+        if type == "Cast":
+            attributes = {"to": ELEMENTS[attributes["to"]]}
+        if type == "Clip":
+            low, high = (self._number(x) for x in (*inputs[1:], None, None)[:2])
+            inputs, attributes = inputs[:1], {"min": low, "max": high}
+        return super().append(count, TYPES[type], inputs, attributes)
+
+    def _number(self, x: Any) -> float | None:
+        """A bound that is constant."""
+        bound = self.operand(x)
+        return None if bound is None or bound.value is None else float(bound.value)
 
 
 def _divide(a: Array, b: Array) -> Array:

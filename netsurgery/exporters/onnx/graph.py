@@ -27,6 +27,9 @@ class GraphBuilder(Builder):
         """A node of a domain of the user's choice."""
         return tuple(self.append(outputs, op_type, inputs, attributes, domain))
 
+    def in_onnx_words(self) -> GraphBuilder:
+        return self
+
     def shape_of(self, x: Value, axis: int) -> Value:
         end = {"end": axis + 1} if axis != -1 else {}
         return self("Shape", x, shape=(1,), start=axis, **end)

@@ -60,6 +60,11 @@ class Op(Protocol):
 
         Raises: UnsupportedError for a size that the data decide."""
 
+    def in_onnx_words(self) -> Op:
+        """The same program, appended to in ONNX's words: what an `emit` that serves Caffe2 as well is handed.
+
+        Its words raise: UnsupportedError where Caffe2 has no operator that does the same."""
+
     def ints(self, *parts: Any) -> Tensor:
         """An int64 vector of parts, each an int or an int64 vector; constant if all are."""
 

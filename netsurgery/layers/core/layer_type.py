@@ -84,10 +84,12 @@ class LayerType(Kind):
         ]
 
     def emit_caffe2(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
-        """The tops as operators of Caffe2 that run on the CPU."""
+        """The tops as operators of Caffe2 that run on the CPU: those of `emit`, where Caffe2 has them all."""
         if self.is_identity:
             return [bottoms[0]] * self.top_count
-        return super().emit_caffe2(op, bottoms, weights)
+        if type(self).emit is LayerType.emit:
+            return super().emit_caffe2(op, bottoms, weights)
+        return self.emit(op.in_onnx_words(), bottoms, weights)
 
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [() if self.scope == "map" else [SAME] * (len(x) - 2) for x in bottoms]
