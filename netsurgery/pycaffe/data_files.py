@@ -5,18 +5,20 @@ Source: BVLC/caffe src/caffe/layers/hdf5_data_layer.cpp, image_data_layer.cpp, d
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import NetsurgeryError
 from ..message import Message
 from .errors import CaffeError
 from .op import Op, put
 from .settings import random
 from .slot import Slot
-from .transform import Pixels, read_image
+from .transform import Pixels
 
 
 class ReaderOp(Op):
@@ -95,6 +97,8 @@ class ImageDataOp(ReaderOp):
     message = "image_data_param"
 
     def endless(self) -> Iterator[tuple[NDArray[Any], ...]]:
+        from ..vision.samples import read_pixels
+
         size = int(self.inner.last("new_height", 0)), int(self.inner.last("new_width", 0))
         folder, color = str(self.inner.last("root_folder", "")), bool(self.inner.last("is_color", True))
         entries = [line.rpartition(" ")[::2] for line in self.lines()]
@@ -104,8 +108,8 @@ class ImageDataOp(ReaderOp):
             for k in order:
                 path, label = entries[k]
                 try:
-                    image = read_image(folder + path, size, color)
-                except OSError as error:
+                    image = read_pixels(folder + path, size if all(size) else None, gray=not color)
+                except (NetsurgeryError, OSError) as error:
                     self.refuse(f"cannot read {folder + path!r}: {error}", "a picture")
                 yield self.pixels(image), np.asarray(int(label or 0), np.float32)
 
@@ -116,15 +120,22 @@ class LmdbDataOp(ReaderOp):
     message = "data_param"
 
     def endless(self) -> Iterator[tuple[NDArray[Any], ...]]:
-        from .databases import datums
+        from ..files.databases import records
+        from ..vision.datum import read_datum
 
         path = str(self.inner.last("source", ""))
-        backend = str(self.inner.last("backend", "LEVELDB"))
+        if not os.path.exists(path):
+            self.refuse(
+                f"there is no database {path!r}",
+                f"a folder of {self.inner.last('backend', 'LEVELDB')}",
+                "put an Input layer in its place and fill net.blobs",
+            )
         while True:
             count = 0
-            for image, label in datums(path, backend, self.slot):
+            for _, value in records(path):
                 count += 1
-                yield self.pixels(image), np.asarray(label, np.float32)
+                datum = read_datum(value)
+                yield self.pixels(datum.pixels), np.asarray(datum.label or 0, np.float32)
             if not count:
                 self.refuse(f"{path!r} holds no items", "a database of Datums")
 

@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..exporters.onnx.export import build
 from .settings import SETTINGS, gpu_providers
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ class Program:
         constant: bool,
     ) -> None:
         self.outputs = list(outputs)
+        from ..exporters.onnx.export import build
+
         net = stretch.net(shapes, weights, self.outputs)
         try:
             model, arrays = build(net, outputs=self.outputs, fold=constant)

@@ -20,7 +20,7 @@ FEW = 4
 """Inner blobs that are asked for: with more of them, all are computed at once."""
 COMPARED_BYTES = 32 << 20
 """Parameters that a script holds views of are compared with what was compiled, if they are not larger than this together."""
-SETTLED = 3
+SETTLED = 10
 """Runs with the same edited parameters after which they are compiled as constants."""
 
 

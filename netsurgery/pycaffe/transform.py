@@ -1,6 +1,6 @@
 """What Caffe's data layers do with pixels: crop, mirror, subtract the mean, scale.
 
-Source: BVLC/caffe src/caffe/data_transformer.cpp, src/caffe/util/io.cpp (ReadImageToCVMat)
+Source: BVLC/caffe src/caffe/data_transformer.cpp
 """
 
 from __future__ import annotations
@@ -12,30 +12,9 @@ from numpy.typing import NDArray
 
 from ..formats.weights.caffemodel import read_binaryproto
 from ..message import Message
-from ..vision.images import read_image as read_rgb
-from ..vision.resize import resize
 from .errors import CaffeError
 from .settings import random
 from .slot import Slot
-
-GRAY = np.array([0.299, 0.587, 0.114], np.float32)
-"""How much of red, green and blue OpenCV takes for a gray picture."""
-
-
-def read_image(path: str, size: tuple[int, int] = (0, 0), color: bool = True) -> NDArray[np.uint8]:
-    """A picture as Caffe's layers read it.
-
-    Shapes: -> (3, H, W) blue, green, red, or (1, H, W) gray; of `size` if that is not (0, 0).
-    Raises: OSError if there is no such picture.
-    """
-    image: NDArray[Any] = read_rgb(path)
-    if not color:
-        image = np.floor(image.astype(np.float32) @ GRAY + 0.5).astype(np.uint8)[:, :, np.newaxis]
-    else:
-        image = image[:, :, ::-1]
-    if all(size) and image.shape[:2] != size:
-        image = np.clip(np.floor(resize(image, size) + 0.5), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 
 class Pixels:
