@@ -20,6 +20,7 @@ class Item:
         self.slots, self.runner = list(slots), runner
         self.heads = list(dict.fromkeys(b for s in slots for b in s.op.reads))
         self.key: object = None
+        self.sharing = [slot.op for slot in slots if isinstance(slot.op, KindOp) and slot.op.shares_data]
 
     def reshape(self) -> None:
         """Shapes of all that it computes, if any blob has changed."""
@@ -86,6 +87,8 @@ class Engine:
             for slot in item.slots:
                 slot.op.forward()
             return
+        for op in item.sharing:
+            op.share()
         extra = [v for v, blob in runner.finals.items() if runner.stretch.cell(blob) in wanted] if wanted else []
         runner.run(extra)
         for slot in item.slots:

@@ -63,9 +63,11 @@ class KindOp(Op):
             sizes = _plain(shape, self.slot.bottoms[0].sizes if fresh else top.sizes)
             if sizes != top.sizes:
                 top.resize(sizes)
-        self.share()
+        if self.shares_diff:
+            self.share()
 
     def share(self) -> None:
+        """Lays the tops where the first bottom lies. Split and Flatten do so when they run, others when shapes are set."""
         if self.shares_data:
             for top in self.slot.tops:
                 top.share_data(self.slot.bottoms[0])

@@ -20,6 +20,10 @@ FEW = 4
 """Inner blobs that are asked for: with more of them, all are computed at once."""
 COMPARED_BYTES = 32 << 20
 """Parameters that a script holds views of are compared with what was compiled, if they are not larger than this together."""
+OFTEN = 2
+"""Runs of which several values were asked for, after which all are computed at once."""
+PROGRAMS = 6
+"""Programs that a stretch keeps of a kind."""
 SETTLED = 10
 """Runs with the same edited parameters after which they are compiled as constants."""
 
@@ -32,13 +36,13 @@ class Run:
         self.shapes = {name: array.shape for name, array in feeds.items()}
         self.owing: dict[str, tuple[weakref.ref[Memory], Owed]] = {}
         self.late = 0
+        self._kept: dict[str, Array] = {}
 
     def values(self, names: Collection[str]) -> dict[str, Array]:
-        """Values of the stretch as they were in this run."""
-        held = {name: self.feeds[name] for name in names if name in self.feeds}
-        if wanted := [name for name in names if name not in held]:
-            held |= self.runner.compute(self, wanted)
-        return held
+        """Values that the layers of the stretch read in this run, also those that were overwritten since."""
+        if any(name not in self.feeds and name not in self._kept for name in names):
+            self._kept |= self.runner.compute(self, {*names, *self.runner.stretch.overwritten} - self.feeds.keys())
+        return {name: self.feeds[name] if name in self.feeds else self._kept[name] for name in names}
 
     def owe(self, value: str, memory: Memory) -> None:
         memory.promise = promise = Owed(self, value)
@@ -55,10 +59,7 @@ class Owed:
         run = self.run
         run.owing.pop(self.value, None)
         run.late += 1
-        if run.late == 1:
-            values = run.runner.ask(run, self.value)
-        else:
-            values = run.runner.compute(run, [self.value, *run.owing])
+        values = run.runner.late(run, self.value)
         memory.put(values[self.value], adopt=True)
         for value, (ref, promise) in list(run.owing.items()):
             other = ref()
@@ -75,7 +76,7 @@ class Runner:
         self.finals = stretch.finals
         self.always = [value for value in self.finals if value in always]
         self.habit: set[str] = set()
-        self.key: object = None
+        self._asked = 0
         self.latest: Run | None = None
         self._constant: dict[frozenset[str], Program] = {}
         self._loose: dict[frozenset[str], Program] = {}
@@ -107,15 +108,22 @@ class Runner:
             elif stretch.inputs[value].data_memory is not blob.data_memory:
                 put(blob, feeds[value], adopt=False)
 
-    def ask(self, run: Run, value: str) -> dict[str, Array]:
-        """A value that was not thought to be needed, and is from now on."""
+    def late(self, run: Run, value: str) -> dict[str, Array]:
+        """A value that was not thought to be needed, and is from now on. Who asks twice is given all there is, and from the third such run
+        on has it at once."""
         self.habit.add(value)
-        wanted = {*self.always, *self.habit} - run.feeds.keys()
-        return self._program(run, wanted).run(run.feeds, run.weights)
+        whole = self.finals.keys() - run.feeds.keys()
+        if run.late == 1 and not self._asked:
+            wanted = {*self.always, *self.habit} - run.feeds.keys()
+        else:
+            wanted = whole
+            self._asked += run.late == 2
+            if self._asked >= OFTEN:
+                self.habit = set(self.finals)
+        return self.compute(run, wanted)
 
     def compute(self, run: Run, wanted: Collection[str]) -> dict[str, Array]:
-        """Values of a run, with whatever else one program gives."""
-        self.habit |= set(wanted) & self.finals.keys() if len(wanted) == 1 else set()
+        """Values of a run, with whatever else the program gives."""
         return self._program(run, {*wanted}).run(run.feeds, run.weights)
 
     def _weights(self) -> tuple[dict[int, Array], bool]:
@@ -177,7 +185,7 @@ class Runner:
                 return program
         if len(wanted - set(self.always)) > FEW:
             wanted = wanted | (self.finals.keys() - run.feeds.keys())
-        for outputs in [o for o in programs if o <= wanted and o != frozenset(self.always)]:
+        for outputs in [o for o in programs if o <= wanted] or list(programs)[: len(programs) - PROGRAMS + 1]:
             del programs[outputs]
         made = Program(self.stretch, sorted(wanted), run.shapes, run.weights, constant=constant)
         programs[frozenset(wanted)] = made

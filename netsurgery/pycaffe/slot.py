@@ -38,6 +38,8 @@ class Slot:
         self.param_need: list[bool] = []
         self.shape_key: object = None
         self.trace: Any = None
+        self.scratch: Any = None
+        """What a backward left where the forward had kept something: (trace, array)."""
 
     @property
     def title(self) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..layers import make_layer
@@ -23,6 +24,9 @@ from .slot import Slot
 
 if TYPE_CHECKING:
     from .blob import Array
+
+KEPT = ("PReLU", "Scale", "Swish")
+"""Layers that keep a copy of what they overwrite, in Caffe."""
 
 Place = tuple[int, int]
 """Where a blob lies: the number of its memory, and of the shape in which it sees it."""
@@ -92,6 +96,16 @@ class Stretch:
         """Values that go where others came from: a layer in place on what was there before, the state of an LSTM."""
         cells = {self._where[blob][0] for blob in self.inputs.values()}
         return {v for v, blob in self.finals.items() if self._where[blob][0] in cells and v not in self.inputs}
+
+    @cached_property
+    def overwritten(self) -> set[str]:
+        """Values that gradients want and that the memory no longer holds: bottoms of layers in place, states."""
+        values: set[str] = set()
+        for slot, reads in self.reads.items():
+            if slot.in_place and slot.type in KEPT:
+                values.add(reads[0])
+            values.update(reads[len(slot.bottoms) :])
+        return values
 
     def cell(self, blob: Blob) -> int:
         return self._where[blob][0]

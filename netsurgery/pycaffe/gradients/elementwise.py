@@ -95,6 +95,14 @@ def _spread(slot: Slot, factor_shape: tuple[int, ...], axis: int) -> tuple[tuple
     return shape, tuple(i for i in range(rank) if i not in inside)
 
 
+def _kept(slot: Slot) -> Array:
+    """What Scale in place keeps of its bottom, until a backward computes its product there."""
+    if slot.scratch is not None and slot.scratch[0] is slot.trace:
+        array: Array = slot.scratch[1]
+        return array
+    return seen(slot)
+
+
 def scale(slot: Slot, kind: Any) -> None:
     """dx = dy s; ds = sum of dy x; of the bias: sum of dy. A scale that is a bottom is written, a parameter adds up (but for one as large
     as x, in which Caffe computes the product itself)."""
@@ -107,7 +115,10 @@ def scale(slot: Slot, kind: Any) -> None:
     for bias in biases if slot.param_need and slot.param_need[-1] else ():
         bias.add_diff(dy.sum(axes))
     if slot.param_need[0] if is_param else slot.bottom_need[1]:
-        total = (dy * seen(slot)).sum(axes).reshape(factor.sizes)
+        product = dy * _kept(slot)
+        if slot.in_place and factor.count != slot.bottoms[0].count:
+            slot.scratch = slot.trace, product
+        total = product.sum(axes).reshape(factor.sizes)
         if is_param and factor.count != slot.bottoms[0].count:
             factor.add_diff(total)
         else:
@@ -131,11 +142,12 @@ def bias(slot: Slot, kind: Any) -> None:
 
 
 def batch_norm(slot: Slot, kind: Any) -> None:
-    """dx = dy / sqrt(var + eps), var being the stored one; the stored statistics have no gradient."""
+    """dx = dy / sqrt(var + eps), var being that stored when the layer ran; the stored statistics have no gradient."""
     if not slot.bottom_need[0]:
         return
-    x, weight = slot.bottoms[0].read_data(), slot.blobs[2].read_data().reshape(-1)[0]
-    var = slot.blobs[1].read_data() * np.float32(0 if weight == 0 else 1 / weight)
+    held = slot.trace.weights if slot.trace is not None else {}
+    x, weight = slot.bottoms[0].read_data(), held.get(id(slot.blobs[2]), slot.blobs[2].read_data()).reshape(-1)[0]
+    var = held.get(id(slot.blobs[1]), slot.blobs[1].read_data()) * np.float32(0 if weight == 0 else 1 / weight)
     shape = (1, -1, *[1] * (x.ndim - 2)) if x.ndim > 1 else (-1,)
     root = np.sqrt(var + np.float32(kind.eps)).reshape(shape if prod(var.shape) > 1 else (1,) * max(x.ndim, 1))
     slot.bottoms[0].write_diff(slot.tops[0].read_diff() / root)
