@@ -37,6 +37,7 @@ COMMANDS = (
     "record",
     "score",
     "sizes",
+    "time",
     "upgrade",
     "verify",
 )

@@ -67,6 +67,9 @@ NetAndList = Annotated[
         "hold beside it",
     ),
 ]
+NetAndModel = Annotated[
+    list[str], _words("[MODEL.onnx]", "a model that was converted from it; if none is named, one made now")
+]
 NetAndLayer = Annotated[list[str], _words("[LAYER]", "the layer; if none is named, the first Convolution")]
 NetAndImageAndBlob = Annotated[list[str], _words("IMAGE BLOB", "an image, file or URL, and the blob, a map")]
 NetAndBlob = Annotated[list[str], _words("BLOB", "the blob whose map is wanted")]

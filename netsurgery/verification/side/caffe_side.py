@@ -8,6 +8,8 @@ Reads requests from stdin, one line of JSON each, and answers each with one line
     {"do": "run", "prototxt": FILE, "weights": FILE or null, "feeds": NPZ, "values": NPZ, "blobs": [..], "fresh": bool,
      "names": [..], "phase": "TEST", "level": 0, "stages": [..]}
                                                                a forward; the blobs that are there, in "names"
+    {"do": "time", "prototxt": FILE, "weights": FILE or null, "shapes": [[NAME, [..]], ..], "rounds": N}
+                                                               seconds of a forward, and of each layer, in "layers"
 
 Members of the npz files are counted, their blobs named by "names" beside them: a blob's name may hold what a file's may not. A net stays
 loaded until another one is asked for; `fresh` loads it anew, so that what it keeps between forwards starts from zero.
@@ -179,11 +181,39 @@ def run(request):
     return {"names": there}
 
 
+def timed(request):
+    # type: (Dict[str, Any]) -> Dict[str, Any]
+    import time
+
+    import numpy
+
+    net = load(request)
+    for name, shape in request["shapes"]:
+        net.blobs[str(name)].reshape(*[int(n) for n in shape])
+    net.reshape()
+    for name, _ in request["shapes"]:
+        net.blobs[str(name)].data[...] = numpy.random.randn(*net.blobs[str(name)].data.shape)  # noqa: NPY002
+    clock = getattr(time, "perf_counter", time.time)
+    layers = [str(name) for name in net._layer_names]
+    totals = []  # type: List[float]
+    each = [[] for _ in layers]  # type: List[List[float]]
+    for _ in range(request["rounds"] + 1):
+        begin = clock()
+        net.forward()
+        totals.append(clock() - begin)
+        for i in range(len(layers)):
+            begin = clock()
+            net._forward(i, i)
+            each[i].append(clock() - begin)
+    middle = [float(numpy.median(seconds[1:])) for seconds in each]
+    return {"layers": layers, "seconds": middle, "total": float(numpy.median(totals[1:]))}
+
+
 def answer(line):
     # type: (str) -> Dict[str, Any]
     try:
         request = json.loads(line)
-        return dict({"probe": probe, "judge": judge, "run": run}[request["do"]](request), ok=True)
+        return dict({"probe": probe, "judge": judge, "run": run, "time": timed}[request["do"]](request), ok=True)
     except RefusedError as error:
         return {"ok": False, "stage": "refused", "error": str(error)}
     except BaseException as error:
