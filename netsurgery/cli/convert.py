@@ -77,9 +77,8 @@ def convert(
             fix="verify it without --bake-preprocessing, then bake",
         )
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
-        for name, value in (("to", export.to), ("int8", export.int8)):
-            if value:
-                raise NetsurgeryError(f"--{name} for many models", expected="one net at a time")
+        for one in filter(None, (export.to and f"--to {export.to}", export.int8 and "--int8")):
+            raise NetsurgeryError(f"{one} for many models", expected="one net at a time")
         _convert_many(prototxt, manifest, output_file, options, force, check, as_json, quiet)
         return
     if prototxt is None:

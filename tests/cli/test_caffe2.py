@@ -98,7 +98,7 @@ def test_what_fixes_a_size_is_told(command: Command, tmp_path: Path) -> None:
     [
         (
             ("-o", "out", "--to", "tensorflow"),
-            "error: to 'tensorflow'\n  expected: caffe2; .onnx and .prototxt are told by the name",
+            "Invalid value for '--to': Value error, 'tensorflow' is not one of 'caffe2'.",
         ),
         (("-o", "out"), "error: cannot tell the format of 'out'"),
         (("-o", "out.onnx", "--to", "caffe2"), "error: 'out.onnx' with --to caffe2\n  expected: the name of a folder"),

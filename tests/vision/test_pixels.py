@@ -12,6 +12,8 @@ import pytest
 import netsurgery
 from netsurgery import vision
 from netsurgery.exporters.convert import convert
+from netsurgery.exporters.options import Export
+from netsurgery.formats.options import Reading
 from netsurgery.formats.load import from_text
 from netsurgery.formats.preprocessing import Preprocessing, from_net, read_mean
 from netsurgery.passes.deploy import deploy
@@ -71,8 +73,8 @@ def test_a_data_layer_crops_what_is_in_its_database(case: str, tmp_path: Path) -
 def test_a_model_that_takes_images_does_what_image_data_does(case: str, tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(train_val(case))
     shape = {"data": (1, *EXPECTED[f"layer/{case}"].shape)}
-    options = {"input_shapes": shape, "bake_preprocessing": True}
-    convert(tmp_path / "net.prototxt", None, tmp_path / "m.onnx", **options)  # type: ignore[arg-type]
+    export = Export(bake_preprocessing=True)
+    convert(tmp_path / "net.prototxt", None, tmp_path / "m.onnx", Reading(input_shapes=shape), export=export)
     image = vision.read_image(FOLDER / "photo.png")
     (got,) = cases.session(str(tmp_path / "m.onnx")).run(None, {"image": image[None]})
     assert np.abs(got[0] - EXPECTED[f"layer/{case}"]).max() <= 1e-4
