@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,7 +88,7 @@ class Number(Kind):
     def read(self, value: Any, folder: Path) -> int | float:
         if isinstance(value, bool) or not isinstance(value, int | self.type):
             raise TypeError(value)
-        if value != value or (self.least is not None and value < self.least):
+        if not abs(value) < inf or (self.least is not None and value < self.least):
             raise ValueError(value)
         return self.type(value)
 

@@ -6,7 +6,9 @@ Command files import nothing heavy at module level, so that `netsurgery --help` 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated
@@ -14,7 +16,7 @@ from typing import Annotated
 import typer
 
 from .options import with_defaults, with_options
-from .printing import EXIT_BAD_INPUT, report_error
+from .printing import EXIT_BAD_INPUT, EXIT_FAULT, report_error, report_fault
 
 COMMANDS = (
     "activations",
@@ -88,19 +90,30 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the program an error comes from. Anywhere on the line.")
+    ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Runs the command line. Exit codes: 0 done, 1 the numbers differ, 2 refused or bad input."""
+    """Runs the command line. Exit codes: 0 done, 1 the numbers differ, 2 refused or bad input, 3 a fault of netsurgery's own, 130 and 143
+    interrupted by SIGINT and SIGTERM."""
     from ..errors import NetsurgeryError
 
+    arguments = with_defaults(sys.argv[1:])
+    foreign = arguments[:1] == ["pycaffe"]  # what a script raises is its own
+    debug = "--debug" in arguments and not foreign
+    if not foreign:
+        arguments = [word for word in arguments if word != "--debug"]
+        signal.signal(signal.SIGTERM, _terminate)
     try:
-        arguments = with_defaults(sys.argv[1:])
         completing = "_NETSURGERY_COMPLETE" in os.environ
         build(None if completing else arguments)(arguments, prog_name="netsurgery")
     except NetsurgeryError as error:
+        if debug:
+            traceback.print_exc()
         report_error(error)
         sys.exit(EXIT_BAD_INPUT)
     except BrokenPipeError:  # `netsurgery inspect ... | head`
@@ -109,3 +122,15 @@ def main() -> None:
     except MemoryError:
         sys.stderr.write("error: not enough memory\n")
         sys.exit(EXIT_BAD_INPUT)
+    except Exception as error:
+        if foreign:
+            raise
+        if debug:
+            traceback.print_exc()
+        report_fault(error)
+        sys.exit(EXIT_FAULT)
+
+
+def _terminate(number: int, frame: object) -> None:
+    """As SIGINT does, SIGTERM lets everything clean up."""
+    sys.exit(128 + number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 EXIT_DIFFER = 1
 EXIT_BAD_INPUT = 2
+EXIT_FAULT = 3
 
 
 def print_json(value: Any) -> None:
@@ -53,6 +55,19 @@ def report_error(error: NetsurgeryError) -> None:
     sys.stderr.write(f"error: {error}\n")
     if "--json" in sys.argv:
         print_json({"error": str(error), "kind": type(error).__name__})
+
+
+def report_fault(error: Exception) -> None:
+    """A fault of ours on stderr, in one line."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "netsurgery" in f.filename]
+    place = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    sys.stderr.write(
+        f"internal error: {text}{place}: a fault of netsurgery's own; please report this line, the command and the files "
+        "(--debug shows the traceback)\n"
+    )
+    if "--json" in sys.argv:
+        print_json({"error": text, "kind": "internal error"})
 
 
 @contextmanager

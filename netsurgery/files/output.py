@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import re
 import secrets
 import stat
+import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from typing import BinaryIO
 
 from ..errors import NetsurgeryError, Source
@@ -64,7 +69,8 @@ class _Output:
         except (OSError, ValueError):
             pass  # It is not there yet; or writing will tell what is wrong.
         folder, base = os.path.split(self.target)
-        self.stem = os.path.join(folder, f".{base[:64]}.{secrets.token_hex(6)}")
+        _remove_stale(folder or ".")
+        self.stem = os.path.join(folder, f".{base[:64]}.{_OWNER}-{os.getpid()}.{secrets.token_hex(6)}")
         self.temporary = f"{self.stem}.part"
         # Not tempfile: its files are readable by their owner only, whatever the umask.
         self.file = os.fdopen(os.open(self.temporary, _FLAGS, 0o666), "wb")
@@ -95,6 +101,32 @@ def _place(made: Sequence[_Output]) -> None:
     for output in old:
         with suppress(OSError):
             os.unlink(f"{output.stem}.old")
+
+
+_OWNER = f"{zlib.crc32(platform.node().encode()):08x}"
+"""The machine, in names of temporary files: only its own processes are known to be dead."""
+
+
+@cache
+def _remove_stale(folder: str) -> None:
+    """Removes temporary files of processes of this machine that ended before they could."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            owner = re.fullmatch(rf"\..*\.{_OWNER}-(\d{{1,9}})\.[0-9a-f]{{12}}\.part", entry.name)
+            if owner and not _is_alive(int(owner[1])):
+                os.unlink(entry.path)
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid() or sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

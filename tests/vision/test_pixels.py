@@ -13,8 +13,8 @@ import netsurgery
 from netsurgery import vision
 from netsurgery.exporters.convert import convert
 from netsurgery.exporters.options import Export
-from netsurgery.formats.options import Reading
 from netsurgery.formats.load import from_text
+from netsurgery.formats.options import Reading
 from netsurgery.formats.preprocessing import Preprocessing, from_net, read_mean
 from netsurgery.passes.deploy import deploy
 from netsurgery.vision.preprocess import crops
