@@ -59,6 +59,9 @@ class Measure:
     """What is wrong where numbers do not say it: a shape, NaN on one side."""
     comparable: bool = True
     """Whether the two are of one shape."""
+    low: float = -inf
+    high: float = inf
+    """The least and the greatest number of the reference."""
 
 
 def measure(expected: Array, got: Array, tolerance: Tolerance = Tolerance(), columns: int | None = None) -> Measure:
@@ -98,6 +101,8 @@ def measure(expected: Array, got: Array, tolerance: Tolerance = Tolerance(), col
         _cosine(*sums[:3]),
         _decibel(sums[0], sums[3]),
         "" if same.all() else _not_finite(*values, int((~same).sum())),
+        low=float(want.min()) if finite.all() else -inf,
+        high=float(want.max()) if finite.all() else inf,
     )
 
 

@@ -42,7 +42,7 @@ class Judge:
     def __init__(
         self,
         net: Net,
-        given: Mapping[str, Array],
+        given: dict[str, Array],
         outputs: Mapping[str, str],
         tolerance: Tolerance,
         by: Callable[[str], str] = lambda blob: "",
@@ -52,18 +52,30 @@ class Judge:
         """The reference's values of the outputs, for what is compared with them later."""
         self.top_five: list[TopFive] = []
         self.passed_over: dict[str, str] = {}
+        self.fed = set(net.inputs)
+        """The blobs that follow from the inputs."""
+        for layer in net.layers:
+            if self.fed.intersection(layer.bottoms):
+                self.fed.update(layer.tops)
         self.chosen: set[str] = set()
         """Choices that the model made rightly: what follows is computed from them."""
 
-    def by_layers(self, feeds: Mapping[str, Array], dtype: DTypeLike) -> list[Comparison]:
-        """Compares as the reference goes through the net."""
+    def by_layers(self, feeds: Mapping[str, Array], dtype: DTypeLike, free: bool = False) -> list[Comparison]:
+        """Compares as the reference goes through the net. `free` lets go of what the model gave as soon as it was compared, but for
+        outputs and for what choices are judged by."""
         found: list[Comparison] = []
+        kept = {*self.net.inputs, *self.outputs} if free else set(self.net.blobs)
+        for layer in self.net.layers:
+            if layer.kind.choices:
+                kept.update((*layer.bottoms, *layer.tops))
 
         def settle(layer: Layer, i: int, value: Array, held: Mapping[str, Array]) -> Array:
             comparison = self._compared(layer, i, value, held)
             if comparison is None:
                 return value
             found.append(comparison)
+            if layer.tops[i] not in kept:
+                self.given.pop(layer.tops[i], None)
             if i in layer.kind.choices and comparison.passed:
                 self.chosen.add(layer.tops[i])
                 return np.asarray(self.given[layer.tops[i]], dtype)
@@ -177,7 +189,9 @@ class Judge:
             same = measure(value, self.given[top], self.tolerance, layer.kind.columns).passed
             remark = "" if same else "near-ties went another way than in the reference"
         by = voucher(layer, self.by(top) if same else "")
-        return Comparison(top, layer.title, layer.source, own, "choices", top in self.outputs, remark, by)
+        return Comparison(
+            top, layer.title, layer.source, own, "choices", top in self.outputs, remark, by, top in self.fed
+        )
 
     def _tolerated(self, layer: Layer, i: int, value: Array) -> Comparison:
         top = layer.tops[i]
@@ -190,7 +204,8 @@ class Judge:
                 self.top_five.append(TopFive(top, first, sets, k))
         found = measure(value, got, self.tolerance, layer.kind.columns)
         by = voucher(layer, self.by(top))
-        return Comparison(top, layer.title, layer.source, found, "tolerance", top in self.outputs, by=by)
+        told = found, "tolerance", top in self.outputs
+        return Comparison(top, layer.title, layer.source, *told, by=by, fed=top in self.fed)
 
     def own(self, layer: Layer, i: int, held: Mapping[str, Array]) -> Measure | None:
         """Top i against what the layer makes of the model's own bottoms (where it does not show them: the reference's), in float64, or

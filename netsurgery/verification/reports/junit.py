@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from .report import Case, Report
+from .report import SHOWS_NOTHING, Case, Report
 from .text import around, difference, summary
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,6 +36,12 @@ def _suite(report: Report, number: int) -> ET.Element:
             reason
         )
         cases.append(broken)
+    elif report.verdict == SHOWS_NOTHING:
+        still = ET.Element("testcase", name="shows something", classname=_class(report), time="0")
+        ET.SubElement(still, "error", message=_clean(report.sentence), type="NetsurgeryError").text = _clean(
+            report.sentence
+        )
+        cases.append(still)
     suite = ET.Element(
         "testsuite",
         id=str(number),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from ...errors import NetsurgeryError, Source
-from .report import AGREE, DIFFER, Report
+from .report import AGREE, DIFFER, SHOWS_NOTHING, Report
 from .text import difference
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -20,10 +20,14 @@ def headline(reports: Sequence[Report]) -> str:
     total = len(reports)
     agree = sum(report.passed for report in reports)
     differ = sum(report.verdict == DIFFER for report in reports)
-    parts = [f"{agree} of {total} model{'s' if total != 1 else ''} agree{'s' if agree == 1 else ''}"]
+    if total == 1:
+        return f"the model {reports[0].verdict}"
+    parts = [f"{agree} of {total} models agree{'s' if agree == 1 else ''}"]
     if differ:
         parts.append(f"{differ} differ{'s' if differ == 1 else ''}")
-    if broken := total - agree - differ:
+    if still := sum(report.verdict == SHOWS_NOTHING for report in reports):
+        parts.append(f"{still} show{'s' if still == 1 else ''} nothing")
+    if broken := total - agree - differ - still:
         parts.append(f"{broken} could not be compared")
     return ", ".join(parts)
 
@@ -48,8 +52,8 @@ def to_markdown(reports: Sequence[Report]) -> str:
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
     for report in reports:
         first = report.first_difference
-        if report.error or first:
-            said = report.error.splitlines() if report.error else difference(first) if first else []
+        if not report.passed:
+            said = report.error.splitlines() if report.error else difference(first) if first else [report.sentence]
             rows += ["", f"**{_cell(report.name)}**", "", "```", *said, "```"]
     return "\n".join(rows) + "\n"
 

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from ...errors import Source
 from ..compare import Measure, Tolerance
 from ..vouchers import FORMULA, in_words
 
-AGREE, DIFFER, NOT_COMPARED = "agrees", "differs", "could not be compared"
+AGREE, DIFFER, NOT_COMPARED, SHOWS_NOTHING = "agrees", "differs", "could not be compared", "shows nothing"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Comparison:
     remark: str = ""
     by: str = ""
     """Who vouches for the numbers that it was held against (vouchers.py)."""
+    fed: bool = False
+    """Whether it follows from the net's inputs."""
 
     @property
     def passed(self) -> bool:
@@ -155,13 +158,32 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether everything was compared and agrees."""
+        return self.agrees and self.idle is None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs, be it that it shows nothing."""
         return not self.error and bool(self.cases) and all(case.passed for case in self.deciding)
+
+    @cached_property
+    def idle(self) -> Comparison | None:
+        """The first output that is one and the same number for all inputs, or the first blob of a layer of which every blob is: a model
+        that computes something else may give that, too. Blobs made of choices are judged by what they were made of."""
+        seen: dict[str, list[Comparison]] = {}
+        for c in (c for case in self.deciding for c in case.comparisons):
+            seen.setdefault(c.blob, []).append(c)
+        still = {blob for blob, all_of_it in seen.items() if _is_still(all_of_it)}
+        for blob, (first, *_) in seen.items():
+            whole = all(b in still for b, (c, *_) in seen.items() if c.layer == first.layer)
+            if blob in still and (first.is_output or whole):
+                return first
+        return None
 
     @property
     def verdict(self) -> str:
         if self.error or not self.cases:
             return NOT_COMPARED
-        return AGREE if self.passed else DIFFER
+        return (AGREE if self.idle is None else SHOWS_NOTHING) if self.agrees else DIFFER
 
     @cached_property
     def vouchers(self) -> dict[str, tuple[int, int]]:
@@ -185,7 +207,13 @@ class Report:
         if self.error or not self.cases:
             return NOT_COMPARED
         said = f"agrees with {in_words(self.vouchers)}" if self.vouchers else "nothing was compared"
-        first = self.first_difference
+        first, idle = self.first_difference, self.idle
+        if self.agrees and idle is not None:
+            value = number(idle.measure.low)
+            return (
+                f"{SHOWS_NOTHING}: blob '{idle.blob}' of layer {idle.layer} is {value} for all inputs, and would be for many a wrong "
+                "model; give weights, or inputs, that make it move"
+            )
         if not self.passed and first is not None:
             said = f"DIFFERS from blob '{first.blob}' of layer {first.layer} on; it {said}"
         return said + (f"; by formula alone: layer {', '.join(self.by_formula)}" if self.by_formula else "")
@@ -232,6 +260,15 @@ class Report:
             "sources": dict(self.sources),
             "seconds": round(self.seconds, 3),
         }
+
+
+def _is_still(comparisons: list[Comparison]) -> bool:
+    """Whether a blob is one number throughout; a single number is not enough to say so."""
+    first = comparisons[0]
+    return (
+        all(c.fed and c.rule != "choices" and c.measure.low == c.measure.high == first.measure.low for c in comparisons)
+        and sum(prod(c.measure.shape) for c in comparisons) > 1
+    )
 
 
 def plain(value: float | None) -> float | str | None:

@@ -92,7 +92,8 @@ def verdict(report: Report) -> str:
         worst = report.worst
         error = f"worst relative error {worst.measure.max_rel:.1g}, " if worst else ""
         return f"{report.name}: {report.sentence} ({error}tolerance {report.tolerance.rtol:g})"
-    return f"{report.name}: {report.sentence}" if report.first_difference else f"{report.name}: nothing was compared"
+    compared = report.first_difference or report.idle
+    return f"{report.name}: {report.sentence}" if compared else f"{report.name}: nothing was compared"
 
 
 def _indented(rows: Iterable[str]) -> Iterator[str]:
