@@ -100,7 +100,7 @@ def pooling(net: Importer, op: Op) -> None:
     if rank != 2:
         raise op.refuse(f"over {rank} axes", expected="2 or 3")
     fields = [method, *_two("kernel", kernel, "kernel_size"), *_two("stride", stride), *_two("pad", pad)]
-    fields += ["round_mode: FLOOR"] * (not up)
+    fields += ["round_mode: FLOOR"] * (not up and max(stride) > 1)  # at stride 1 both ways are one
     net.add(op, "Pooling", [x], op.outputs[:1], f"pooling_param {{ {' '.join(fields)} }}")
 
 
@@ -151,7 +151,7 @@ def _pooling3d(net: Importer, op: Op, x: str, method: str, kernel: Sizes, stride
     if not alike or not (up or exact) or any(pad):
         parts = (("kernel_size", kernel), ("stride", stride), ("pad", pad))
         sides = [f"{name}: {value}" for name, values in parts for value in values]
-        sides += ["round_mode: FLOOR"] * (not up)
+        sides += ["round_mode: FLOOR"] * (not up and max(stride) > 1)
         net.add(op, "PoolingND", [x], op.outputs[:1], f"pooling_nd_param {{ {method} {' '.join(sides)} }}")
         return
     depth = f"kernel_depth: {kernel[0]} temporal_stride: {stride[0]}"
