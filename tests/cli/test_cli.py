@@ -187,14 +187,14 @@ def test_a_bad_net_is_an_error_that_names_file_line_and_layer(
 def test_all_unsupported_layers_are_listed_at_once(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edit(here, 'type: "ReLU"', 'type: "ConvolutionX"')
+    edit(here, 'type: "ReLU"', 'type: "Convolutoin"')
     edit(here, 'type: "Softmax"', 'type: "Wavelet"')
     code, out, err = call(monkeypatch, capsys, "convert", "deploy.prototxt", "digits.caffemodel", "--json")
     assert code == 2
     assert json.loads(out)["kind"] == "UnsupportedLayersError"
     assert err == (
         "error: 2 layers cannot be exported:\n"
-        "deploy.prototxt:16: layer 'relu1' (ConvolutionX): layer type 'ConvolutionX' is not known\n"
+        "deploy.prototxt:16: layer 'relu1' (Convolutoin): layer type 'Convolutoin' is not known\n"
         "  expected: a type that `netsurgery layers` lists\n  fix: did you mean 'Convolution'?\n"
         "deploy.prototxt:69: layer 'prob' (Wavelet): layer type 'Wavelet' is not known\n"
         "  expected: a type that `netsurgery layers` lists\n"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ... import _proto
 from ...errors import ParseError, Source
+from ...layers import names
+from ...layers.core.suggest import meant, spelling
 from ...message import Field, Message, Token, float32
 from .text import readable
 
@@ -34,6 +35,11 @@ _INFINITE = re.compile(r"(-?(?:inf|nan))(?:inity)?f?", re.IGNORECASE)
 _INTEGER = re.compile(r"(-?)(?:(0[xX][0-9a-fA-F]+)|(0[0-7]+)|([1-9][0-9]{0,19}|0))")
 # 010 is octal, and no float is written so.
 _DECIMAL = re.compile(r"-?(?!0[0-9]+[fF]?\Z)[0-9.]+(?:[eE][+-]?[0-9]+)?[fF]?")
+REFUSED = {
+    "pool": ("STOCHASTIC", "DEF", "DEF_ALL", "DEF_ALL2", "DEF_ALL3", "DEF_ALL4", "LOWRES", "AVE_EXC_PAD", "AVE_TF"),
+    "operation": ("SORT", "STOCHASTIC_SUM"),
+}
+"""Words that forks know and layers here refuse: errors do not list them as what is expected."""
 _LAYER_TYPE = "V1LayerParameter.LayerType"
 """Forks added names to this enum: one that the schema does not know is an unknown layer type, refused as such later."""
 _LAYERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")
@@ -105,7 +111,12 @@ class _Resolver:
             return value
         if kind == "string":
             if value.kind != "string":
-                self.fail(f, f"{f.name} is {written(value)} without quotes", "a string", _suggest(f, f'"{value.text}"'))
+                self.fail(
+                    f,
+                    f"{f.name} is {written(value)} without quotes",
+                    "a string",
+                    _suggest(f, f'"{self.string(f, value.text)}"'),
+                )
             return readable(value.text)
         if kind == "bytes":
             if value.kind != "string":
@@ -118,6 +129,11 @@ class _Resolver:
         if value.kind == "string":
             self.fail(f, f"{f.name} is {written(value)}", _expected(kind), _suggest(f, value.text, ", without quotes"))
         return self.number(f, value, kind)
+
+    @staticmethod
+    def string(f: Field, word: str) -> str:
+        """What a word without quotes was meant to be: a type may have its name of an older vintage."""
+        return (spelling(word, names()) or word) if f.name == "type" else word
 
     def number(self, f: Field, token: Token, kind: str) -> bool | int | float:
         text = token.text
@@ -150,15 +166,14 @@ class _Resolver:
                     return name
         elif token.text in values:
             return token.text
-        upper = token.text.upper()
-        near = get_close_matches(upper, [name.upper() for name in values], n=1)
-        names = {name.upper(): name for name in values}
-        listed = list(values) if len(values) <= 12 else [*list(values)[:12], "..."]
+        near = meant(token.text, [name for name in values if name not in REFUSED.get(f.name, ())])
+        accepted = [name for name in values if name not in REFUSED.get(f.name, ())]
+        listed = accepted if len(accepted) <= 12 else [*accepted[:12], "..."]
         self.fail(
             f,
             f"{f.name} is {written(token)}",
             f"one of: {', '.join(listed)}",
-            f"did you mean {names[near[0]]}?" if near else "",
+            f"did you mean {near}?" if near else "",
         )
 
     def error(self, f: Field, problem: str, expected: str = "", fix: str = "") -> ParseError:

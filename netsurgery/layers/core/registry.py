@@ -20,6 +20,7 @@ from ...net import Layer
 from .advice import refusal
 from .layer_type import LayerType
 from .params import IRRELEVANT_OF_LAYER, Params
+from .suggest import meant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,7 +179,7 @@ def _kind(
     if cls is None:
         if advised := refusal(type, title, source, layer.bottoms):
             raise advised
-        near = get_close_matches(type, names(), n=1)
+        near = meant(type, names())
         raise UnsupportedError(
             f"layer type '{type}' is not known",
             layer=title,
@@ -186,7 +187,7 @@ def _kind(
             expected="a type that `netsurgery layers` lists",
             fix="give the prototxt as well: it names the type"
             if type.startswith("#")
-            else f"did you mean '{near[0]}'?"
+            else f"did you mean '{near}'?"
             if near
             else f"register a layer of your own (README: Your own layer), or hand it on: --as-custom-op {type}",
         )

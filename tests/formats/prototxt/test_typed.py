@@ -119,7 +119,7 @@ def test_names_that_an_enum_does_not_have(text: str, written: str, fix: str) -> 
 def test_the_new_layer_wants_its_type_in_quotes() -> None:
     assert refusal("layer { type: CONVOLUTION name: 'c' }", "NetParameter") == (
         "a.prototxt:1: layer 'c' (CONVOLUTION): type is CONVOLUTION without quotes\n"
-        '  expected: a string\n  fix: type: "CONVOLUTION"'
+        '  expected: a string\n  fix: type: "Convolution"'
     )
 
 

@@ -1,0 +1,76 @@
+"""What a word was meant to be: another spelling of a name, or one with a slip of the pen; never another thing whose name is like it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+SPELLINGS = {
+    "conv": "Convolution",
+    "deconv": "Deconvolution",
+    "pool": "Pooling",
+    "softmaxloss": "SoftmaxWithLoss",
+    "images": "ImageData",
+    "fullyconnected": "InnerProduct",
+    "batchnormalization": "BatchNorm",
+}
+"""Names of types that were others once, or are others elsewhere, without what `plain` takes out."""
+
+SHORT, LONG = 5, 8
+"""From how many letters on one slip is taken for one, and two are: ELU is no slip of RELU, nor SUM of SUB."""
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The name among `known` that `word` spells in another way, or with a slip; None if it may well be another thing.
+
+    A slip is a letter too many, too few, wrong, or two that changed places, and no capital or digit is part of it; what stands in front of
+    a whole name (Bi, Un, Hard) or has changed its first letter makes another name of it.
+    """
+    names = list(known)
+    spelled = spelling(word, names)
+    if spelled is not None:
+        return spelled
+    slips = [(count, name) for name in names if (count := _slips(word, name)) is not None]
+    return min(slips)[1] if slips else None
+
+
+def spelling(word: str, known: Iterable[str]) -> str | None:
+    """The name among `known` that is `word` but for case and signs, or was called so once."""
+    names = {plain(name): name for name in known}
+    found = names.get(plain(word))
+    if found is None and (old := SPELLINGS.get(plain(word))) is not None:
+        found = names.get(plain(old))
+    return found
+
+
+def plain(word: str) -> str:
+    """The word in small letters and digits alone."""
+    return re.sub(r"[^a-z0-9]", "", word.lower())
+
+
+def _slips(word: str, name: str) -> int | None:
+    """How many slips make `name` of `word`; None if there are too many, or they say something."""
+    if not word or not name or word[0].lower() != name[0].lower():
+        return None
+    allowed = (len(name) >= SHORT) + (len(name) >= LONG)
+    if abs(len(word) - len(name)) > allowed:
+        return None
+    shouted = word.isupper() or name.isupper()
+    changed = _changed(word, name) if not shouted else _changed(word.lower(), name.lower())
+    if len(changed) > allowed or any(c.isupper() or c.isdigit() for edit in changed for c in edit):
+        return None
+    return len(changed)
+
+
+def _changed(a: str, b: str) -> list[str]:
+    """The letters of each edit in a least list of edits that makes b of a (one letter in, out or for another, two swapped)."""
+    rows: list[list[list[str]]] = [[list(b[:j]) for j in range(len(b) + 1)]]
+    for i, x in enumerate(a, 1):
+        row = [list(a[:i])]
+        for j, y in enumerate(b, 1):
+            ways = [[*rows[i - 1][j], x], [*row[j - 1], y], [*rows[i - 1][j - 1], *([] if x == y else [x + y])]]
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y and x != y:
+                ways.append([*rows[i - 2][j - 2], x + y])
+            row.append(min(ways, key=len))
+        rows.append(row)
+    return rows[-1][-1]
