@@ -26,7 +26,7 @@ ROOMS = [
     ["formats", "interpreter", "receptive_field"],
     ["passes", "summary", "difference"],
     ["exporters"],
-    ["verification", "vision", "drawing"],
+    ["verification", "vision", "drawing", "catalog"],
     ["pycaffe"],
     [""],
     ["cli"],

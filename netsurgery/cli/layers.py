@@ -12,29 +12,36 @@ if TYPE_CHECKING:
 
 
 def layers(reading: Annotated[Reading, Only(("plugin",))], as_json: Json = False) -> None:
-    """List the layer types that netsurgery knows, what they compute, and notes on variants.
+    """List the layer types that netsurgery knows: whose each is, whether it is held to numbers of Caffe's or stands on a formula, the ONNX
+    operators that it becomes, whether Caffe2 has it, what it computes, and notes on variants.
 
     Example: netsurgery layers --json
     """
-    from ..layers import find, load_plugin, names
+    from dataclasses import asdict
+
+    from ..catalog import entries
+    from ..layers import load_plugin
 
     for plugin in reading.plugins:
         load_plugin(plugin)
-
-    rows = []
-    for name in names():
-        cls = find(name)
-        if cls is None:
-            raise AssertionError(name)
-        paragraph = (cls.__doc__ or "").strip().split("\n\n")[0]
-        rows.append({"type": name, "computes": " ".join(paragraph.split()), "note": cls.note})
+    rows = list(entries())
     if as_json:
-        print_json(rows)
+        print_json([asdict(row) for row in rows])
         return
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("type", "computes", "note", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    heads = ("type", "of", "held to", "ONNX", "Caffe2", "computes", "note")
+    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(*map(escape, row.values()))
+        cells = (
+            row.type,
+            row.origin,
+            row.held,
+            ", ".join(row.onnx),
+            "yes" if row.caffe2 else "no",
+            row.computes,
+            row.note,
+        )
+        table.add_row(*map(escape, cells))
     console().print(table)

@@ -1,0 +1,68 @@
+"""What `netsurgery layers` says of each type."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+
+from netsurgery.catalog import describe, entries
+from netsurgery.layers import find, names
+from netsurgery.layers.core.layer_type import LayerType
+
+ALL = {entry.type: entry for entry in entries()}
+
+
+def test_every_type_has_an_entry_that_says_something() -> None:
+    assert list(ALL) == list(names())
+    for entry in ALL.values():
+        assert entry.computes, entry.type
+        assert entry.source, entry.type
+        assert entry.origin in ("BVLC", "SSD", "fork")
+        unknown = [name for name in entry.onnx if not onnx.defs.has(name)]
+        assert not unknown, (entry.type, unknown)
+
+
+@pytest.mark.parametrize(
+    ("type", "origin", "held", "operators"),
+    [
+        ("Convolution", "BVLC", "numbers", {"Conv"}),
+        ("Eltwise", "BVLC", "numbers", {"Sum", "Sub", "Mul"}),
+        ("PriorBox", "SSD", "numbers", {"Concat"}),
+        ("ChannelNorm", "fork", "numbers", {"ReduceL2"}),
+        ("GELU", "fork", "formula", {"Tanh"}),
+        ("FlowWarp", "fork", "numbers", {"GatherElements"}),
+        ("ConvLSTM", "fork", "numbers", {"Scan", "Conv"}),
+        ("Split", "BVLC", "numbers", set()),
+    ],
+)
+def test_entries(type: str, origin: str, held: str, operators: set[str]) -> None:
+    entry = ALL[type]
+    assert (entry.origin, entry.held) == (origin, held)
+    assert operators <= set(entry.onnx)
+    assert entry.caffe2
+
+
+def test_caffe2_is_said_as_it_is() -> None:
+    without = {name for name, entry in ALL.items() if not entry.caffe2}
+    assert {"HyperColumns"} <= without
+    assert not without & {"ReLU", "Convolution", "Data", "Dropout", "ChannelNorm"}
+    for name in without:
+        cls = find(name)
+        assert cls is not None
+        assert cls.emit_caffe2 is LayerType.emit_caffe2
+
+
+def test_a_layer_of_ones_own() -> None:
+    class Same(LayerType):
+        """y = max(x, x)
+
+        Source: nowhere
+        """
+
+        types = ("Same",)
+
+        def emit(self, op, bottoms, weights):  # type: ignore[no-untyped-def]
+            return [op("Max", bottoms[0], bottoms[0])]
+
+    entry = describe("Same", Same)
+    assert (entry.origin, entry.onnx, entry.caffe2, entry.source) == ("your own", ("Max",), False, "nowhere")
