@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import _proto
 from .layers.core.params import IRRELEVANT, IRRELEVANT_OF_LAYER
 from .message import Message, Token, float32
-from .net import Layer, Net
+from .net import Layer, Net, require_net
 
 CLOSE = 1e-5
 """Weights that differ by less than this share of the blob's largest value are close: they were rounded on the way, not trained further."""
@@ -47,7 +47,7 @@ class BlobChange:
     is_close: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Difference:
     """What `diff` found. It is true if the nets differ."""
 
@@ -66,6 +66,16 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.weights)
+
+    def __repr__(self) -> str:
+        if not self:
+            return f"<Difference: none; {self.equal_blobs} blobs equal bit for bit>"
+        counts = ((self.added, "added"), (self.removed, "removed"), (self.changed, "changed"), (self.weights, "blobs"))
+        return f"<Difference: {', '.join(f'{len(several)} {what}' for several, what in counts if several)}>"
+
+    def __str__(self) -> str:
+        """What `netsurgery diff` prints."""
+        return "\n".join(self.lines)
 
     @property
     def lines(self) -> list[str]:
@@ -101,6 +111,8 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
     Weights are equal (bit for bit), close (within 1e-5 of the blob's largest value), or different. They are compared if both nets
     have any. Another spelling of the same window (kernel_h and kernel_w for kernel_size) is no change either.
     """
+    require_net(a)
+    require_net(b)
     left, right = _by_name(a), _by_name(b)
     pairs = [(x, right[key]) for key, x in left.items() if key in right]
     a_has, b_has = (any(x.weights for x in net.layers) for net in (a, b))

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .errors import NetsurgeryError, ShapeError, WeightsError
 from .layers.core.memory import state_names, with_states
 from .layers.core.tiles import MEMORY
-from .net import Layer, Net
+from .net import Layer, Net, as_names, require_net
 
 Array = NDArray[np.floating[Any]]
 
@@ -33,6 +33,8 @@ def run(
 
     Raises: ShapeError, WeightsError, UnsupportedLayersError; NetsurgeryError for feeds that are missing or not of the net.
     """
+    require_net(net)
+    blobs = None if blobs is None else as_names(blobs)
     net.require_supported("run")
     _check_feeds(net, feeds)
     wanted = _wanted(net, blobs)

@@ -1,8 +1,9 @@
-"""Kind: what a layer's type says of it. The base of layer types (layers/) and of what is refused, with neutral answers."""
+"""Layer, and its Kind: what the layer's type says of it, the base of layer types (layers/) and of what is refused. Frozen; no files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from .errors import NetsurgeryError, RewriteError, Source, UnsupportedError
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from .layers.core.dims import Shape, Size
     from .layers.core.fillers import Filler
     from .layers.core.reach import Reach
-    from .net import Layer
 
     Array = NDArray[np.floating[Any]]
+    Blob = NDArray[Any]
 
 
 class Kind:
@@ -100,6 +101,9 @@ class Kind:
     memory: tuple[str, ...] = ()
     """What Caffe keeps in the layer from one forward to the next (h, c), where no bottoms and tops take and give it."""
 
+    messages: tuple[str, ...] = ()
+    """The parameter messages that it read, in order: convolution_param."""
+
     statement: tuple[object, ...] = ()
     """What it was read from; see `for_layer`."""
 
@@ -174,6 +178,10 @@ class Kind:
             "has no form in Caffe2: its class has no emit_caffe2",
             "cut the net before this layer (--output), and do the rest in your own code",
         )
+
+    def with_values(self, params: Message, values: Mapping[str, object]) -> Message:
+        """The layer's parameters with fields of its own message set to these values (None: not set)."""
+        self._unable("has no type whose parameters could be set")
 
     def expand(self, layer: Layer) -> Sequence[Layer] | None:
         """For a layer that stands for several: these, which take its place on loading (netsurgery.layer makes one from text). They read
@@ -259,3 +267,65 @@ class Refused(Kind):
 
     def __init__(self, error: NetsurgeryError) -> None:
         self.error = error
+
+
+IDENTITY = ("name", "type", "bottom", "top", "blobs")
+"""Fields of LayerParameter that Layer holds itself."""
+
+
+@dataclass(frozen=True, repr=False)
+class Layer:
+    """One layer: `bottoms` and `tops` are blob names of which each has one writer (see Net).
+
+    `params` is its LayerParameter message (V2, whatever the vintage) without name, type, bottom, top and blobs; `weights` are its blobs
+    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file reads from `params` (a LayerType of layers/, or
+    Refused): it is read anew when they change, so that `dataclasses.replace(layer, params=...)` is a layer that fits together.
+    """
+
+    name: str
+    type: str
+    bottoms: tuple[str, ...] = ()
+    tops: tuple[str, ...] = ()
+    params: Message = Message("LayerParameter")
+    weights: tuple[Blob, ...] = field(default=(), compare=False)
+    source: Source = field(default=Source(), compare=False)
+    kind: Kind = field(default=Kind(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", self.kind.for_layer(self))
+
+    @property
+    def statement(self) -> tuple[object, ...]:
+        """What its kind is read from."""
+        return self.name, self.type, self.params, len(self.bottoms), len(self.tops)
+
+    def __repr__(self) -> str:
+        blobs = f"; {_count(len(self.weights), 'blob')}" if self.weights else ""
+        return f"<Layer {self.title}: {', '.join(self.bottoms)} -> {', '.join(self.tops)}{blobs}>"
+
+    @property
+    def title(self) -> str:
+        """How errors name it: 'fc6' (InnerProduct)."""
+        return f"'{self.name}' ({self.type})"
+
+    @property
+    def shared_blobs(self) -> tuple[str, ...]:
+        """The names under which it shares its blobs with other layers, "" for one that it does not share."""
+        specs = self.params.all("param")
+        return tuple(str(spec.last("name", "")) if isinstance(spec, Message) else "" for spec in specs)
+
+    def with_name(self, name: str) -> Layer:
+        """The same layer under another name."""
+        return self if name == self.name else replace(self, name=name)
+
+    def with_blobs(self, names: Mapping[str, str]) -> Layer:
+        """The same layer with bottoms and tops renamed: {old: new}."""
+        return replace(
+            self,
+            bottoms=tuple(names.get(b, b) for b in self.bottoms),
+            tops=tuple(names.get(t, t) for t in self.tops),
+        )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" + ("s" if n != 1 else "")

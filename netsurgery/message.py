@@ -39,7 +39,11 @@ class Field:
     remark: str = ""
 
 
-@dataclass(frozen=True)
+SHOWN = 8
+"""How many fields the repr of a message names."""
+
+
+@dataclass(frozen=True, repr=False)
 class Message:
     """A protobuf message as it was written: fields in order, repeats included, unknown ones kept.
 
@@ -52,6 +56,14 @@ class Message:
     fields: tuple[Field, ...] = ()
     source: Source = Source()
     text: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        fields = [
+            f"{f.name} {{..}}" if isinstance(f.value, Message) else f"{f.name}: {getattr(f.value, 'text', f.value)}"
+            for f in self.fields[:SHOWN]
+        ]
+        more = [".."] if len(self.fields) > SHOWN else []
+        return f"<Message {self.type or '(unknown)'}: {', '.join([*fields, *more]) or 'empty'}>"
 
     def all(self, name: str) -> list[Any]:
         """Every value of the field `name`, in order."""

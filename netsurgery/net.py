@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
-from .kind import Kind
-from .message import Message
+from .html_table import table
+from .kind import IDENTITY as IDENTITY
+from .kind import Layer as Layer
+from .naming import as_names as as_names
+from .naming import base_name as base_name
+from .naming import closest, free, renamed_version
+from .sources import Inputs as Inputs
+from .sources import Origin as Origin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,105 +26,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-IDENTITY = ("name", "type", "bottom", "top", "blobs")
-"""Fields of LayerParameter that Layer holds itself."""
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: `bottoms` and `tops` are blob names of which each has one writer (see Net).
-
-    `params` is its LayerParameter message (V2, whatever the vintage) without name, type, bottom, top and blobs; `weights` are its blobs
-    in Caffe's shapes, () without a caffemodel; `kind` is what the layer type's file reads from `params` (a LayerType of layers/, or
-    Refused): it is read anew when they change, so that `dataclasses.replace(layer, params=...)` is a layer that fits together.
-    """
-
-    name: str
-    type: str
-    bottoms: tuple[str, ...] = ()
-    tops: tuple[str, ...] = ()
-    params: Message = Message("LayerParameter")
-    weights: tuple[Array, ...] = field(default=(), compare=False)
-    source: Source = field(default=Source(), compare=False)
-    kind: Kind = field(default=Kind(), compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", self.kind.for_layer(self))
-
-    @property
-    def statement(self) -> tuple[object, ...]:
-        """What its kind is read from."""
-        return self.name, self.type, self.params, len(self.bottoms), len(self.tops)
-
-    @property
-    def title(self) -> str:
-        """How errors name it: 'fc6' (InnerProduct)."""
-        return f"'{self.name}' ({self.type})"
-
-    def with_name(self, name: str) -> Layer:
-        """The same layer under another name."""
-        return self if name == self.name else replace(self, name=name)
-
-    def with_blobs(self, names: Mapping[str, str]) -> Layer:
-        """The same layer with bottoms and tops renamed: {old: new}."""
-        return replace(
-            self,
-            bottoms=tuple(names.get(b, b) for b in self.bottoms),
-            tops=tuple(names.get(t, t) for t in self.tops),
-        )
-
-
-def base_name(blob: str, writer: Layer) -> str:
-    """The name without the version: `conv1@relu1`, written by relu1, is a version of `conv1`."""
-    return (blob.rstrip("'").removesuffix(f"@{writer.name}") or blob) if "@" in blob else blob
-
-
-def _renamed_version(blob: str, writer: Layer, name: str, blobs: Mapping[str, str]) -> str:
-    """`conv1@relu1` when its blob and its writer are renamed, the latter to `name`."""
-    base = base_name(blob, writer)
-    if base == blob:
-        return blob
-    quotes = blob[len(blob.rstrip("'")) :]
-    return f"{blobs.get(base, base)}@{name}{quotes}"
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name += "'"
-    return name
-
-
-class Inputs(Mapping[str, "tuple[int, ...] | None"]):
-    """Input blobs of a net in order, each with its declared shape (None where the file declares none)."""
-
-    def __init__(self, shapes: Mapping[str, tuple[int, ...] | None]) -> None:
-        self._shapes = dict(shapes)
-
-    def __getitem__(self, name: str) -> tuple[int, ...] | None:
-        return self._shapes[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def __repr__(self) -> str:
-        return f"Inputs({self._shapes})"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a net was read from: how its layers were written ("V0" of 2013, "V1" of 2014, "V2"; "" for a net made in memory), whether that
-    was binary, how those of the weights file were written ("HDF5", "mixed" are others), and the kinds of numbers in it ("float16")."""
-
-    vintage: str = ""
-    binary: bool = False
-    weights_vintage: str = ""
-    precision: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Net:
     """A Caffe net: layers in order, every blob written once.
 
@@ -145,7 +56,7 @@ class Net:
                         layer=layer.title,
                         source=layer.source,
                         expected=f"one of: {', '.join(list(written)[-8:]) or 'an input (the net has none)'}",
-                        fix=_closest(blob, written),
+                        fix=closest(blob, written),
                     )
             for blob in layer.tops:
                 if not blob:
@@ -165,6 +76,29 @@ class Net:
                         fix="give one of the two tops another name",
                     )
                 written[blob] = layer
+
+    def __repr__(self) -> str:
+        numbers = sum(w.size for w in {id(w): w for layer in self.layers for w in layer.weights}.values())
+        inputs = ", ".join(f"{blob} {_sizes(shape)}" for blob, shape in self.inputs.items())
+        count = f"{numbers:,} parameters" if numbers else "no weights"
+        ends = f"inputs {inputs or 'none'}; outputs {', '.join(self.outputs) or 'none'}"
+        return f"<Net '{self.name}': {len(self.layers)} layers; {count}; {ends}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            shapes = self.shapes()
+        except NetsurgeryError:
+            shapes = {}
+        rows = [
+            (
+                layer.name,
+                layer.type + ("" if layer.kind.is_supported else " (not supported)"),
+                ", ".join(f"{top} {_sizes(shapes.get(top))}" for top in layer.tops),
+                f"{sum(w.size for w in layer.weights):,}" if layer.weights else "",
+            )
+            for layer in self.layers
+        ]
+        return table(("layer", "type", "tops", "parameters"), rows, repr(self)[1:-1])
 
     @property
     def inputs(self) -> Inputs:
@@ -192,7 +126,7 @@ class Net:
         if layers := self._called(name):
             return layers[0]
         known = {layer.name: layer for layer in self.layers}
-        raise NetsurgeryError(f"there is no layer '{name}'", source=self.source, fix=_closest(name, known))
+        raise NetsurgeryError(f"there is no layer '{name}'", source=self.source, fix=closest(name, known))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self._called(name))
@@ -221,7 +155,7 @@ class Net:
             if blob in layer.tops:
                 return layer
         raise NetsurgeryError(
-            f"there is no blob '{blob}'", source=self.source, fix=_closest(blob, dict.fromkeys(self.blobs))
+            f"there is no blob '{blob}'", source=self.source, fix=closest(blob, dict.fromkeys(self.blobs))
         )
 
     def readers(self, blob: str) -> tuple[Layer, ...]:
@@ -232,7 +166,8 @@ class Net:
         return replace(self, layers=tuple(layers))
 
     def with_weights(self, name: str, *weights: Array) -> Net:
-        """The same net in which layer `name` has these blobs. Shapes must be those of the blobs it had.
+        """The same net in which layer `name` has these blobs. Shapes must be those of the blobs it had; parameters that it shares with
+        other layers are theirs as well.
 
         Raises: ShapeError."""
         layer = self[name]
@@ -243,30 +178,87 @@ class Net:
                 source=layer.source,
                 expected=str([w.shape for w in layer.weights]),
             )
-        return self.with_layers(replace(x, weights=tuple(weights)) if x is layer else x for x in self.layers)
+        shared = {blob: new for blob, new in zip(layer.shared_blobs, weights, strict=False) if blob}
+
+        def changed(x: Layer) -> Layer:
+            if x is layer or shared.keys().isdisjoint(x.shared_blobs):
+                return replace(x, weights=tuple(weights)) if x is layer else x
+            new = [shared.get(n, w) for n, w in zip_longest(x.shared_blobs[: len(x.weights)], x.weights)]
+            return replace(
+                x,
+                weights=tuple(
+                    n.reshape(w.shape) if n.shape != w.shape else n for n, w in zip(new, x.weights, strict=True)
+                ),
+            )
+
+        return self.with_layers(changed(x) for x in self.layers)
+
+    def with_params(self, name: str, **values: object) -> Net:
+        """The same net in which fields of the layer's own parameter message have these values: `with_params("conv1", stride=2)`. A list
+        sets a repeated field, None leaves a field out. Weights that do not fit any more are left out, with a note.
+
+        Raises: UnsupportedError, ParseError for a field that the layer does not have, or a value that it refuses; ShapeError if the
+        layers behind it do not fit."""
+        layer = self.sole(name)
+        layer.kind.require_supported()
+        new = replace(layer, params=layer.kind.with_values(layer.params, values))
+        new.kind.require_supported()
+        return self._with(layer, new)
+
+    def _with(self, old: Layer, new: Layer) -> Net:
+        """The net with a layer in place of another. Weights that still fit stay."""
+        notes = self.notes
+        net = self.with_layers(new if x is old else x for x in self.layers)
+        if new.weights and new.kind.is_supported and new.kind is not old.kind:
+            try:
+                shapes = net.shapes()
+            except (ShapeError, UnsupportedLayersError):
+                shapes = {}
+            if all(b in shapes for b in new.bottoms):
+                blobs = new.kind.weight_shapes([shapes[b] for b in new.bottoms])
+                if not new.kind.any_blobs and [tuple(b) for b in blobs] != [w.shape for w in new.weights]:
+                    new = replace(new, weights=())
+                    notes = (*notes, f"layer {new.title}: its weights did not fit any more and were left out")
+        return replace(
+            net, layers=tuple(new if x.name == new.name and x.tops == new.tops else x for x in net.layers), notes=notes
+        )
 
     def with_layer(self, layer: Layer, after: str | None = None) -> Net:
         """The same net with `layer` in place of the one of its name; if there is none, as a new one behind layer `after` (at the end).
 
-        A layer whose top is its bottom works in place: what reads that blob behind it reads what it makes of it.
+        In place of another, it keeps the weights of that one if it has none and they fit, and its blobs are named as in a file: those
+        that read the other's tops, in place or not, read its own. A new layer whose top is its bottom works in place: what reads that
+        blob behind it reads what it makes of it.
         """
         if after is None and layer.name in self:
-            old = self[layer.name]
-            return self.with_layers(layer if x is old else x for x in self.layers)
+            return self._replaced(self[layer.name], layer)
         at = self.layers.index(self[after]) + 1 if after is not None else len(self.layers)
         before, behind = self.layers[:at], self.layers[at:]
         for i, blob in enumerate(layer.tops):
             if blob in layer.bottoms[i : i + 1]:
                 writer = self.writer(blob)
                 if blob in self.inputs or base_name(blob, writer) != blob:
-                    new = _free(f"{base_name(blob, writer)}@{layer.name}", self.blobs)
+                    new = free(f"{base_name(blob, writer)}@{layer.name}", self.blobs)
                     behind = tuple(x.with_blobs({blob: new}) for x in behind)
                     layer = replace(layer, tops=(*layer.tops[:i], new, *layer.tops[i + 1 :]))
                 else:
-                    old_version = {blob: _free(f"{blob}@{writer.name}", self.blobs)}
+                    old_version = {blob: free(f"{blob}@{writer.name}", self.blobs)}
                     before = tuple(x.with_blobs(old_version) for x in before)
                     layer = replace(layer, bottoms=tuple(old_version.get(b, b) for b in layer.bottoms))
         return self.with_layers((*before, layer, *behind))
+
+    def _replaced(self, old: Layer, new: Layer) -> Net:
+        before = self.layers[: self.layers.index(old)]
+        versions = {base_name(top, x): top for x in before for top in x.tops}
+        written = {top for x in before for top in x.tops}
+        tops = {base_name(top, old): top for top in old.tops}
+        new = replace(
+            new,
+            bottoms=tuple(b if b in written else versions.get(b, b) for b in new.bottoms),
+            tops=tuple(t if t in old.tops else tops.get(t, t) for t in new.tops),
+            weights=new.weights or old.weights,
+        )
+        return self._with(old, new)
 
     def without(self, *names: str) -> Net:
         """The same net without these layers: what read a layer's tops reads its bottom.
@@ -316,7 +308,7 @@ class Net:
                 raise NetsurgeryError(
                     f"there is no layer and no blob '{name}'",
                     source=self.source,
-                    fix=_closest(name, dict.fromkeys(sorted(both))),
+                    fix=closest(name, dict.fromkeys(sorted(both))),
                 )
         writers = {blob: layer for layer in self.layers for blob in layer.tops}
         plain = {base_name(blob, layer) for blob, layer in writers.items()}
@@ -328,7 +320,7 @@ class Net:
                 self.writer(name)
         of_layer, of_blob = {**(names or {}), **(layers or {})}, {**(names or {}), **(blobs or {})}
         new = {
-            blob: of_blob.get(blob) or _renamed_version(blob, layer, targets.get(id(layer), layer.name), of_blob)
+            blob: of_blob.get(blob) or renamed_version(blob, layer, targets.get(id(layer), layer.name), of_blob)
             for blob, layer in writers.items()
         }
         made = [layer.with_name(targets.get(id(layer), layer.name)).with_blobs(new) for layer in self.layers]
@@ -358,7 +350,7 @@ class Net:
         declared = self.inputs
         for name in given:
             if name not in declared:
-                raise ShapeError(f"the net has no input '{name}'", source=self.source, fix=_closest(name, declared))
+                raise ShapeError(f"the net has no input '{name}'", source=self.source, fix=closest(name, declared))
         shapes: dict[str, Shape] = {}
         for layer in self.layers:
             if layer.kind.is_input:
@@ -393,8 +385,15 @@ class Net:
         return tops[: len(layer.tops)]
 
 
-def _closest(name: str, known: Mapping[str, object]) -> str:
-    from difflib import get_close_matches
+def _sizes(shape: Sequence[object] | None) -> str:
+    return "x".join(str(n) if isinstance(n, int) else "?" for n in shape or "?") or "scalar"
 
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else ""
+
+def require_net(value: object) -> None:
+    """Raises: NetsurgeryError for a path, or anything else, in place of a Net."""
+    if isinstance(value, Net):
+        return
+    if isinstance(value, str | os.PathLike):
+        fix = f"netsurgery.load({os.fspath(value)!r}) reads one"
+        raise NetsurgeryError(f"'{os.fspath(value)}' is a path, not a Net", fix=fix)
+    raise NetsurgeryError(f"a {type(value).__name__} is no Net", fix="netsurgery.load gives one")

@@ -10,7 +10,7 @@ from fractions import Fraction
 from .errors import NetsurgeryError, ShapeError
 from .layers.core.dims import Size
 from .layers.core.reach import NOWHERE, SAME, Number, Reach
-from .net import Layer, Net
+from .net import Layer, Net, require_net
 
 Reaches = tuple[Reach, ...]
 """What a blob's positions see of an input: one Reach for each of the input's axes behind the channels."""
@@ -144,6 +144,7 @@ def geometry(net: Net, blob: str, input: str | None = None) -> Geometry:
     Raises: NetsurgeryError if there is no such blob or input, if it sees no input that has pixels, or if paths of different stride
     meet on the way; ShapeError, UnsupportedLayersError.
     """
+    require_net(net)
     net = _part(net, blob)
     shapes = net.shapes()
     seen = {

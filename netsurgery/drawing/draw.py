@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError
 from ..files.output import replacing
 from ..formats.preprocessing import Preprocessing
-from ..net import Net
+from ..net import Net, require_net
 from .describe import Description, describe
 from .dot import render
 from .graph import LARGEST, to_graph
@@ -94,6 +94,7 @@ def draw(
 
     Raises: NetsurgeryError without Graphviz, for another format, or for an image without weights; ShapeError.
     """
+    require_net(net)
     if image is not None and not any(layer.weights for layer in net.layers):
         raise NetsurgeryError("activations of an image need weights", source=net.source, fix="give the caffemodel")
     drawing = Drawing(net, describe(net, input_shapes), horizontal, image, preprocessing)

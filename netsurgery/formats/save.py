@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..files.output import replacing, replacing_all
 from ..message import Field, Message
-from ..net import IDENTITY, Layer, Net
+from ..net import IDENTITY, Layer, Net, require_net
 from .prototxt.phases import filter_net
 from .prototxt.text import parse
 from .prototxt.typed import resolve
@@ -38,6 +38,7 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
     Raises: WeightsError for a layer whose weights are missing, UnsupportedError for what Caffe cannot read, NetsurgeryError if a file
     cannot be written.
     """
+    require_net(net)
     path = os.fspath(prototxt)
     for blob, shape in net.inputs.items():
         if shape is None and net.writer(blob).type == "Input":
@@ -65,6 +66,7 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
 
 def to_prototxt(net: Net) -> str:
     """The net as text, V2: what `save_caffe` writes."""
+    require_net(net)
     net = _unconditional(net)
     names = file_names(net)
     header = f"name: {quote(net.name)}\n" if net.name else ""

@@ -23,7 +23,7 @@ from ..layers.core.dims import Shape, Size, numbers, show
 from ..layers.core.dims import axis as free_axis
 from ..layers.innerproduct import InnerProduct
 from ..message import Message
-from ..net import Layer, Net
+from ..net import Layer, Net, as_names, require_net
 from ._inputs import with_shape
 from .as_convolution import Converter, require_sharing
 from .growing import GrowingNet
@@ -48,6 +48,8 @@ def convolutionalize(
     Shapes: a blob (N, C) becomes (N, C, 1, 1) at the declared size, (N, C, h, w) at larger ones.
     Raises: RewriteError for a layer that would not do at each position what it did before; ShapeError, UnsupportedLayersError.
     """
+    require_net(net)
+    only = None if only is None else as_names(only)
     targets = {x.tops[0] for x in net.layers if isinstance(x.kind, InnerProduct) and (only is None or x.name in only)}
     for layer in [net[name] for name in only or ()]:
         layer.kind.require_supported()

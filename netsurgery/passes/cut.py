@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import RewriteError
 from ..formats.prototxt.versions import with_plain_names
 from ..formats.weights.attach import known_shapes
-from ..net import Layer, Net, base_name
+from ..net import Layer, Net, as_names, base_name, require_net
 from ._inputs import check_shape, make_input
 
 
@@ -30,6 +30,8 @@ def cut(
     Raises: NetsurgeryError for a blob that the net does not have; RewriteError if the shape of a blob in `start` does not follow, or
     nothing is left.
     """
+    require_net(net)
+    blobs, start = as_names(blobs), as_names(start)
     starts = list(dict.fromkeys(start))
     ends = list(dict.fromkeys(blobs))
     for blob in (*starts, *ends):

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ..layers import find, make_layer
 from ..message import Message
-from ..net import Layer, Net
+from ..net import Layer, Net, require_net
 from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
 
 SCORES = re.compile(r"(Loss|Accuracy|Evaluate|Evaluation|Metrics?|Writer|Write)(V?\d+|OHEM)?$")
@@ -36,6 +36,7 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) ->
 
     Raises: RewriteError for an input whose shape does not follow.
     """
+    require_net(net)
     notes: list[str] = []
     given = {top: check_shape(top, shape) for top, shape in (input_shapes or {}).items()}
     net = _without_copies(net, notes)

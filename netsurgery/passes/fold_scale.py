@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from ..net import Layer, Net
+from ..net import Layer, Net, as_names, require_net
 
 
 def fold_scale(net: Net, keep: Collection[str] = ()) -> Net:
     """The net in which every per-channel factor and summand that follows a linear layer is part of that layer's weights (computed in
     float64, stored as float32). Folded only where the linear layer's top has no other reader and is not in `keep`: exact up to
     float32 rounding."""
+    require_net(net)
+    keep = as_names(keep)
     readers: dict[str, int] = {}
     for layer in net.layers:
         for blob in layer.bottoms:

@@ -9,7 +9,7 @@ from ..errors import NetsurgeryError, ShapeError
 from ..formats.weights.attach import shared_name, shares_by_count, show_shapes
 from ..layers.core.dims import Shape, known, numbers
 from ..layers.core.fillers import Array, draw
-from ..net import Layer, Net
+from ..net import Layer, Net, require_net
 
 WAYS = ("fillers", "random")
 
@@ -25,6 +25,7 @@ def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
     Raises: ShapeError if the shape of an input is not declared or shapes do not fit, UnsupportedLayersError, UnsupportedError for a
     filler that Caffe does not have.
     """
+    require_net(net)
     if how not in WAYS:
         raise NetsurgeryError(f"there is no way '{how}' to initialize", expected=" or ".join(WAYS))
     shapes = net.shapes()

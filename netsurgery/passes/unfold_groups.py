@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..errors import RewriteError
-from ..net import Layer, Net
+from ..net import Layer, Net, as_names
 
 
 def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
@@ -17,6 +17,7 @@ def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
 
     Raises: RewriteError for a layer in `only` that has no groups.
     """
+    only = None if only is None else as_names(only)
     for name in only or ():
         layer = net[name]
         if layer.kind.ungrouped(layer.params, layer.weights) is None:

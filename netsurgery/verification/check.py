@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import MismatchError, NetsurgeryError
 from ..interpreter import run
-from ..net import Net
+from ..net import Net, as_names, require_net
 from ..passes.cut import cut
 from .compare import ATOL, RTOL, Tolerance, measure_rows
 from .environment import hashes, recorded_sources, versions
@@ -87,6 +87,8 @@ def verify(
 
     Raises: NetsurgeryError if it cannot be compared; what differs is in the report.
     """
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     opinions = [against] if isinstance(against, str) else list(against)
     return compare(
         net,

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import NetsurgeryError
 from ..files.output import replacing
-from ..net import Net
+from ..net import Net, as_names, require_net
 from .check import feeds
 from .compare import as_float32
 from .environment import hashes, versions
@@ -54,6 +54,8 @@ def record(
     `every_blob` stores the blobs between as well.
 
     Raises: NetsurgeryError."""
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     asked = Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed=seed, shapes=shapes)
     return record_inputs(net, path, asked, by=by, outputs=outputs, every_blob=every_blob)
 

@@ -8,8 +8,10 @@ Source: Khosla, Raju, Torralba, Oliva, Understanding and Predicting Image Memora
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from .images import ImageFile, read_image
 from .labels import find_channel, name_of
 from .model import image_input, input_shape, open_model
 from .overlay import classes, overlay, sheet
-from .picture import Picture
+from .picture import Picture, to_png
 from .pipeline import Job, Sample
 from .places import Axis, axis_of, sample_maps, smoothed
 from .preprocess import preprocess
@@ -55,7 +57,7 @@ class Options:
     colormap: str = "viridis"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Heatmap:
     """A map and what it was made of.
 
@@ -79,6 +81,19 @@ class Heatmap:
     stride: tuple[float, float]
     labels: tuple[str, ...] = ()
     colormap: str = "viridis"
+    image: NDArray[Any] | None = None
+    """The image, where it was one alone."""
+
+    def __repr__(self) -> str:
+        low, high = self.range
+        what = f"'{self.label}'" if self.label else f"channel {self.channel}"
+        return f"<Heatmap of {what}: {_times(self.values.shape)}, {low:.3g} to {high:.3g}>"
+
+    def _repr_html_(self) -> str:
+        """The overlay, for notebooks."""
+        image = np.full((*self.image_size, 3), 255, np.uint8) if self.image is None else self.image
+        png = b64encode(to_png(self.overlay(image))).decode()
+        return f'<img alt="{escape(repr(self), quote=True)}" src="data:image/png;base64,{png}">'
 
     @property
     def range(self) -> tuple[float, float]:
@@ -320,14 +335,7 @@ def heatmap(
         net,
         output,
         Options(
-            tuple(scales) if scales is not None else None,
-            channel,
-            reduce,
-            smooth,
-            size,
-            square,
-            tuple(labels),
-            colormap,
+            None if scales is None else tuple(scales), channel, reduce, smooth, size, square, tuple(labels), colormap
         ),
         preprocessing or Preprocessing(),
         sliding_pool=sliding_pool,
@@ -336,7 +344,7 @@ def heatmap(
     prepared = job.prepare(pixels)
     model = open_model(made, [job.blob], free=True)
     prepared.outputs = [model.run(x) for x in prepared.inputs]
-    return job.combine(prepared)
+    return replace(job.combine(prepared), image=pixels)
 
 
 def plan(

@@ -23,6 +23,11 @@ NAMED = {
     ("passes/deploy.py", "Input"): "the layer that a data layer becomes",
     ("passes/raw_detections.py", "DetectionOutput"): "the pass is about this type",
     ("vision/filters.py", "Convolution"): "shown first where no layer is named",
+    ("vision/score.py", "ImageData"): "data layers are read as Caffe reads each",
+    ("vision/score.py", "DummyData"): "data layers are read as Caffe reads each",
+    ("vision/judges.py", "Input"): "an input that the file declares, not a data layer",
+    ("vision/judges.py", "Silence"): "it reads, and gives nothing",
+    ("verification/runtimes/caffe.py", "BatchNorm"): "real Caffe keeps a state in it",
 }
 
 

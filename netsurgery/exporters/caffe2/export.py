@@ -22,7 +22,7 @@ from ...files.output import replacing
 from ...formats.netdef.groups import FREE, SHAPE
 from ...layers.core.dims import Axis, Size, known
 from ...layers.core.infer import Pin
-from ...net import Layer, Net
+from ...net import Layer, Net, as_names, require_net
 from ..builder import Array, Operation, Value
 from ..lower import ONE_SIZE, Program, lower
 from .graph import NetBuilder
@@ -122,6 +122,8 @@ def to_caffe2(
 
     Raises: UnsupportedLayersError, which lists every layer that no CPU operator expresses; ShapeError, WeightsError.
     """
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     program = lower(net, Caffe2Target(), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
     return _assembled(program)
 
@@ -139,6 +141,8 @@ def save_caffe2(
 
     Raises: what `to_caffe2` raises; UnsupportedError if the init net would be over 2 GB, NetsurgeryError if it cannot be written.
     """
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     made = to_caffe2(net, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
     made.save(directory)
     return made

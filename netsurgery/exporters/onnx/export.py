@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
 from ...formats.preprocessing import Preprocessing
 from ...layers.core.dims import Dim
-from ...net import Layer, Net
+from ...net import Layer, Net, as_names, require_net
 from ..builder import Array, Body, Operation, Store, Value
 from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
@@ -48,6 +48,8 @@ def to_onnx(
 
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     model, tensors = build(
         net,
         opset=opset,

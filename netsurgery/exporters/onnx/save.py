@@ -31,7 +31,7 @@ from ...files.signatures import is_hdf5
 from ...files.wire import BYTES, put_bytes, put_tag, put_varint
 from ...formats.preprocessing import Preprocessing
 from ...formats.weights.hashes import sha256, structure_hash
-from ...net import Net
+from ...net import Net, as_names, require_net
 from ..builder import Array
 from .export import DEFAULT_OPSET, build
 
@@ -76,6 +76,8 @@ def save_onnx(
 
     Raises: UnsupportedError, ShapeError, WeightsError; NetsurgeryError if a file cannot be written, or cannot be linked from there.
     """
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     target = Path(path)
     if weights not in ("auto", "embed", "external", "link"):
         raise UnsupportedError(f"weights={weights!r}", expected="embed, external, link or auto")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
-from ...net import Net
+from ...net import Net, as_names, require_net
 from ..onnx.export import build
 from .graph import Node, constant, last_uses, unknown
 
@@ -36,6 +36,8 @@ def to_torch(
 
     Raises: UnsupportedLayersError for layers that have no translation; what to_onnx raises.
     """
+    require_net(net)
+    outputs = None if outputs is None else as_names(outputs)
     return CaffeModule(net, outputs, input_shapes)
 
 

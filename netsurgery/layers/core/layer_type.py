@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ShapeError, Source
+from ... import _proto
+from ...errors import ShapeError, Source, UnsupportedError
 from ...kind import Kind
 from ...message import Field, Message
 from .builder import Op, Tensor
@@ -91,6 +92,23 @@ class LayerType(Kind):
             return super().emit_caffe2(op, bottoms, weights)
         return self.emit(op.in_onnx_words(), bottoms, weights)
 
+    def with_values(self, params: Message, values: Mapping[str, object]) -> Message:
+        own = [m for m in self.messages if _proto.message("LayerParameter").get(m) or params.has(m)]
+        for name, value in values.items():
+            holder = next((m for m in own if params.last(m, Message()).has(name)), "") or next(
+                (m for m in own if name in _fields(m)), own[0] if own else ""
+            )
+            if not holder:
+                raise UnsupportedError(
+                    f"has no parameters: '{name}' cannot be set", layer=self.title, source=self.source
+                )
+            inner = params.last(holder, Message(_type(holder), source=self.source))
+            listed = value if isinstance(value, list | tuple) else [value] if value is not None else []
+            fields = [Field(name, v, inner.source) for v in listed]
+            inner = inner.with_fields(*fields) if fields else inner.without(name)
+            params = params.with_fields(Field(holder, inner, inner.source))
+        return params
+
     def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
         return [() if self.scope == "map" else [SAME] * (len(x) - 2) for x in bottoms]
 
@@ -143,3 +161,13 @@ class LayerType(Kind):
                 source=self.source,
                 expected=f"{expected} axes",
             )
+
+
+def _type(message: str) -> str:
+    """The schema's name for a parameter message of layers, "" if it has none."""
+    known = _proto.message("LayerParameter").get(message)
+    return known.type if known else ""
+
+
+def _fields(message: str) -> Mapping[str, _proto.FieldType]:
+    return _proto.message(_type(message)) if _type(message) else {}

@@ -115,6 +115,7 @@ class Params:
         )  # what a user's own layer declares: field -> default, or message -> {field: default}
         self._asked: set[str] = set()
         self._inner: list[Params] = []
+        self.messages_read: list[str] = []
 
     def has(self, name: str) -> bool:
         """Whether the file sets the field. Counts as asking for it."""
@@ -156,6 +157,7 @@ class Params:
     def messages(self, name: str) -> list[Params]:
         """Every message of a repeated field."""
         self._asked.add(name)
+        self.messages_read.append(name)
         inner = [self._made(name, v) for v in self._message.all(name) if isinstance(v, Message)]
         self._inner += inner
         return inner

@@ -212,6 +212,7 @@ def _kind(
         if misspelt := [] if cls.parameters else list(_misspelt("LayerParameter", params)):
             raise _unread_error(title, misspelt) from None  # the cause of what the layer complains about
         raise
+    kind.messages = tuple(dict.fromkeys(p.messages_read))
     unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
     if ignored is not None:
         for t, f in [(t, f) for t, f in unread if not _known(t, f.name)]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from math import inf, log10
+from typing import TYPE_CHECKING
 
-from .report import Case, Comparison, Report
+if TYPE_CHECKING:
+    from .report import Case, Comparison, Report
+
 
 LOWEST, HIGHEST = -9, 1
 """Powers of ten between which the scale runs; what is smaller, exact agreement included, stands at its left edge, what is greater or no

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from .chart import chart
 from .markdown import headline
-from .report import AGREE, DIFFER, Case, Comparison, Report
 from .text import HEADINGS, cells, summary
+from .values import AGREE, DIFFER
+
+if TYPE_CHECKING:
+    from .report import Case, Comparison, Report
 
 MANY = 60
 """Blobs from which on a model's chart is folded away at first, if the model agrees."""

@@ -9,10 +9,14 @@ import platform
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from .report import SHOWS_NOTHING, Case, Report
 from .text import around, difference, summary
+from .values import SHOWS_NOTHING
+
+if TYPE_CHECKING:
+    from .report import Case, Report
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...errors import NetsurgeryError, Source
-from .report import AGREE, DIFFER, SHOWS_NOTHING, Report
 from .text import difference
+from .values import AGREE, DIFFER, SHOWS_NOTHING
+
+if TYPE_CHECKING:
+    from .report import Report
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file to append to."""

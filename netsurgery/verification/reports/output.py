@@ -5,12 +5,16 @@ from __future__ import annotations
 import json as _json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...files.output import replacing
 from .html import to_html
 from .junit import to_junit
 from .markdown import headline
-from .report import DIFFER, Report
+from .values import DIFFER
+
+if TYPE_CHECKING:
+    from .report import Report
 
 
 def to_json(reports: Sequence[Report]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,10 +9,10 @@ from math import prod
 from typing import Any
 
 from ...errors import Source
+from ...html_table import table
 from ..compare import Measure, Tolerance
 from ..vouchers import FORMULA, in_words
-
-AGREE, DIFFER, NOT_COMPARED, SHOWS_NOTHING = "agrees", "differs", "could not be compared", "shows nothing"
+from .values import AGREE, DIFFER, NOT_COMPARED, SHOWS_NOTHING, index, number, plain
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Case:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `netsurgery.verify` found. It is true if the model agrees with the net."""
 
@@ -149,6 +148,23 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.passed
+
+    def __repr__(self) -> str:
+        return f"<Report '{self.name}': {self.error or self.sentence}>"
+
+    def __str__(self) -> str:
+        """What `netsurgery verify` prints."""
+        from .text import lines
+
+        return "\n".join(lines(self))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from .text import HEADINGS, cells, summary
+
+        tables = (table(HEADINGS, map(cells, case.comparisons), summary(case)) for case in self.cases)
+        return f"<p>{escape(f'{self.name}: {self.error or self.sentence}')}</p>{''.join(tables)}"
 
     @cached_property
     def deciding(self) -> tuple[Case, ...]:
@@ -269,23 +285,3 @@ def _is_still(comparisons: list[Comparison]) -> bool:
         all(c.fed and c.rule != "choices" and c.measure.low == c.measure.high == first.measure.low for c in comparisons)
         and sum(prod(c.measure.shape) for c in comparisons) > 1
     )
-
-
-def plain(value: float | None) -> float | str | None:
-    """A number that JSON can hold; infinity and NaN as strings."""
-    if value is None or math.isfinite(value):
-        return value
-    return str(value)
-
-
-def number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
-
-
-def index(where: tuple[int, ...] | None) -> str:
-    """(0, 12, 3, 4)"""
-    return f"({', '.join(map(str, where or ()))})"
-
-
-def decibel(value: float) -> str:
-    return "exact" if value == math.inf else f"{value:.0f} dB"

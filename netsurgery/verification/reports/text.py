@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from .report import Case, Comparison, Report, decibel, index
+from .values import decibel, index
+
+if TYPE_CHECKING:
+    from .report import Case, Comparison, Report
 
 HEADINGS = ("blob", "layer", "shape", "max abs", "max rel", "at", "cosine", "SNR", "by", "")
 

@@ -1,0 +1,17 @@
+"""A table as HTML, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
+    """Rows of text under headings."""
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        style = ' style="text-align: left"'
+        return "<tr>" + "".join(f"<{tag}{style}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    head = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{head}{line('th', headings)}{''.join(line('td', row) for row in rows)}</table>"
