@@ -5,30 +5,30 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from netsurgery.layers import find, names
+from netsurgery.catalog import entries
 
 PAGE = Path(__file__).with_name("layers.md")
 HEAD = """# Layers
 
 What `netsurgery layers` prints, from the registry; `python docs/build.py` writes this page.
 
-| type | what it computes | note |
-|---|---|---|
+| type | of | held to | ONNX | Caffe2 | what it computes | note |
+|---|---|---|---|---|---|---|
 """
 
 
 def page() -> str:
-    rows = []
-    for name in names():
-        cls = find(name)
-        assert cls is not None, name
-        formula = " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
-        rows.append(f"| `{name}` | {_cell(formula)} | {_cell(cls.note)} |\n")
-    return HEAD + "".join(rows)
+    return HEAD + "".join(
+        f"| `{row.type}` | {_cell(row.origin)} | {_cell(row.held)} | {_cell(', '.join(row.onnx))} | {'yes' if row.caffe2 else 'no'} "
+        f"| {_cell(row.computes)} | {_cell(row.note)} |\n"
+        for row in entries()
+    )
 
 
 def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
+    for sign in "\\|*_[]":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("<", "&lt;")
 
 
 if __name__ == "__main__":
