@@ -23,7 +23,7 @@ def classify(
     oversample: Annotated[
         bool, typer.Option("--oversample", help="Average over ten crops: corners, middle, and these mirrored.")
     ] = False,
-    output: Output = None,
+    blob: Output = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
     no_cache: NoCache = False,
@@ -44,7 +44,7 @@ def classify(
     outcomes = classify_files(
         net,
         found,
-        output=output,
+        output=blob,
         labels=read_labels(labels),
         top=top,
         oversample=oversample,

@@ -45,7 +45,7 @@ def heatmap(
             show_default=False,
         ),
     ] = None,
-    output: Output = None,
+    blob: Output = None,
     channel: Annotated[
         str,
         typer.Option(
@@ -102,7 +102,7 @@ def heatmap(
         net,
         found,
         folder,
-        output=output,
+        output=blob,
         options=options,
         preprocessing=preprocessing,
         sliding_pool=sliding_pool,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from .options import Net, Quiet, Weights, Without
+from .options import InPlace, Net, Quiet, Weights, Without
 from .printing import note, print_notes
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def operate(
     initialize: Annotated[
         list[str] | None, _operation("[=random]", "Make all weights up: as the fillers say, or =random.")
     ] = None,
+    in_place: InPlace = False,
     quiet: Quiet = False,
 ) -> None:
     """Operate on a net, and write it as Caffe or ONNX. Operations are done in the order in which they stand.

@@ -8,7 +8,8 @@ leaves some out.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter, Signature
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import typer
 
 from ..errors import NetsurgeryError
+from ..files.overwriting import require_no_input
 from ..options import Choice, File, Flag, Many, Number, Option, Pairs, from_words, options_of
 
 Net = Annotated[
@@ -74,6 +76,7 @@ NetAndLayer = Annotated[list[str], _words("[LAYER]", "the layer; if none is name
 NetAndImageAndBlob = Annotated[list[str], _words("IMAGE BLOB", "an image, file or URL, and the blob, a map")]
 NetAndBlob = Annotated[list[str], _words("BLOB", "the blob whose map is wanted")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+InPlace = Annotated[bool, typer.Option("--in-place", help="Write over the files that are read.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -149,6 +152,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(**words: Any) -> None:
+        _check_files(words)
         made = {name: from_words(cls, {key: words[key] for key in keys}) for name, (cls, keys) in values.items()}
         function(**{name: words[name] for name in own}, **made)
 
@@ -156,6 +160,48 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = Signature(sorted(whole, key=lambda p: p.name not in own))  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in whole}
     return run
+
+
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "dump_weights": (),
+    "folder": (),
+    "html": (".html", ".htm"),
+    "json": (".json",),
+    "junit": (".xml",),
+    "output": (),
+    "output_file": (),
+    "record": (),
+}
+"""Parameters that name what is written, and how such names end; else the writer says so."""
+
+
+def _check_files(words: Mapping[str, Any]) -> None:
+    """Raises: NetsurgeryError for an output that is also an input, or whose name belongs to something else."""
+    outputs = [
+        (name, str(path))
+        for name, word in words.items()
+        if name in OUTPUTS and word
+        for path in (word if isinstance(word, list) else [word])
+    ]
+    for name, path in outputs:
+        if OUTPUTS[name] and path != "-" and not path.lower().endswith(OUTPUTS[name]):
+            raise NetsurgeryError(
+                f"cannot write --{name} to '{path}'", expected=f"a name that ends in {' or '.join(OUTPUTS[name])}"
+            )
+    if outputs and not words.get("in_place"):
+        inputs = [file for name, word in words.items() if name not in OUTPUTS for file in _files(word)]
+        fix = "another name for the output" + (", or --in-place" if "in_place" in words else "")
+        require_no_input([path for _, path in outputs if path != "-"], inputs, fix)
+
+
+def _files(word: Any) -> Iterator[str]:
+    """The words that may name files that are read: whole, and parts of NAME=FILE and FILE,NAME."""
+    if isinstance(word, list | tuple):
+        for item in word:
+            yield from _files(item)
+    elif isinstance(word, Path | str):
+        yield str(word)
+        yield from re.split("[=,]", str(word))
 
 
 def _parameter(o: Option) -> Parameter:
@@ -222,6 +268,8 @@ def with_defaults(arguments: Sequence[str]) -> list[str]:
     """The arguments with a value for options that may go without one, which Typer does not know."""
     words = list(arguments)
     for i, word in enumerate(words):
+        if word == "--json" and words[0] == "verify" and not (words[i + 1 : i + 2] or [""])[0].endswith((".json", "-")):
+            words[i] = "--json=-"
         if word == "--initialize" and words[i + 1 : i + 2] not in (["fillers"], ["random"]):
             words[i] = "--initialize=fillers"
     return words

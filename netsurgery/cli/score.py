@@ -31,7 +31,7 @@ def score(
     top: Annotated[
         list[int] | None, typer.Option("--top", min=1, help="Right if among the best. Default 1 and 5.")
     ] = None,
-    output: Output = None,
+    blob: Output = None,
     root: Annotated[str, typer.Option(metavar="FOLDER", help="Where the paths of a list begin.")] = "",
     gray: Annotated[bool, typer.Option("--gray", help="Reads image files as gray.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="So many samples at most.", show_default=False)] = None,
@@ -63,7 +63,7 @@ def score(
 
     net_file, weights, (source, *models) = split_words(words, "LIST", "[MODEL.onnx...]", least=1)
     loaded, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json)
-    options = Options([Path(model) for model in models], fp16, int8, output, root, gray, limit, threads, record)
+    options = Options([Path(model) for model in models], fp16, int8, blob, root, gray, limit, threads, record)
     with progress(quiet or as_json) as bar:
         task = bar.add_task("samples", total=limit)
         tallies = score_net(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Net, Quiet, Weights
+from .options import InPlace, Net, Quiet, Weights
 from .printing import note
 
 
@@ -23,6 +23,7 @@ def upgrade(
             show_default=False,
         ),
     ] = None,
+    in_place: InPlace = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a net of 2013 or 2014 as Caffe writes it today, without Caffe: every phase stays, and so do comments.

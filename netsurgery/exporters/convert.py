@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source
+from ..files.overwriting import require_no_input
 from ..formats.options import Pixels, Reading
 from ..formats.preprocessing import Preprocessing, read_pixels
 from ..layers.core.dims import Axis
@@ -91,6 +92,7 @@ def convert(
     """
     path = Path(output)
     _require_format(path, pixels, export)
+    require_no_input([os.fspath(path)], [os.fspath(file) for file in (prototxt, weights) if file is not None])
     _refuse_precision(path, export, calibration)
     loaded, net = prepare(prototxt, weights, reading, surgery)
     notes, shapes, outputs, static = net.notes, reading.input_shapes, export.outputs, export.static
