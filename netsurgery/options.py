@@ -320,3 +320,23 @@ def _entry(o: Option, name: str, key: str, value: Any, folder: Path, who: str, s
         return o.kind.read(value, folder)
     except (AttributeError, TypeError, ValueError):
         raise ParseError(f"{who}: {key} is {value!r}", source=source, expected=o.kind.toml or o.kind.expected) from None
+
+
+def said(*values: Any) -> dict[str, Any]:
+    """What these values of classes of options say that is not the default, by field, as JSON holds it: `from_entries` reads it back."""
+    words = {}
+    for value in values:
+        default = type(value)()
+        for name in options_of(type(value)):
+            word = getattr(value, name)
+            if word != getattr(default, name) and word is not None:
+                words[name] = _plain(word)
+    return words
+
+
+def _plain(word: Any) -> Any:
+    if isinstance(word, Mapping):
+        return {str(name): _plain(item) for name, item in word.items()}
+    if isinstance(word, list | tuple):
+        return [_plain(item) for item in word]
+    return word if isinstance(word, bool | int | float | str) else str(word)

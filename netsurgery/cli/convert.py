@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json, Manifest, Only, Quiet, Weights, Without
+from .options import Jobs, Json, Manifest, Only, Quiet, Weights, Without
 from .printing import EXIT_BAD_INPUT, note, print_json, progress
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def convert(
     force: Annotated[
         bool, typer.Option("--force", help="Of many models, convert also those that are up to date.")
     ] = False,
+    jobs: Jobs = 1,
     check: Annotated[
         bool,
         typer.Option(
@@ -79,7 +80,7 @@ def convert(
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
         for one in filter(None, (export.to and f"--to {export.to}", export.int8 and "--int8")):
             raise NetsurgeryError(f"{one} for many models", expected="one net at a time")
-        _convert_many(prototxt, manifest, output_file, options, force, check, as_json, quiet)
+        _convert_many(prototxt, manifest, output_file, options, force, check, jobs, as_json, quiet)
         return
     if prototxt is None:
         raise NetsurgeryError(
@@ -122,6 +123,7 @@ def _convert_many(
     options: Entries,
     force: bool,
     check: bool,
+    jobs: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -133,14 +135,13 @@ def _convert_many(
     outcomes = []
     with progress(quiet or as_json) as bar:
         task = bar.add_task("converting", total=len(models))
-        for outcome in convert_all(models, output or Path("."), root, options, force=force, verify=check):
+        for outcome in convert_all(models, output or Path("."), root, options, force=force, verify=check, jobs=jobs):
             outcomes.append(outcome)
             bar.advance(task)
-            note(
-                f"{outcome.status}: {outcome.output if outcome.status != 'refused' else outcome.reason}",
-                quiet or as_json,
-            )
+            note(outcome.line, quiet or as_json)
     count = Counter(outcome.status for outcome in outcomes)
+    order = [model.name for model in models]
+    outcomes.sort(key=lambda outcome: order.index(outcome.model.name))
     reports = [outcome.report for outcome in outcomes if outcome.report is not None]
     if as_json:
         compared = {"verify": [report.to_json() for report in reports]} if check else {}

@@ -31,6 +31,7 @@ Weights = Annotated[
     typer.Argument(metavar="WEIGHTS", help="Its weights: .caffemodel or .caffemodel.h5.", show_default=False),
 ]
 Manifest = Annotated[Path | None, typer.Option(help="A list of models in TOML: does them all.", show_default=False)]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Models at a time; 0 for one per core.")]
 Labels = Annotated[
     Path | None,
     typer.Option(help="Names of the classes: a text file, one a line.", exists=False, show_default=False),

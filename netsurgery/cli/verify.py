@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Caffe2Python, Manifest, Quiet
+from .options import Caffe2Python, Jobs, Manifest, Quiet
 from .printing import EXIT_BAD_INPUT, EXIT_DIFFER, note, progress
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def verify(
         ),
     ] = None,
     manifest: Manifest = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Models at a time; 0 for one per core.")] = 1,
+    jobs: Jobs = 1,
     caffe2_python: Caffe2Python = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every blob.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit file.", show_default=False)] = None,
@@ -70,17 +70,20 @@ def finish(
     quiet: bool = False,
 ) -> None:
     """Prints and writes reports. Raises: typer.Exit where they are not all in agreement."""
-    from ..verification.reports.markdown import append_summary
+    from ..verification.reports.markdown import append_summary, headline
     from ..verification.reports.output import exit_code, write_reports
-    from ..verification.reports.text import lines
+    from ..verification.reports.text import lines, verdict
 
     to_stdout = json == Path("-")
     for report in reports:
         if report.error:
             note(f"error: {report.name} could not be compared: {report.error}")
         elif not quiet and not to_stdout:
-            for line in lines(report, verbose):
+            short = len(reports) > 1 and report.passed and not verbose
+            for line in [verdict(report)] if short else lines(report, verbose):
                 typer.echo(line)
+    if len(reports) > 1 and not quiet and not to_stdout:
+        typer.echo(headline(reports))
     if to_stdout:
         from ..verification.reports.output import to_json
 

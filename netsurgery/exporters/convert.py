@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from ..formats.preprocessing import Preprocessing, read_pixels
 from ..layers.core.dims import Axis
 from ..layers.core.infer import Inferred, Pin, infer
 from ..net import Net
+from ..options import said
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
@@ -123,6 +125,7 @@ def convert(
             "input_shapes": shapes,
             "static": static,
             "preprocessing": preprocessing,
+            "metadata": recorded(reading, surgery, pixels, export),
         }
         if calibration is not None:
             from .onnx.int8 import save_int8
@@ -138,6 +141,15 @@ def convert(
         name = image_name(net.blobs)
         axes = tuple(InputAxis(name, i, n) for i, n in enumerate((axes[0].size, f"{name}_h", f"{name}_w", 3)))
     return Conversion(net, path, axes, tuple(outputs or net.outputs), notes)
+
+
+OPTIONS = "netsurgery.options"
+
+
+def recorded(reading: Reading, surgery: Surgery, pixels: Pixels, export: Export) -> dict[str, str]:
+    """What the model records of the options that shaped it, where they are not the usual ones."""
+    words = said(reading, surgery, pixels, export)
+    return {OPTIONS: json.dumps(words, sort_keys=True)} if words else {}
 
 
 class Calibration(Protocol):

@@ -74,7 +74,7 @@ def recorded_sources(net: Net, model: Model) -> tuple[dict[str, str], list[str]]
     warnings."""
     if isinstance(model, Net):
         return {}, []
-    recorded = _metadata(model)
+    recorded = metadata(model)
     found: dict[str, str] = {}
     for kind in ("prototxt", "weights"):
         name, path = recorded.get(f"netsurgery.{kind}"), net.files.get(kind)
@@ -83,7 +83,7 @@ def recorded_sources(net: Net, model: Model) -> tuple[dict[str, str], list[str]]
         if path is None or not os.path.isfile(path):
             found[kind] = f"{name}: not checked: the net did not come from a file"
         else:
-            found[kind] = f"{name}: {_held(recorded, kind, path)}"
+            found[kind] = f"{name}: {held_against(recorded, kind, path)}"
     warnings = [
         f"the model was made from another {kind} file: {text}" for kind, text in found.items() if ": differs" in text
     ]
@@ -92,7 +92,8 @@ def recorded_sources(net: Net, model: Model) -> tuple[dict[str, str], list[str]]
     return found, warnings
 
 
-def _held(recorded: Mapping[str, str], kind: str, path: str) -> str:
+def held_against(recorded: Mapping[str, str], kind: str, path: str) -> str:
+    """Whether a file is the one that the model records: "same ...", "differs ...", or why that cannot be told."""
     full = recorded.get(f"netsurgery.{kind}.sha256")
     if full is not None:
         return "same (sha256)" if _sha256(os.path.realpath(path), *_stamp(path)) == full else f"differs (sha256 {full})"
@@ -106,7 +107,7 @@ def _held(recorded: Mapping[str, str], kind: str, path: str) -> str:
     return "same size and structure; its values are not checked by hash: convert with --hash records one"
 
 
-def _metadata(model: Any) -> dict[str, str]:
+def metadata(model: Any) -> dict[str, str]:
     """The model's own metadata. What is no model has none: opening it has said so. NetDefs have none."""
     from .runtimes.exposed import read_light
 

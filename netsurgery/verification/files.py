@@ -22,6 +22,7 @@ from .environment import check_pins, versions
 from .feeds import ranges
 from .options import Comparing, Inputs
 from .record import Recording, record_inputs
+from .recorded_options import as_recorded
 from .reports.report import Report
 
 WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5", ".pb")
@@ -38,10 +39,6 @@ class Pair:
     weights: Path | None
     model: Path
     model_weights: Path | None = None
-
-    @property
-    def by_kind(self) -> dict[str, Path | None]:
-        return {"prototxt": self.prototxt, "weights": self.weights, "onnx": self.model}
 
 
 @dataclass(frozen=True)
@@ -86,9 +83,14 @@ def task_of(model: Model) -> Task:
     if model.onnx is None:
         raise NetsurgeryError(f"model '{model.name}' has no onnx", expected='onnx = "PATH": what is to be checked')
     options = entries_of(model)
-    files = Pair(model.prototxt, model.weights, model.onnx)
-    pins = {str(files.by_kind.get(key) or model.folder / key): value for key, value in model.hashes().items()}
+    files, pins = Pair(model.prototxt, model.weights, model.onnx), pins_of(model, model.onnx)
     return Task(model.name, files, options.reading, options.surgery, options.inputs, options.comparing, pins)
+
+
+def pins_of(model: Model, output: Path) -> dict[str, str]:
+    """The SHA-256 that files must have, by path. Raises: ParseError."""
+    named = {"prototxt": model.prototxt, "weights": model.weights, "onnx": output}
+    return {str(named.get(key) or model.folder / key): value for key, value in model.hashes().items()}
 
 
 def verify_conversion(
@@ -139,13 +141,18 @@ def failed(task: Task, why: str, seconds: float = 0.0) -> Report:
 def _run(task: Task) -> Report:
     files = task.files
     check_pins(task.pins)
-    loaded, net = prepare(files.prototxt, files.weights, task.reading, task.surgery)
+    reading, surgery = task.reading, task.surgery
+    notes: tuple[str, ...] = ()
+    if files.model.suffix == ".onnx":
+        reading, surgery, notes = as_recorded(files.model, reading, surgery)
+    loaded, net = prepare(files.prototxt, files.weights, reading, surgery)
     if files.model_weights is not None or files.model.suffix == ".prototxt":
         model: Any = prepare(files.model, files.model_weights, replace(task.reading, initialize_missing=False))[1]
     else:
         model = files.model
     inputs = _with_defaults(task.inputs, task.reading, loaded)
-    return compare(net, model, inputs, task.comparing, name=task.name)
+    report = compare(net, model, inputs, task.comparing, name=task.name)
+    return replace(report, notes=(*notes, *report.notes))
 
 
 def record_files(

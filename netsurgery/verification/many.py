@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError
 from ..formats.manifest import Model
 from ..layers import load_plugin
 from .files import Pair, Task, failed, run_task, task_of
 from .reports.report import Report
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 THREADS = "OMP_NUM_THREADS"
 """What bounds the threads of BLAS, and of our onnxruntime."""
@@ -33,8 +36,20 @@ def verify_models(
             yield failed(
                 Task(model.name, Pair(model.prototxt, model.weights, model.onnx or model.prototxt)), str(error)
             )
+    yield from in_processes(run_task, tasks, jobs, plugins, failed)
+
+
+def in_processes(
+    work: Callable[[T], R],
+    tasks: Sequence[T],
+    jobs: int,
+    plugins: Sequence[str | os.PathLike[str]],
+    dead: Callable[[T, str], R],
+) -> Iterator[R]:
+    """What `work` makes of each task, as each is done: here, or with more jobs than one in as many processes that share the cores (0:
+    one for each core). `dead` says what becomes of a task whose process died."""
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))
-    yield from map(run_task, tasks) if jobs <= 1 else _parallel(tasks, jobs, plugins)
+    yield from map(work, tasks) if jobs <= 1 else _parallel(work, tasks, jobs, plugins, dead)
 
 
 def _load(plugins: Sequence[str | os.PathLike[str]]) -> None:
@@ -42,13 +57,19 @@ def _load(plugins: Sequence[str | os.PathLike[str]]) -> None:
         load_plugin(plugin)
 
 
-def _parallel(tasks: Sequence[Task], jobs: int, plugins: Sequence[str | os.PathLike[str]]) -> Iterator[Report]:
+def _parallel(
+    work: Callable[[T], R],
+    tasks: Sequence[T],
+    jobs: int,
+    plugins: Sequence[str | os.PathLike[str]],
+    dead: Callable[[T, str], R],
+) -> Iterator[R]:
     """In a pool of processes. One that dies takes the pool with it: what was not done is then done again, each in a pool of its own."""
-    left: list[Task] = []
+    left: list[T] = []
     options: Any = {"mp_context": get_context("spawn"), "initializer": _load, "initargs": (plugins,)}
     with _sharing_cores(jobs):
         with ProcessPoolExecutor(jobs, **options) as pool:
-            running = {pool.submit(run_task, task): task for task in tasks}
+            running = {pool.submit(work, task): task for task in tasks}
             for future in as_completed(running):
                 try:
                     yield future.result()
@@ -57,9 +78,9 @@ def _parallel(tasks: Sequence[Task], jobs: int, plugins: Sequence[str | os.PathL
         for task in left:
             with ProcessPoolExecutor(1, **options) as pool:
                 try:
-                    yield pool.submit(run_task, task).result()
+                    yield pool.submit(work, task).result()
                 except BrokenProcessPool:
-                    yield failed(task, "its process died: out of memory, or a crash of the runtime")
+                    yield dead(task, "its process died: out of memory, or a crash of the runtime")
 
 
 @contextmanager

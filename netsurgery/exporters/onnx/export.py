@@ -79,6 +79,7 @@ def build(
     static: bool = False,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """The model without the numbers of its initializers, and those, by name, in the order of `graph.initializer`."""
     check_opset(opset)
@@ -92,7 +93,7 @@ def build(
         producer_name="netsurgery",
         producer_version=_version(),
     )
-    for key, value in origin(net).items():
+    for key, value in (origin(net) | dict(metadata or {})).items():
         model.metadata_props.add(key=key, value=value)
     if preprocessing is not None or bake:
         record(model, preprocessing or Preprocessing(), baked=bake)

@@ -67,12 +67,13 @@ def save_onnx(
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
     fp16: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> Written:
     """Writes the net as an ONNX file, whole or not at all. Options as for `to_onnx`, and:
 
     `weights`: "embed", "external", "link" (see the top of this file), or "auto": embed up to 1.5 GB, external above. Tensors of less
     than 1 KB always stand in the model. `full_hash` makes link record the caffemodel's full SHA-256 besides the hash of its structure;
-    the others always record the full one.
+    the others always record the full one. `metadata` is recorded besides.
 
     Raises: UnsupportedError, ShapeError, WeightsError; NetsurgeryError if a file cannot be written, or cannot be linked from there.
     """
@@ -94,6 +95,7 @@ def save_onnx(
             static=static,
             preprocessing=preprocessing,
             bake=bake,
+            metadata=metadata,
         )
         notes: tuple[str, ...] = ()
         if fp16:
