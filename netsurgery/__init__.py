@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .verification.check import verify as verify
     from .verification.record import record as record
     from .verification.reports.report import Report as Report
+    from .vision.gradient import gradient as gradient
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {
@@ -70,6 +71,7 @@ _HOME = {
     "diff": "difference",
     "draw": "drawing.draw",
     "geometry": "receptive_field",
+    "gradient": "vision.gradient",
     "initialize": "passes.initialize",
     "layer": "formats.layer_text",
     "load": "formats.load",

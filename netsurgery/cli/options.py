@@ -73,9 +73,16 @@ NetAndList = Annotated[
 NetAndModel = Annotated[
     list[str], _words("[MODEL.onnx]", "a model that was converted from it; if none is named, one made now")
 ]
+NetAndImage = Annotated[list[str], _words("IMAGE", "an image, file or URL")]
 NetAndLayer = Annotated[list[str], _words("[LAYER]", "the layer; if none is named, the first Convolution")]
 NetAndImageAndBlob = Annotated[list[str], _words("IMAGE BLOB", "an image, file or URL, and the blob, a map")]
 NetAndBlob = Annotated[list[str], _words("BLOB", "the blob whose map is wanted")]
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BLOB:CHANNEL", help="The class: prob:281, 281, or a label. Default: the best one.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 InPlace = Annotated[bool, typer.Option("--in-place", help="Write over the files that are read.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]

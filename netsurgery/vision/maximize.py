@@ -17,6 +17,7 @@ from ..errors import NetsurgeryError
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut
+from .gradient import before_softmax, require_torch
 from .model import image_input, input_shape
 from .patches import Unit, find_unit
 from .picture import Picture, as_color, to_bytes
@@ -64,7 +65,7 @@ def maximize(
 
     Raises: NetsurgeryError without it, or for a unit that there is not; UnsupportedLayersError for layers of unknown gradient.
     """
-    torch = _torch()
+    torch = require_torch("maximize")
     from ..exporters.torch.module import TorchNet
 
     for number, least, what in ((steps, 1, "steps"), (jitter, 0, "jitter"), (blur_every, 1, "blur_every")):
@@ -76,7 +77,7 @@ def maximize(
             expected="a positive rate, a decay from 0 to 1, a blur of 0 or more",
         )
     found = find_unit(net, unit, labels)
-    climbed = _before_softmax(net, found.blob)
+    climbed = before_softmax(net, found.blob)
     made = cut(net, [climbed])
     channels, height, width = input_shape(made)
     h, w = size or (height, width)
@@ -118,22 +119,7 @@ def _even(value: float, channels: int, size: tuple[int, int], done: Preprocessin
     return preprocess(np.full((*done.frame, channels), value, np.float32), channels, size, replace(done, resize=None))
 
 
-def _before_softmax(net: Net, blob: str) -> str:
-    writer = net.writer(blob)
-    return writer.bottoms[0] if writer.kind.distribution is not None else blob
-
-
 def _middle(values: Any) -> Any:
     for _ in range(values.dim()):
         values = values[values.shape[0] // 2]
     return values
-
-
-def _torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise NetsurgeryError(
-            "maximize needs PyTorch, which computes the gradients", fix="pip install 'netsurgery[torch]'"
-        ) from None
-    return torch

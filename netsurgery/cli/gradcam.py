@@ -1,0 +1,53 @@
+"""netsurgery gradcam"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Json, Labels, NetAndImage, Quiet, Unit, Without, read_labels
+from .printing import note, open_images_net, print_json, write_picture
+
+if TYPE_CHECKING:
+    from ..formats.options import Pixels, Reading
+
+
+def gradcam(
+    words: NetAndImage,
+    reading: Reading,
+    pixels: Annotated[Pixels, Without(("resize",))],
+    unit: Unit = None,
+    blob: Annotated[
+        str | None, typer.Option(help="The map. Default: the last one before the score.", show_default=False)
+    ] = None,
+    labels: Labels = None,
+    output: Annotated[Path, typer.Option("--output-file", "-o", help="The picture, a PNG.")] = Path("gradcam.png"),
+    array: Annotated[
+        Path | None, typer.Option("--array", help="Writes the map itself: FILE.npy.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show which places of a map speak for a class: Grad-CAM. Needs PyTorch (extra torch).
+
+    Example: netsurgery gradcam deploy.prototxt weights.caffemodel cat.jpg --unit prob:281 --blob conv5 -o gradcam.png
+    """
+    from ..files.words import split_words
+    from ..vision.evidence import picture, write_array
+    from ..vision.saliency import gradcam as find
+
+    net_file, weights, (image,) = split_words(words, "IMAGE")
+    _, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
+    found = find(net, image, unit, blob=blob, labels=read_labels(labels), preprocessing=done)
+    write_picture(output, picture(found, f"Grad-CAM of {found.blob}"))
+    if array is not None:
+        write_array(array, found.map)
+    if as_json:
+        told = {"unit": str(found.unit), "label": found.label, "score": found.score, "blob": found.blob}
+        print_json({**told, "map": list(found.map.shape), "picture": str(output)})
+    else:
+        note(
+            f"{output}: {found.unit} {found.label}".rstrip() + f" scores {found.score:.4g}, map of {found.blob}", quiet
+        )

@@ -1,0 +1,198 @@
+"""Which pixels of an image, and which places of a blob, speak for a class.
+
+gradient     |dS / dx|, the greatest of the channels             Simonyan, Vedaldi, Zisserman, Deep Inside Convolutional Networks (2013)
+smooth       the same, mean over images with noise               Smilkov et al., SmoothGrad (2017)
+guided       only what raises S through every ReLU goes down     Springenberg et al., Striving for Simplicity (2014)
+integrated   (x - x0) * mean of dS / dx on the way from x0 to x  Sundararajan, Taly, Yan, Axiomatic Attribution (2017)
+gradcam      max(0, sum_c mean(dS / dA_c) A_c)                   Selvaraju et al., Grad-CAM (2016)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, ShapeError
+from ..formats.preprocessing import Preprocessing
+from ..net import Net
+from ..passes.cut import cut
+from .gradient import before_softmax, gradient, require_torch
+from .images import read_image
+from .labels import find_channel, name_of
+from .model import image_input, input_shape
+from .patches import Unit
+from .preprocess import preprocess
+
+Array = NDArray[np.float32]
+METHODS = ("gradient", "smooth", "guided", "integrated")
+SAMPLES = {"gradient": 1, "smooth": 25, "guided": 1, "integrated": 32}
+"""Gradients that each method takes the mean of, unless it is told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A map (h, w) over the input (saliency) or over `blob` (Grad-CAM), for `unit`, which gave `score`; `image` is what was looked at,
+    and `gradient` what the map was made of, in the blob's shape."""
+
+    unit: Unit
+    label: str
+    score: float
+    map: Array
+    blob: str
+    image: NDArray[np.uint8]
+    gradient: Array
+
+
+def saliency(
+    net: Net,
+    image: NDArray[Any] | str,
+    unit: str | None = None,
+    *,
+    method: str = "gradient",
+    labels: Sequence[str] = (),
+    samples: int | None = None,
+    noise: float = 0.15,
+    seed: int = 0,
+    preprocessing: Preprocessing | None = None,
+) -> Evidence:
+    """How much each pixel of an image matters for a class: `unit` is BLOB:CHANNEL, a channel of the net's output by number or label,
+    or None for its best class. A Softmax is left out: the score is its bottom's.
+
+    samples: gradients that `smooth` and `integrated` take the mean of. noise: the standard deviation of smooth's, as a share of the
+    blob's range. integrated begins at a blob of zeros, the mean image.
+
+    Raises: NetsurgeryError without PyTorch, for another method, or a net whose input is no image; as `gradient`.
+    """
+    if method not in METHODS:
+        raise NetsurgeryError(f"the method '{method}'", expected=f"one of: {', '.join(METHODS)}")
+    count = SAMPLES[method] if samples is None else samples
+    if count < 1:
+        raise NetsurgeryError(f"{count} samples", expected="1 or more")
+    pixels, x, found, blob = _prepared(net, image, unit, labels, preprocessing)
+    name = image_input(net)
+
+    def slope(values: Array) -> Array:
+        return gradient(net, {name: values}, f"{blob}:{found.channel}")[name]
+
+    if method == "guided":
+        grad = _guided(net, name, x, blob, found.channel)
+    elif method == "smooth":
+        rng = np.random.default_rng(seed)
+        sigma = noise * float(x.max() - x.min())
+        grad = _mean(lambda: slope(x + rng.normal(0, sigma, x.shape).astype(np.float32)), count)
+    elif method == "integrated":
+        # the middle of each of `count` steps from zeros to the image
+        steps = iter((k + 0.5) / count for k in range(count))
+        grad = x * _mean(lambda: slope(x * np.float32(next(steps))), count)
+    else:
+        grad = slope(x)
+    values = np.abs(grad[0].sum(axis=0)) if method == "integrated" else np.abs(grad[0]).max(axis=0)
+    return Evidence(
+        found, name_of(labels, found.channel) if labels else "", _score(net, x, blob, found), values, name, pixels, grad
+    )
+
+
+def gradcam(
+    net: Net,
+    image: NDArray[Any] | str,
+    unit: str | None = None,
+    *,
+    blob: str | None = None,
+    labels: Sequence[str] = (),
+    preprocessing: Preprocessing | None = None,
+) -> Evidence:
+    """Which places of a blob (None: the last map before the score) speak for a class: channels A_c weighed by how much the score S
+    rises with them, max(0, sum_c mean(dS / dA_c) A_c). `unit` as for `saliency`.
+
+    Raises: NetsurgeryError without PyTorch, or for a net without maps; ShapeError for a blob that is none; as `gradient`.
+    """
+    pixels, x, found, scores = _prepared(net, image, unit, labels, preprocessing)
+    name = image_input(net)
+    target = blob or _last_map(net, scores)
+    shape = cut(net, [target]).shapes({name: x.shape})[target]
+    if len(shape) != 4:
+        raise ShapeError(f"blob '{target}' has {len(shape)} axes", source=net.source, expected="a map (N, C, h, w)")
+    grad = gradient(net, {name: x}, f"{scores}:{found.channel}", target)[target]
+    values = _values(net, x, target)
+    weights = grad[0].mean(axis=(1, 2))
+    cam = np.maximum((weights[:, None, None] * values[0]).sum(axis=0), 0).astype(np.float32)
+    label = name_of(labels, found.channel) if labels else ""
+    return Evidence(found, label, _score(net, x, scores, found), cam, target, pixels, grad)
+
+
+def _prepared(
+    net: Net, image: NDArray[Any] | str, unit: str | None, labels: Sequence[str], preprocessing: Preprocessing | None
+) -> tuple[NDArray[np.uint8], Array, Unit, str]:
+    """The image, the input blob, the unit, and the blob whose channel is differentiated."""
+    require_torch("saliency")
+    channels, height, width = input_shape(net)
+    pixels = read_image(image) if isinstance(image, str) else image
+    x = preprocess(pixels, channels, (height, width), preprocessing)[None]
+    if unit is not None and ":" in unit and unit.rpartition(":")[0] in net.blobs:
+        blob, _, channel = unit.rpartition(":")
+    else:
+        flat = [b for b in net.outputs if len(net.shapes()[b]) in (2, 4)]
+        if len(flat) != 1:
+            raise NetsurgeryError(
+                f"the net has the outputs {', '.join(net.outputs)}", source=net.source, expected="BLOB:CHANNEL"
+            )
+        blob, channel = flat[0], unit or ""
+    values = _values(net, x, blob).sum(axis=(0, *range(2, len(net.shapes()[blob]))))
+    named = labels if len(labels) == len(values) else ()
+    number = int(find_channel(channel, len(values), named, blob)) if channel else int(values.argmax())
+    return pixels, x, Unit(blob, number), before_softmax(net, blob)
+
+
+def _last_map(net: Net, blob: str) -> str:
+    """The last blob with places that the score is computed from."""
+    shapes = net.shapes()
+    part = cut(net, [blob])
+    maps = [top for layer in part.layers if not layer.kind.is_input for top in layer.tops if len(shapes[top]) == 4]
+    maps = [top for top in maps if top != blob and shapes[top][2:] != (1, 1)]
+    if not maps:
+        raise NetsurgeryError("the net has no map", source=net.source, expected="a blob (N, C, h, w) before the score")
+    pools = [top for top in maps if net.writer(top).type != "Pooling"]
+    return (pools or maps)[-1]
+
+
+def _values(net: Net, x: Array, blob: str) -> Array:
+    from ..exporters.torch.module import TorchNet
+
+    torch = require_torch("saliency")
+    with torch.no_grad():
+        values: Array = TorchNet(cut(net, [blob]), blob, x.shape)(torch.from_numpy(x)).numpy()
+    return values
+
+
+def _score(net: Net, x: Array, blob: str, unit: Unit) -> float:
+    return float(_values(net, x, blob)[:, unit.channel].sum())
+
+
+def _mean(make: Callable[[], Array], count: int) -> Array:
+    total = make().astype(np.float64)
+    for _ in range(count - 1):
+        total += make()
+    return np.asarray(total / count, np.float32)
+
+
+def _guided(net: Net, name: str, x: Array, blob: str, channel: int) -> Array:
+    """The gradient, of which each ReLU lets only the positive go down."""
+    torch = require_torch("saliency")
+    from ..exporters.torch.module import to_torch
+
+    part = cut(net, [blob])
+    relus = [layer.tops[0] for layer in part.layers if layer.type == "ReLU"]
+    module = to_torch(part, list(dict.fromkeys([blob, *relus])), input_shapes={name: list(x.shape)}).requires_grad_(
+        False
+    )
+    leaf = torch.from_numpy(x.copy()).requires_grad_(True)
+    values = module(**{name: leaf})
+    for top in relus:
+        if values[top].requires_grad:
+            values[top].register_hook(lambda slope: slope.clamp(min=0))
+    (slope,) = torch.autograd.grad(values[blob][:, channel].sum(), leaf)
+    return np.asarray(slope.numpy(), np.float32)
