@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +26,36 @@ class Source:
         return f"{self.file or '<text>'}:{self.line}" if self.line else self.file
 
 
+class Placed(Protocol):
+    """A layer, or its kind: what an error is about."""
+
+    @property
+    def title(self) -> str:
+        """'fc6' (InnerProduct)"""
+
+    @property
+    def source(self) -> Source: ...
+
+
 class NetsurgeryError(Exception):
     """The base of every error that netsurgery raises on purpose.
 
-    `problem` says what is wrong; `layer` names the layer ("'fc6' (InnerProduct)"), `source` the place, `expected` what would have
-    been right, `fix` what to do.
+    `problem` says what is wrong; `layer` names the layer ("'fc6' (InnerProduct)") or is it, `source` is the place (that of the layer,
+    if it is not said), `expected` what would have been right, `fix` what to do.
     """
 
     def __init__(
         self,
         problem: str,
         *,
-        layer: str = "",
+        layer: str | Placed = "",
         source: Source | None = None,
         expected: str = "",
         fix: str = "",
     ) -> None:
+        if not isinstance(layer, str):
+            source = layer.source if source is None else source
+            layer = layer.title
         self.problem, self.layer, self.source, self.expected, self.fix = problem, layer, source, expected, fix
         place = f"{source}: " if source and str(source) else ""
         who = f"layer {layer}: " if layer else ""

@@ -91,8 +91,7 @@ def _remembering(
         if value.shape != tuple(shape):
             raise ShapeError(
                 f"its state '{name}' has the shape {value.shape}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=f"{tuple(shape)}, as the bottoms want it",
                 fix="begin anew with an empty state: state={}",
             )
@@ -133,14 +132,11 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
     if not found:
         raise WeightsError(
             "has no weights",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected=f"blobs of shapes {_show(wanted)}",
             fix="give the caffemodel, or --initialize for made-up weights",
         )
-    raise WeightsError(
-        f"has blobs of shapes {_show(found)}", layer=layer.title, source=layer.source, expected=_show(wanted)
-    )
+    raise WeightsError(f"has blobs of shapes {_show(found)}", layer=layer, expected=_show(wanted))
 
 
 def _show(shapes: Collection[Sequence[Any]]) -> str:

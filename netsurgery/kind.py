@@ -131,7 +131,7 @@ class Kind:
 
     def _unable(self, problem: str, fix: str = "") -> NoReturn:
         self.require_supported()
-        raise UnsupportedError(problem, layer=self.title, source=self.source, fix=fix)
+        raise UnsupportedError(problem, layer=self, fix=fix)
 
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         """For input layers: the declared shapes of `count` tops."""
@@ -245,8 +245,7 @@ class Kind:
         """The error that says why the layer cannot be part of a fully convolutional net, to be raised."""
         return RewriteError(
             problem,
-            layer=self.title,
-            source=self.source,
+            layer=self,
             expected="behind a converted InnerProduct, layers that treat each position alone, over its channels (axis 1)",
             fix="cut the net before this layer, or leave the InnerProduct layers before it as they are (--only)",
         )

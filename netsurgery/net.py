@@ -53,8 +53,7 @@ class Net:
                 if blob not in written:
                     raise NetsurgeryError(
                         f"bottom '{blob}' is not written by any layer before it",
-                        layer=layer.title,
-                        source=layer.source,
+                        layer=layer,
                         expected=f"one of: {', '.join(list(written)[-8:]) or 'an input (the net has none)'}",
                         fix=closest(blob, written),
                     )
@@ -62,16 +61,14 @@ class Net:
                 if not blob:
                     raise NetsurgeryError(
                         "a top has an empty name",
-                        layer=layer.title,
-                        source=layer.source,
+                        layer=layer,
                         expected="a name for each blob",
                         fix="name it, or take the line out",
                     )
                 if blob in written:
                     raise NetsurgeryError(
                         f"top '{blob}' is already written by layer {written[blob].title}",
-                        layer=layer.title,
-                        source=layer.source,
+                        layer=layer,
                         expected="one writer per blob (in-place layers name the same blob as bottom and top)",
                         fix="give one of the two tops another name",
                     )
@@ -174,8 +171,7 @@ class Net:
         if layer.weights and [w.shape for w in layer.weights] != [w.shape for w in weights]:
             raise ShapeError(
                 f"blobs of shapes {[w.shape for w in weights]}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=str([w.shape for w in layer.weights]),
             )
         shared = {blob: new for blob, new in zip(layer.shared_blobs, weights, strict=False) if blob}
@@ -278,8 +274,7 @@ class Net:
         if len(gone.bottoms) != 1:
             raise RewriteError(
                 f"cannot be deleted: layer {readers[0].title} reads it, and would not know what to read instead",
-                layer=gone.title,
-                source=gone.source,
+                layer=gone,
                 expected=f"a layer of one bottom, not {len(gone.bottoms)}",
                 fix="delete the layers that read it first, or cut the net",
             )
@@ -328,8 +323,7 @@ class Net:
             if old in self and sum(layer.name == name for layer in made) > 1:
                 raise RewriteError(
                     f"cannot be renamed to '{name}': there is a layer of that name",
-                    layer=self[old].title,
-                    source=self[old].source,
+                    layer=self[old],
                     fix="choose another name, or rename the other layer as well",
                 )
         return self.with_layers(made)
@@ -359,8 +353,7 @@ class Net:
                     if shape is None:
                         raise ShapeError(
                             f"the shape of input '{top}' is not declared",
-                            layer=layer.title,
-                            source=layer.source,
+                            layer=layer,
                             expected="a shape",
                             fix=f"--input-shape {top}=1,3,224,224, or input_shapes={{'{top}': (1, 3, 224, 224)}} for load in Python",
                         )
@@ -377,8 +370,7 @@ class Net:
         if len(tops) < len(layer.tops):
             raise ShapeError(
                 f"{len(layer.tops)} tops",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=f"at most {len(tops)}",
                 fix="remove the tops that the layer does not have",
             )

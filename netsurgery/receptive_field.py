@@ -226,8 +226,7 @@ def _union(layer: Layer, paths: Sequence[Reach]) -> Reach:
     if len(strides) > 1:
         raise NetsurgeryError(
             f"its bottoms have strides of {' and '.join(map(str, strides))} pixels",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="one stride, so that equal positions look at equal places",
         )
     if any(reach.whole for reach in paths):
@@ -281,9 +280,7 @@ def _walk(
                 continue
             border = shape[2 + axis] if len(shape) > 2 + axis else 1
             if not isinstance(border, int):
-                raise ShapeError(
-                    f"the size of blob '{bottom}' depends on the data", layer=layer.title, source=layer.source
-                )
+                raise ShapeError(f"the size of blob '{bottom}' depends on the data", layer=layer)
             seen = (reach[axis] if axis < len(reach) else NOWHERE).seen(set().union(*tops))
             inside = range(border)
             held.setdefault(bottom, set()).update(

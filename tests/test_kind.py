@@ -10,7 +10,7 @@ import pytest
 
 import netsurgery
 from netsurgery.cli import main
-from netsurgery.errors import NetsurgeryError, UnsupportedError
+from netsurgery.errors import NetsurgeryError, Source, UnsupportedError
 from netsurgery.formats.load import from_text
 from netsurgery.kind import Kind
 from netsurgery.layers import find, make_layer
@@ -135,3 +135,12 @@ def test_no_kind_is_probed() -> None:
         or ("isinstance(" in line and "Refused" in line)
     ]
     assert lines == [] and Kind.is_supported
+
+
+def test_an_error_takes_title_and_place_from_the_layer() -> None:
+    layer = from_text(UNKNOWN)["c"]
+    for about in (layer, layer.kind):
+        assert str(NetsurgeryError("is odd", layer=about)) == f"{layer.source}: layer 'c' (Convolution): is odd"
+    assert NetsurgeryError("is odd", layer=layer, source=Source("a", 3)).args == (
+        "a:3: layer 'c' (Convolution): is odd",
+    )

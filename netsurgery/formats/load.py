@@ -347,8 +347,7 @@ def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tupl
             if other := memory.overwritten(layer, bottom):
                 error = UnsupportedError(
                     f"in place it would change '{other}' too, which lies in the same memory in Caffe and is needed later",
-                    layer=layer.title,
-                    source=layer.source,
+                    layer=layer,
                     expected="another top, or a bottom that shares no memory (Split, Reshape, Flatten share it)",
                 )
                 layer = replace(layer, kind=Refused(error))

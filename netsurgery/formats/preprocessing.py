@@ -150,8 +150,7 @@ def _from_layer(layer: Layer, without_mean: bool) -> Preprocessing:
     if values and file and not without_mean:
         raise NetsurgeryError(
             "transform_param has both mean_file and mean_value",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="one of the two",
             fix="say which: --mean",
         )
@@ -177,8 +176,7 @@ def _find(layer: Layer, file: str) -> str:
             return path
     raise NetsurgeryError(
         f"the mean file '{file}' is not there",
-        layer=layer.title,
-        source=layer.source,
+        layer=layer,
         fix="give it: --mean mean.binaryproto or --mean 104,117,123",
     )
 

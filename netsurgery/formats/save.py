@@ -44,8 +44,7 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
         if shape is None and net.writer(blob).type == "Input":
             raise UnsupportedError(
                 f"the shape of input '{blob}' is not declared",
-                layer=net.writer(blob).title,
-                source=net.writer(blob).source,
+                layer=net.writer(blob),
                 expected="a shape: Caffe cannot load the net without",
                 fix=f"--input-shape {blob}=1,3,224,224, or netsurgery.passes.set_input_shape(net, '{blob}', (1, 3, 224, 224))",
             )
@@ -188,8 +187,7 @@ def _require_weights(net: Net) -> None:
         if layer.weights and names[layer.name] > 1:
             raise UnsupportedError(
                 "another layer has its name: Caffe loads weights by name, and only into the first",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected="a name of its own for each layer with weights",
                 fix="rename one of the two in the prototxt",
             )
@@ -203,8 +201,7 @@ def _require_weights(net: Net) -> None:
         elif wanted := layer.kind.weight_shapes(bottoms):
             raise WeightsError(
                 "has no weights",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=f"blobs of shapes {show_shapes(wanted)}",
                 fix="give the weights as well, or write the prototxt alone",
             )

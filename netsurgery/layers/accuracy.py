@@ -44,12 +44,7 @@ class Accuracy(LayerType):
         self.require(product(labels), product((*x[:axis], *x[axis + 1 :])), "number of labels")
         classes = x[axis]
         if isinstance(classes, int) and self.top_k > classes:
-            raise ShapeError(
-                f"top_k is {self.top_k} of {classes} classes",
-                layer=self.title,
-                source=self.source,
-                expected=f"at most {classes}",
-            )
+            raise ShapeError(f"top_k is {self.top_k} of {classes} classes", layer=self, expected=f"at most {classes}")
         return [(), (classes,)][: self.top_count]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -60,10 +55,7 @@ class Accuracy(LayerType):
         classes = x.shape[-1]
         if labels.size and not 0 <= labels.min() <= labels.max() < classes:
             raise NetsurgeryError(
-                f"labels from {labels.min()} to {labels.max()}",
-                layer=self.title,
-                source=self.source,
-                expected=f"0 to {classes - 1}",
+                f"labels from {labels.min()} to {labels.max()}", layer=self, expected=f"0 to {classes - 1}"
             )
         hit = (x >= np.take_along_axis(x, labels[:, None], -1)).sum(-1) <= self.top_k
         of_class = np.bincount(labels, minlength=classes)

@@ -50,9 +50,7 @@ class ArgMax(LayerType):
 
     def _require_enough(self, size: Size) -> None:
         if isinstance(size, int) and size < self.top_k:
-            raise ShapeError(
-                f"top_k is {self.top_k} of {size}", layer=self.title, source=self.source, expected=f"at most {size}"
-            )
+            raise ShapeError(f"top_k is {self.top_k} of {size}", layer=self, expected=f"at most {size}")
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

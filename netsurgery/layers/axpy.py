@@ -22,8 +22,7 @@ class Axpy(LayerType):
         if len(a) < 2 or not 2 <= len(x) <= 4 or len(b) != len(x):
             raise ShapeError(
                 f"bottoms of {len(a)}, {len(x)} and {len(b)} axes",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="(N, C, 1, 1), (N, C, H, W) and (N, C, H, W)",
             )
         for i, (size, expected) in enumerate(zip(a, (*x[:2], *(1,) * (len(a) - 2)), strict=True)):

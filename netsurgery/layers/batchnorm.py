@@ -59,9 +59,7 @@ class BatchNorm(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
-            raise ShapeError(
-                f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more: (N, C, ...)"
-            )
+            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected="2 or more: (N, C, ...)")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -31,12 +31,7 @@ class BatchReindex(LayerType):
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, index = bottoms
         if index.size and (index.min() < 0 or index.max() >= len(x)):
-            raise ShapeError(
-                f"indices from {index.min()} to {index.max()}",
-                layer=self.title,
-                source=self.source,
-                expected=f"0 to {len(x) - 1}",
-            )
+            raise ShapeError(f"indices from {index.min()} to {index.max()}", layer=self, expected=f"0 to {len(x) - 1}")
         return [x[index.astype(np.int64)]]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -40,10 +40,7 @@ class BilinearInterpolation(LayerType):
         for new, old in zip(size, x[2:], strict=True):
             if new == 1 and old != 1:
                 raise ShapeError(
-                    "a new size of 1",
-                    layer=self.title,
-                    source=self.source,
-                    expected="2 or more: the layer divides by the new size less 1",
+                    "a new size of 1", layer=self, expected="2 or more: the layer divides by the new size less 1"
                 )
         return [(*x[:2], *size)]
 

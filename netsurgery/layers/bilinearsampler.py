@@ -42,8 +42,7 @@ class BilinearSampler(LayerType):
         ):
             raise ShapeError(
                 f"{x[1]} channels of the image, {flow[1]} of the flow",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="for each two channels of the flow 1 or 3 of the image",
             )
         return [x]

@@ -58,7 +58,7 @@ class BN(LayerType):
             self.rank(x, 4)
             return [x, *[(1, x[1], 1, 1)] * (2 * self.learn)]
         if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
+            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -44,10 +44,7 @@ class ChannelScale(LayerType):
         x, s = bottoms
         if not 2 <= len(x) <= 4 or not s:
             raise ShapeError(
-                f"bottoms of {len(x)} and {len(s)} axes",
-                layer=self.title,
-                source=self.source,
-                expected="(N, C, H, W) and (N, 1, H, W)",
+                f"bottoms of {len(x)} and {len(s)} axes", layer=self, expected="(N, C, H, W) and (N, 1, H, W)"
             )
         if len(s) in (len(x), len(x) - 1):
             wanted: Shape = (x[0], *((1,) if len(s) == len(x) else ()), *x[2:])

@@ -39,8 +39,7 @@ class Combination(LayerType):
                 if isinstance(n, int) and isinstance(whole, int) and at + n > whole:
                     raise ShapeError(
                         f"bottom {i}: {n} from {at} on, the top has {whole}",
-                        layer=self.title,
-                        source=self.source,
+                        layer=self,
                         expected="a last bottom that ends behind all others",
                     )
         return [(*first[:2], *size)]

@@ -35,10 +35,7 @@ class Concat(LayerType):
         for x in others:
             if len(x) != len(first):
                 raise ShapeError(
-                    f"a bottom has {len(x)} axes",
-                    layer=self.title,
-                    source=self.source,
-                    expected=f"{len(first)} axes, as the first bottom has",
+                    f"a bottom has {len(x)} axes", layer=self, expected=f"{len(first)} axes, as the first bottom has"
                 )
             for i, (size, expected) in enumerate(zip(x, first, strict=True)):
                 if i != axis:

@@ -56,8 +56,7 @@ class ConvLSTM(LayerType):
         if self.bottom_count != 2 + 2 * self.hidden:
             raise ShapeError(
                 f"{self.bottom_count} bottoms, expose_hidden is {str(self.hidden).lower()}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="x and cont; with expose_hidden also h and c",
             )
 

@@ -61,8 +61,7 @@ class Correlation(LayerType):
         if any(isinstance(n, int) and n < 0 for n in span):
             raise ShapeError(
                 "displacements and kernel do not fit into the padded bottom",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"height and width of at least {self.kernel + 2 * (self.furthest - self.pad)}",
             )
         return [(a[0], len(self.displacements), *(n // self.stride + 1 for n in span))]

@@ -27,10 +27,7 @@ class Crop(LayerType):
         axes = rank - self.axis(self.from_axis, rank)
         if len(self.offset) > 1 and len(self.offset) != axes:
             raise ShapeError(
-                f"{len(self.offset)} offsets for {axes} axes",
-                layer=self.title,
-                source=self.source,
-                expected=f"one for all, or {axes}",
+                f"{len(self.offset)} offsets for {axes} axes", layer=self, expected=f"one for all, or {axes}"
             )
         return list(self.offset or (0,)) * (axes if len(self.offset) < 2 else 1)
 
@@ -45,8 +42,7 @@ class Crop(LayerType):
             if isinstance(size, int) and isinstance(wanted, int) and offset + wanted > size:
                 raise ShapeError(
                     f"axis {i}: {wanted} from {offset} on, out of {size}",
-                    layer=self.title,
-                    source=self.source,
+                    layer=self,
                     expected="a part of the first bottom",
                 )
         return [(*x[:start], *ref[start : len(x)])]

@@ -24,17 +24,13 @@ class CropCenter(LayerType):
         if len(self.cut) != len(x):
             raise ShapeError(
                 f"{len(self.cut)} times crop_size for {len(x)} axes",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="one for each axis, 0 for those that stay",
             )
         for n, c in zip(x, self.cut, strict=True):
             if isinstance(n, int) and n <= 2 * c:
                 raise ShapeError(
-                    f"crop_size {c} leaves nothing of {n}",
-                    layer=self.title,
-                    source=self.source,
-                    expected=f"a size greater than {2 * c}",
+                    f"crop_size {c} leaves nothing of {n}", layer=self, expected=f"a size greater than {2 * c}"
                 )
         return [tuple(n - 2 * c for n, c in zip(x, self.cut, strict=True))]
 

@@ -29,7 +29,7 @@ class CTCGreedyDecoder(LayerType):
         q = p.message("ctc_decoder_param")
         self.blank, self.merge = q.get_int("blank_index"), q.get_bool("ctc_merge_repeated")
         if self.top_count > self.bottom_count:
-            raise ShapeError("2 tops of 1 bottom", layer=self.title, source=self.source, expected="1 top")
+            raise ShapeError("2 tops of 1 bottom", layer=self, expected="1 top")
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]

@@ -43,12 +43,7 @@ class Deconvolution(Convolution):
         for x in bottoms:
             sizes = [s * (n - 1) + e - 2 * p for n, s, e, p in zip(x[2:], at.stride, at.extent, at.pad, strict=True)]
             if any(isinstance(n, int) and n < 1 for n in sizes):
-                raise ShapeError(
-                    f"padding leaves nothing of the top: {sizes}",
-                    layer=self.title,
-                    source=self.source,
-                    expected="positive sizes",
-                )
+                raise ShapeError(f"padding leaves nothing of the top: {sizes}", layer=self, expected="positive sizes")
             tops.append((x[0], self.num_output, *sizes))
         return tops
 

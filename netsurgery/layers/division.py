@@ -36,10 +36,7 @@ class Division(LayerType):
             for n, start, size in zip(x[2:], corner, self.size, strict=True):
                 if isinstance(n, int) and start + size > n:
                     raise ShapeError(
-                        f"{size} from {start} on, out of {n}",
-                        layer=self.title,
-                        source=self.source,
-                        expected="parts inside the bottom",
+                        f"{size} from {start} on, out of {n}", layer=self, expected="parts inside the bottom"
                     )
         return [(*x[:2], *self.size)] * self.top_count
 

@@ -38,8 +38,7 @@ class Downsample(LayerType):
         if 1 in top[2:] and all(isinstance(n, int) for n in (*x[2:], *top[2:])) and x[2:] != top[2:]:
             raise ShapeError(
                 f"a new size of 1: {top[2]} x {top[3]}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="2 or more along each axis: the layer divides by the new size less 1",
             )
         return [top]

@@ -49,8 +49,7 @@ class Eltwise(LayerType):
             if len(x) != len(first):
                 raise ShapeError(
                     f"bottom {number} has the shape ({', '.join(map(show, x))})",
-                    layer=self.title,
-                    source=self.source,
+                    layer=self,
                     expected=f"that of bottom 1: ({', '.join(map(show, first))})",
                 )
             for i, (size, expected) in enumerate(zip(x, first, strict=True)):

@@ -44,10 +44,7 @@ class Embed(LayerType):
         index = bottoms[0].astype(np.int64)
         if index.size and not 0 <= index.min() <= index.max() < self.input_dim:
             raise ShapeError(
-                f"indices from {index.min()} to {index.max()}",
-                layer=self.title,
-                source=self.source,
-                expected=f"0 to {self.input_dim - 1}",
+                f"indices from {index.min()} to {index.max()}", layer=self, expected=f"0 to {self.input_dim - 1}"
             )
         y = weights[0][index]
         return [y + weights[1] if self.bias_term else y]

@@ -36,7 +36,7 @@ class ExpMax(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
+            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

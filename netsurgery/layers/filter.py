@@ -29,8 +29,7 @@ class Filter(LayerType):
         if self.top_count != self.bottom_count - 1:
             raise ShapeError(
                 f"{self.top_count} tops for {self.bottom_count} bottoms",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"{self.bottom_count - 1}: one for each bottom but the selector",
             )
 

@@ -32,8 +32,7 @@ class Flatten(LayerType):
         if start > end:
             raise ShapeError(
                 f"axis {self.first}, end_axis {self.last} of {len(x)} axes",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="axis not behind end_axis",
             )
         return [(*x[:start], product(x[start:end]), *x[end:])]

@@ -37,9 +37,7 @@ class Flip(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) > 4:
-            raise ShapeError(
-                f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected="at most 4"
-            )
+            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected="at most 4")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -47,7 +47,7 @@ class GroupNorm(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 or more")
+            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
         self.require(x[1] - x[1] // self.groups * self.groups, 0, f"channels modulo {self.groups} groups")
         return [x]
 

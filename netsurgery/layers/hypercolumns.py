@@ -36,8 +36,7 @@ class HyperColumns(LayerType):
                 if isinstance(n, int) and isinstance(whole, int) and (n < 1 or whole % n):
                     raise ShapeError(
                         f"bottom {i} has size {n}, the picture {whole}",
-                        layer=self.title,
-                        source=self.source,
+                        layer=self,
                         expected="the size of the picture divided by a whole number",
                     )
         places = picture[0] * product(picture[2:])

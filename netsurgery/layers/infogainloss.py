@@ -36,8 +36,7 @@ class InfogainLoss(Loss):
         if self.bottom_count < 3 and not q.has("source"):
             raise ShapeError(
                 "has no matrix",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="the matrix as the third bottom",
                 fix="add an Input of C * C values as third bottom, and feed the matrix",
             )

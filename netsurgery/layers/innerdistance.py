@@ -37,9 +37,7 @@ class InnerDistance(LayerType):
         if self.own and self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
         if self.bottom_count > 2:
-            raise ShapeError(
-                f"{self.bottom_count} bottoms", layer=self.title, source=self.source, expected="x, or x and W"
-            )
+            raise ShapeError(f"{self.bottom_count} bottoms", layer=self, expected="x, or x and W")
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]

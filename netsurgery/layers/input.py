@@ -22,17 +22,12 @@ class Input(LayerType):
         self.declared_shapes = [tuple(shape.get_ints("dim")) for shape in p.message("input_param").messages("shape")]
         for shape in self.declared_shapes:
             if any(n < 0 for n in shape):
-                raise ShapeError(f"a declared size is negative: {shape}", layer=self.title, source=self.source)
+                raise ShapeError(f"a declared size is negative: {shape}", layer=self)
 
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         shapes = self.declared_shapes
         if len(shapes) not in (0, 1, count):
-            raise ShapeError(
-                f"{len(shapes)} shapes for {count} tops",
-                layer=self.title,
-                source=self.source,
-                expected="one for all, or one each",
-            )
+            raise ShapeError(f"{len(shapes)} shapes for {count} tops", layer=self, expected="one for all, or one each")
         if not shapes:
             return [None] * count
         return shapes if len(shapes) == count else shapes * count

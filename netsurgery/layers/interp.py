@@ -57,10 +57,7 @@ class Interp(LayerType):
         left = [n - sum(self.crop) for n in x[2:]]
         if any(isinstance(n, int) and n < 1 for n in left):
             raise ShapeError(
-                f"pad_beg and pad_end leave nothing of the bottom: {left}",
-                layer=self.title,
-                source=self.source,
-                expected="positive sizes",
+                f"pad_beg and pad_end leave nothing of the bottom: {left}", layer=self, expected="positive sizes"
             )
         return [(x[0], x[1], *(self._new(n, axis) for axis, n in enumerate(left)))]
 

@@ -28,8 +28,7 @@ class LabelSpecificAdd(LayerType):
         if self.top_count > 1:
             raise ShapeError(
                 "its second top, what training adds, is not computed in the TEST phase",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="one top",
                 fix="remove the second top",
             )

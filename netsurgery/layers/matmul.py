@@ -35,8 +35,7 @@ class MatMul(LayerType):
         if len(b) < 2 or len(a) < len(b) or (len(a) > len(b) and (len(b) != 2 or self.turn_a or self.turn_b)):
             raise ShapeError(
                 f"matrices of {len(a)} and {len(b)} axes",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="as many, 2 or more; or 2 for the second, neither turned around",
             )
         m, k = (a[-1], a[-2]) if self.turn_a else (a[-2], a[-1])

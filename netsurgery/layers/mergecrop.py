@@ -41,8 +41,7 @@ class MergeCrop(LayerType):
             if isinstance(n, int) and isinstance(m, int) and m < n:
                 raise ShapeError(
                     f"the second bottom has size {m}, the first {n}",
-                    layer=self.title,
-                    source=self.source,
+                    layer=self,
                     expected="a second bottom that is not smaller",
                 )
         return [(a[0], a[1] * (1 if self.adds else 2), *a[2:])]

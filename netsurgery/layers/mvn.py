@@ -31,12 +31,7 @@ class MVN(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if len(x) > 4:
-            raise ShapeError(
-                f"the bottom has {len(x)} axes",
-                layer=self.title,
-                source=self.source,
-                expected="at most 4: (N, C, H, W)",
-            )
+            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected="at most 4: (N, C, H, W)")
         return [x + (1,) * (4 - len(x))]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -53,9 +53,7 @@ class Normalize(LayerType):
         (x,) = bottoms
         least = 2 if self.learned else 1
         if not least <= len(x) <= 4:
-            raise ShapeError(
-                f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected=f"{least} to 4"
-            )
+            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected=f"{least} to 4")
         if self.learned:
             return [x]
         n, c, h, w = x + (1,) * (4 - len(x))

@@ -27,10 +27,7 @@ class Permute(LayerType):
     def _order(self, rank: int) -> list[int]:
         if any(axis >= rank for axis in self.order):
             raise ShapeError(
-                f"order {self.order} of a blob with {rank} axes",
-                layer=self.title,
-                source=self.source,
-                expected=f"axes up to {rank - 1}",
+                f"order {self.order} of a blob with {rank} axes", layer=self, expected=f"axes up to {rank - 1}"
             )
         return [*self.order, *(i for i in range(rank) if i not in self.order)]
 

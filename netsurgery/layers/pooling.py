@@ -96,8 +96,7 @@ class Pooling(LayerType):
                 at = self.windows(len(x))
                 raise ShapeError(
                     f"the kernel spans {at.extent[i]}, the padded bottom {show(x[2 + i] + 2 * at.pad[i])}",
-                    layer=self.title,
-                    source=self.source,
+                    layer=self,
                     expected="a kernel that fits",
                 )
         return [(*x[:2], *out)] * (1 + (self.method == "MAX"))

@@ -62,8 +62,7 @@ class Pooling3D(LayerType):
             ):
                 raise ShapeError(
                     f"a window lies outside the bottom, of size {n}",
-                    layer=self.title,
-                    source=self.source,
+                    layer=self,
                     expected="windows that hold at least one value",
                 )
         return [(*x[:2], *out)]

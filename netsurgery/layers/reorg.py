@@ -40,7 +40,7 @@ class Reorg(LayerType):
 
     def _divides(self, size: Size, by: int, what: str) -> None:
         if isinstance(size, int) and size % by:
-            raise ShapeError(f"{what} {size}", layer=self.title, source=self.source, expected=f"a multiple of {by}")
+            raise ShapeError(f"{what} {size}", layer=self, expected=f"a multiple of {by}")
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

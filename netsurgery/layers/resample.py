@@ -50,8 +50,7 @@ class Resample(LayerType):
         if self.method == "NEAREST" and max(factors, default=0) >= 2 * min(factors, default=1):
             raise ShapeError(
                 f"nearest from {x[2]}x{x[3]} to {top[2]}x{top[3]}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="about the same factor for height and width: the layer reads outside of the bottom else",
             )
         return [top]

@@ -37,15 +37,13 @@ class Reshape(LayerType):
         if not 0 <= start <= end <= rank:
             raise ShapeError(
                 f"axis {self.start}, num_axes {self.num_axes} of a blob with {rank} axes",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"axes from 0 to {rank}",
             )
         if any(n == 0 and start + i >= rank for i, n in enumerate(self.dims)):
             raise ShapeError(
                 f"shape {self.dims} copies an axis that a blob with {rank} axes does not have",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="a 0 only where the bottom has an axis",
             )
         return start, end
@@ -69,10 +67,7 @@ class Reshape(LayerType):
         """The size that -1 stands for."""
         if isinstance(divisor, int) and (divisor == 0 or (isinstance(count, int) and count % divisor)):
             raise ShapeError(
-                f"{count} numbers do not fill shape {self.dims}",
-                layer=self.title,
-                source=self.source,
-                expected=f"a multiple of {divisor}",
+                f"{count} numbers do not fill shape {self.dims}", layer=self, expected=f"a multiple of {divisor}"
             )
         return count // divisor
 

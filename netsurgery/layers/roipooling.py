@@ -74,8 +74,7 @@ class ROIPooling(Regions):
         if op.opset > NEWEST_OPSET:
             raise UnsupportedError(
                 f"opset {op.opset}: onnxruntime has no MaxRoiPool of it",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"up to {NEWEST_OPSET}",
                 fix=f"--opset {NEWEST_OPSET}",
             )

@@ -25,7 +25,7 @@ class ShuffleChannel(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         if not 2 <= len(x) <= 4:
-            raise ShapeError(f"the bottom has {len(x)} axes", layer=self.title, source=self.source, expected="2 to 4")
+            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected="2 to 4")
         self.require(x[1] - x[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
         return [x + (1,) * (4 - len(x))]
 

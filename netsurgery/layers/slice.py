@@ -58,7 +58,7 @@ class Slice(LayerType):
             elif not self.points and size % self.top_count:
                 expected = f"a multiple of {self.top_count}, the number of tops"
             if expected:
-                raise ShapeError(f"axis {axis}: {size}", layer=self.title, source=self.source, expected=expected)
+                raise ShapeError(f"axis {axis}: {size}", layer=self, expected=expected)
         return [(*x[:axis], part, *x[axis + 1 :]) for part in self._parts(size)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

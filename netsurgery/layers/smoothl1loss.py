@@ -45,8 +45,7 @@ class SmoothL1Loss(Loss):
         if len(bottoms) == 3 and self.fast_rcnn:
             raise ShapeError(
                 "3 bottoms and smooth_l1_loss_param { sigma }",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="2 bottoms, or 4: weights inside and outside",
             )
         first = self.four(bottoms[0], "bottom 0")

@@ -63,8 +63,7 @@ class SPP(LayerType):
             ):
                 raise ShapeError(
                     f"a size of {size} does not fill {bins} bins: kernel {kernel}, pad {pad}",
-                    layer=self.title,
-                    source=self.source,
+                    layer=self,
                     expected="pad less than kernel",
                     fix="a larger image, or a lower pyramid_height",
                 )

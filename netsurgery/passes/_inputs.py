@@ -55,8 +55,7 @@ def find_shape(data: Layer, top: str, net: Net) -> tuple[tuple[int, ...], str]:
             return (1, vector), f"as the weights of '{net.readers(top)[0].name}' want"
     raise RewriteError(
         f"the shape of input '{top}' does not follow",
-        layer=data.title,
-        source=data.source,
+        layer=data,
         expected="crop_size or another size in its parameters, and channels that the first weights want",
         fix=f"--input-shape {top}=1,3,224,224, or input_shapes={{'{top}': (1, 3, 224, 224)}} in Python",
     )
@@ -91,12 +90,7 @@ def with_shape(net: Net, top: str, shape: Sequence[int]) -> Net:
     Raises: NetsurgeryError if it has no such input."""
     old = net.writer(top)
     if top not in net.inputs or old.type != "Input":
-        raise NetsurgeryError(
-            f"'{top}' is no input",
-            layer=old.title,
-            source=old.source,
-            expected=f"one of: {', '.join(net.inputs) or 'none'}",
-        )
+        raise NetsurgeryError(f"'{top}' is no input", layer=old, expected=f"one of: {', '.join(net.inputs) or 'none'}")
     shapes = dict(zip(old.tops, old.kind.declared(len(old.tops)), strict=True))
     return net.with_layer(make_input(old.name, {**shapes, top: tuple(shape)}, old.source))
 

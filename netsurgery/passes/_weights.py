@@ -21,12 +21,7 @@ def as_float32(values: ArrayLike, layer: Layer, index: int) -> NDArray[Any]:
     """The values as float32 array. Raises: WeightsError if they are no real numbers."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
-        raise WeightsError(
-            f"blob {index} was given values of type {array.dtype}",
-            layer=layer.title,
-            source=layer.source,
-            expected="real numbers",
-        )
+        raise WeightsError(f"blob {index} was given values of type {array.dtype}", layer=layer, expected="real numbers")
     return array if array.dtype == np.float32 else array.astype(np.float32)
 
 
@@ -72,27 +67,20 @@ def _changed(
         wanted = [new[i].shape for i in sorted(new)]
     for i, array in new.items():
         if not 0 <= i < len(wanted):
-            raise WeightsError(
-                f"has no blob {i}",
-                layer=layer.title,
-                source=layer.source,
-                expected=f"{len(wanted)} blobs: {show_shapes(wanted)}",
-            )
+            raise WeightsError(f"has no blob {i}", layer=layer, expected=f"{len(wanted)} blobs: {show_shapes(wanted)}")
         if array.ndim != len(wanted[i]) or any(
             isinstance(w, int) and w != n for w, n in zip(wanted[i], array.shape, strict=True)
         ):
             raise WeightsError(
                 f"blob {i} was given the shape {show_shapes([array.shape])}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=show_shapes([wanted[i]]),
             )
     if not layer.weights and len(new) < len(wanted):
         missing = min(set(range(len(wanted))) - set(new))
         raise WeightsError(
             f"was given no blob {missing}, and has none yet",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected=f"all of its blobs: {show_shapes(wanted)}",
         )
     blobs = {**dict(enumerate(layer.weights)), **new}

@@ -34,8 +34,7 @@ class Converter:
             if not weights:
                 raise RewriteError(
                     "normalizes its weights, which a Convolution does not do, and has none yet",
-                    layer=layer.title,
-                    source=layer.source,
+                    layer=layer,
                     expected="its weights",
                     fix="give the weights file as well, or --initialize random",
                 )
@@ -78,8 +77,7 @@ def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]
                 how += " and is transposed" if shape and is_transposed(other) != is_transposed(first) else ""
                 raise RewriteError(
                     f"shares its weight '{name}' with {other.title}, which {how}",
-                    layer=first.title,
-                    source=first.source,
+                    layer=first,
                     expected=f"a weight of one shape: both see {wanted}",
                     fix="give the two layers weights of their own: remove param { name } of one",
                 )

@@ -29,10 +29,7 @@ def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> N
     if old.weights:
         if wanted is None:
             raise RewriteError(
-                "the shapes of its bottoms are not known",
-                layer=old.title,
-                source=old.source,
-                fix="declare the shapes of the inputs",
+                "the shapes of its bottoms are not known", layer=old, fix="declare the shapes of the inputs"
             )
         made = replace(made, weights=tuple(draw(made.kind, wanted, seed)))
         changed = net.with_layers(made if x is old else x for x in net.layers)
@@ -41,8 +38,7 @@ def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> N
         if other is not made and needs is not None and found and show_shapes(needs) != show_shapes(found):
             raise RewriteError(
                 f"reads what layer {old.title} computes, and its weights fit the {old.kind.num_output} outputs that it has",
-                layer=other.title,
-                source=other.source,
+                layer=other,
                 expected=f"blobs of shapes {show_shapes(needs)}, not {show_shapes(found)}",
                 fix="change the last layer with weights, or cut the net before this layer",
             )
@@ -55,12 +51,7 @@ def _changed(layer: Layer, num_output: int) -> Layer:
         f for f in layer.params.fields if isinstance(f.value, Message) and f.value.has("num_output")
     ]  # fmt: skip
     if not layer.kind.num_output or len(holders) != 1:
-        raise RewriteError(
-            "has no num_output",
-            layer=layer.title,
-            source=layer.source,
-            expected="a layer such as Convolution or InnerProduct",
-        )
+        raise RewriteError("has no num_output", layer=layer, expected="a layer such as Convolution or InnerProduct")
     (holder,) = holders
     param = Field(holder.name, holder.value.with_fields(Field("num_output", num_output)))
     made = replace(layer, params=layer.params.with_fields(param), weights=())

@@ -54,9 +54,7 @@ def convolutionalize(
     for layer in [net[name] for name in only or ()]:
         layer.kind.require_supported()
         if not isinstance(layer.kind, InnerProduct):
-            raise RewriteError(
-                "is no InnerProduct", layer=layer.title, source=layer.source, expected="InnerProduct layers (--only)"
-            )
+            raise RewriteError("is no InnerProduct", layer=layer, expected="InnerProduct layers (--only)")
     made = net
     if targets or sliding_pool:
         shapes = net.shapes()
@@ -144,8 +142,7 @@ class _Surgery:
         if axis != 1:
             raise RewriteError(
                 f"axis is {kind.from_axis}: it answers for each of the first {axis} axes of {_show(self.old[bottom])}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected="axis 1: one answer for each item of the batch",
                 fix="leave the layer as it is (--only)",
             )
@@ -170,8 +167,7 @@ class _Surgery:
         here, behind = _show(self.made.shapes[form.map]), self.made.lost_at(form.map).title
         return RewriteError(
             f"the last axes of its bottom '{bottom}' {here} are no positions of the image: behind layer {behind} none are",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="a map (N, channels, h, w) of the image",
             fix="leave the layer as it is (--only)",
         )
@@ -184,8 +180,7 @@ class _Surgery:
         return RewriteError(
             f"its bottom '{bottom}' is a flat vector {_show(self.old[bottom])}"
             + (f", since {behind.title} stays as it is" if behind else ""),
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="a map (N, C, h, w), or what becomes one",
             fix=f"convert '{behind.name}', too (--only)" if behind else "declare the input as a map (N, C, h, w)",
         )

@@ -57,8 +57,7 @@ def cut(
             other = next(top for top in layer.tops if top not in starts)
             raise RewriteError(
                 f"writes '{both[0]}', which is to be an input, and '{other}', which is still needed",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 fix=f"make '{other}' an input as well",
             )
     found = {**known_shapes(net), **(shapes or {})}
@@ -84,8 +83,7 @@ def _input(net: Net, blob: str, shape: Sequence[int | None] | None, taken: set[s
     if shape is None or len(sizes) != len(shape):
         raise RewriteError(
             f"the shape of '{blob}' does not follow from the net's inputs",
-            layer=writer.title,
-            source=writer.source,
+            layer=writer,
             expected="a blob whose shape is known at the declared input size",
             fix=f"shapes={{'{blob}': (1, ...)}} in Python",
         )

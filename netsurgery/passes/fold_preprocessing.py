@@ -85,8 +85,7 @@ def _taken_in(
     if taken is None:
         raise RewriteError(
             "reads the input and cannot take this in",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="first layers that are Convolutions or InnerProducts with weights (without groups for swapped channels)",
             fix="do the preprocessing before the net",
         )
@@ -95,8 +94,7 @@ def _taken_in(
         raise RewriteError(
             "pads its bottom with zeros, which stand for the mean; with the mean folded in they stand for black, and what is computed at "
             "the borders changes",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="a first convolution without padding",
             fix="subtract the mean before the net, or accept it: inexact_borders=True (inexact-borders on the command line)",
         )

@@ -49,10 +49,7 @@ def _wanted(layer: Layer, shapes: Mapping[str, Shape]) -> list[tuple[int, ...]]:
     wanted = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
     if not all(map(known, wanted)):
         raise ShapeError(
-            f"wants blobs of shapes {show_shapes(wanted)}",
-            layer=layer.title,
-            source=layer.source,
-            expected="sizes that do not depend on the data",
+            f"wants blobs of shapes {show_shapes(wanted)}", layer=layer, expected="sizes that do not depend on the data"
         )
     return [numbers(shape) for shape in wanted]
 
@@ -70,8 +67,7 @@ def _drawn(layer: Layer, wanted: list[tuple[int, ...]], seed: int, how: str, sha
             else:
                 raise ShapeError(
                     f"blob {index} is parameter '{name}', which another layer has with shape {show_shapes([first.shape])}",
-                    layer=layer.title,
-                    source=layer.source,
+                    layer=layer,
                     expected=show_shapes([shape]),
                 )
     return blobs

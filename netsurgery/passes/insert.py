@@ -44,8 +44,7 @@ def insert(net: Net, layer: Layer | str, *, after: str | None = None, before: st
         if bottom not in current:
             raise RewriteError(
                 f"bottom '{bottom}' is not written by any layer before it",
-                layer=new.title,
-                source=new.source,
+                layer=new,
                 expected=f"one of: {', '.join(list(current)[-8:])}",
             )
     bottoms = tuple(current[b] for b in new.bottoms)
@@ -56,8 +55,7 @@ def insert(net: Net, layer: Layer | str, *, after: str | None = None, before: st
             if not new.kind.in_place:
                 raise RewriteError(
                     f"top '{top}' is also its bottom",
-                    layer=new.title,
-                    source=new.source,
+                    layer=new,
                     expected=f"another top: Caffe's {new.type} does not work in place",
                 )
             tops.append(f"{top}@{new.name}")
@@ -65,8 +63,7 @@ def insert(net: Net, layer: Layer | str, *, after: str | None = None, before: st
         elif top in current or top in names.values():
             raise RewriteError(
                 f"top '{top}' is already written by layer {net.writer(_any(names, top)).title}",
-                layer=new.title,
-                source=new.source,
+                layer=new,
                 expected="a name of its own, or that of its bottom (in place)",
             )
         else:
@@ -86,7 +83,7 @@ def _between(net: Net, new: Layer, place: Layer, at: int, after: bool) -> Net:
     if not blobs:
         raise RewriteError(
             f"cannot be put {'behind' if after else 'in front of'} layer {place.title}: it has no {'top' if after else 'bottom'}",
-            layer=new.title,
+            layer=new,
             source=new.source,
         )
     blob = blobs[0]
@@ -97,8 +94,7 @@ def _between(net: Net, new: Layer, place: Layer, at: int, after: bool) -> Net:
     if not made.kind.in_place and top in names.values():
         raise RewriteError(
             f"top '{top}' is already written by layer {net.writer(_any(names, top)).title}",
-            layer=new.title,
-            source=new.source,
+            layer=new,
             fix="give the layer another name, or write its bottom and top",
         )
     made = replace(made, tops=(top,))

@@ -70,5 +70,5 @@ def fed_back(states: Mapping[str, str], outputs: Sequence[str]) -> tuple[str, ..
 
 def _number(size: object, layer: Layer) -> int:
     if not isinstance(size, int):
-        raise ShapeError("the size of its state depends on the data", layer=layer.title, source=layer.source)
+        raise ShapeError("the size of its state depends on the data", layer=layer)
     return size

@@ -28,8 +28,7 @@ def set_input_shape(net: Net, blob: str, shape: Sequence[int]) -> Net:
         if wanted is not None and found and show_shapes(wanted) != show_shapes(found):
             raise ShapeError(
                 f"would want blobs of shapes {show_shapes(wanted)} with input '{blob}' of {show_shapes([shape])}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=f"{show_shapes(found)}, the weights that it has",
                 fix="make the net fully convolutional first (--fully-convolutional)"
                 if isinstance(layer.kind, InnerProduct)

@@ -76,8 +76,7 @@ def _fitting(layer: Layer, wanted: Sequence[Sequence[Any]], source: str, blobs: 
     if not known or [prod(w) for w in wanted] != [b.size for b in blobs]:
         raise WeightsError(
             f"the blobs of '{source}' in {name} have shapes {show_shapes([b.shape for b in blobs])}",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected=f"as many numbers as in {show_shapes(wanted)}",
             fix="leave the layer out: map the layers to take, LAYER=LAYER_OF_THE_FILE",
         )

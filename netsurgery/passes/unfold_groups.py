@@ -21,9 +21,7 @@ def unfold_groups(net: Net, only: Collection[str] | None = None) -> Net:
     for name in only or ():
         layer = net[name]
         if layer.kind.ungrouped(layer.params, layer.weights) is None:
-            raise RewriteError(
-                "has no groups", layer=layer.title, source=layer.source, expected="a convolution with group above 1"
-            )
+            raise RewriteError("has no groups", layer=layer, expected="a convolution with group above 1")
     return net.with_layers(x if only is not None and x.name not in only else _unfolded(x) for x in net.layers)
 
 

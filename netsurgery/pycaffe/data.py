@@ -40,8 +40,7 @@ class DummyDataOp(Op):
         if len(found) not in (1, count) or len(shapes) not in (1, count):
             raise CaffeError(
                 f"{len(found)} fillers and {len(shapes)} shapes for {count} tops",
-                layer=self.slot.title,
-                source=self.slot.source,
+                layer=self.slot,
                 expected="one for all, or one each",
             )
         self.fillers = found * count if len(found) == 1 else found
@@ -82,8 +81,7 @@ class MemoryDataOp(Op):
         if min(sizes) < 1:
             raise CaffeError(
                 f"batch_size, channels, height, width are {sizes}",
-                layer=self.slot.title,
-                source=self.slot.source,
+                layer=self.slot,
                 expected="positive numbers in memory_data_param",
             )
         self.batch, self.item = sizes[0], tuple(sizes[1:])

@@ -52,7 +52,7 @@ class ReaderOp(Op):
             put(top, np.stack([item[k] for item in parts]).astype(np.float32))
 
     def refuse(self, problem: str, expected: str = "", fix: str = "") -> NoReturn:
-        raise CaffeError(problem, layer=self.slot.title, source=self.slot.source, expected=expected, fix=fix)
+        raise CaffeError(problem, layer=self.slot, expected=expected, fix=fix)
 
     def lines(self) -> list[str]:
         """The lines of the list that `source` names."""
@@ -146,7 +146,6 @@ class RefusedDataOp(Op):
     def setup(self) -> None:
         raise CaffeError(
             "WindowData is not supported",
-            layer=self.slot.title,
-            source=self.slot.source,
+            layer=self.slot,
             fix="caffe.Detector.detect_windows crops windows and runs a net on them",
         )

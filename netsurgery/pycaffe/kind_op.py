@@ -34,8 +34,7 @@ class KindOp(Op):
         if slot.in_place and not self.kind.in_place:
             raise CaffeError(
                 f"top '{slot.top_names[0]}' is also its bottom",
-                layer=slot.title,
-                source=slot.source,
+                layer=slot,
                 expected=f"another top: Caffe's {slot.type} does not work in place",
             )
         self.shares_data = self.kind.shares_memory or (slot.type in ("Concat", "Slice") and self._one_to_one())

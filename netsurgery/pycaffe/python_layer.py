@@ -51,7 +51,7 @@ class PythonOp(Op):
         slot = self.slot
         inner = slot.params.last("python_param")
         if inner is None:
-            raise CaffeError("no python_param", layer=slot.title, source=slot.source, expected="module and layer")
+            raise CaffeError("no python_param", layer=slot, expected="module and layer")
         module = import_module(str(inner.last("module", "")))
         cls = getattr(module, str(inner.last("layer", "")))
         self.layer = cls(slot.message)

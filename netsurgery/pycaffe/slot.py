@@ -60,8 +60,7 @@ class Slot:
         if weights and len(weights) != len(self.tops):
             raise CaffeError(
                 f"{len(weights)} loss weights for {len(self.tops)} tops",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="a loss_weight for each top, or none",
             )
         self.loss_weights = weights or [0.0] * len(self.tops)

@@ -89,10 +89,7 @@ def _connect(structure: Structure, slot: Slot, available: dict[str, int]) -> Non
     for name in slot.bottom_names:
         if name not in available:
             raise CaffeError(
-                f"Unknown bottom blob '{name}'",
-                layer=slot.title,
-                source=slot.source,
-                expected=f"one of: {', '.join(available) or 'an input'}",
+                f"Unknown bottom blob '{name}'", layer=slot, expected=f"one of: {', '.join(available) or 'an input'}"
             )
         slot.bottoms.append(structure.blobs[available.pop(name)])
     for i, name in enumerate(slot.top_names):
@@ -101,8 +98,7 @@ def _connect(structure: Structure, slot: Slot, available: dict[str, int]) -> Non
         elif name in index:
             raise CaffeError(
                 f"Top blob '{name}' produced by multiple sources.",
-                layer=slot.title,
-                source=slot.source,
+                layer=slot,
                 expected="one writer per blob (in-place layers name the same blob as bottom and top)",
                 fix="give one of the two tops another name",
             )
@@ -127,12 +123,7 @@ def _share(structure: Structure, slot: Slot) -> None:
     """Notes which parameters of a layer are those of an earlier one."""
     specs = slot.params.all("param")
     if len(specs) > len(slot.blobs):
-        raise CaffeError(
-            f"Too many params specified: {len(specs)}",
-            layer=slot.title,
-            source=slot.source,
-            expected=f"{len(slot.blobs)}",
-        )
+        raise CaffeError(f"Too many params specified: {len(specs)}", layer=slot, expected=f"{len(slot.blobs)}")
     for i, (spec, blob) in enumerate(zip(specs, slot.blobs, strict=False)):
         name = str(spec.last("name", ""))
         if not name:
@@ -145,8 +136,7 @@ def _share(structure: Structure, slot: Slot) -> None:
         if owner.count != blob.count if permissive else owner.sizes != blob.sizes:
             raise CaffeError(
                 f"Cannot share param '{name}' owned by layer {first.title}: shape {owner.sizes}",
-                layer=slot.title,
-                source=slot.source,
+                layer=slot,
                 expected=f"shape {blob.sizes}",
             )
         structure.shared.append((blob, owner))

@@ -47,8 +47,7 @@ def _copy_layer(structure: Structure, slot: Slot, stored: StoredLayer, path: str
     if len(stored.blobs) > len(slot.blobs) or missing:
         raise WeightsError(
             f"has {len([b for b in stored.blobs if b])} blobs in {path}",
-            layer=slot.title,
-            source=slot.source,
+            layer=slot,
             expected=f"{len(slot.blobs)}",
             fix="give the weights that belong to this prototxt, or rename the layer to leave it out",
         )
@@ -58,8 +57,7 @@ def _copy_layer(structure: Structure, slot: Slot, stored: StoredLayer, path: str
         if fit(found.array.shape, found.legacy, blob.sizes) is None:
             raise WeightsError(
                 f"blob {i} has shape {list(found.array.shape)} in {path}",
-                layer=slot.title,
-                source=slot.source,
+                layer=slot,
                 expected=f"{list(blob.sizes)}",
                 fix="rename the layer to leave it out, or give the weights that belong to this prototxt",
             )
@@ -78,8 +76,7 @@ def share_with(structure: Structure, other: Structure) -> None:
         if [blob.sizes for blob in target.blobs] != [blob.sizes for blob in source.blobs]:
             raise CaffeError(
                 f"cannot share its parameters of shapes {[b.sizes for b in source.blobs]}",
-                layer=target.title,
-                source=target.source,
+                layer=target,
                 expected=str([blob.sizes for blob in target.blobs]),
             )
         for blob, owner in zip(target.blobs, source.blobs, strict=True):

@@ -103,8 +103,7 @@ def _freedom(net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Fr
         if shape is None and (sizes is None or None in sizes):
             raise ShapeError(
                 f"the shape of input '{name}' is not declared",
-                layer=net.writer(name).title,
-                source=net.writer(name).source,
+                layer=net.writer(name),
                 expected="a shape",
                 fix=f"--input-shape {name}=1,3,224,224, or shapes=[{{'{name}': (1, 3, 224, 224)}}] in Python",
             )

@@ -87,13 +87,12 @@ def find_layer(net: Net, name: str | None) -> Layer:
 def _kernels(layer: Layer) -> NDArray[Any]:
     """(kernels, channels, h, w), float32."""
     if not layer.weights:
-        raise WeightsError("has no weights", layer=layer.title, source=layer.source, fix="give the caffemodel")
+        raise WeightsError("has no weights", layer=layer, fix="give the caffemodel")
     weight = layer.weights[0]
     if weight.ndim != 4:
         raise ShapeError(
             f"its weights ({_times(weight.shape)}) are no kernels",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected="(kernels, channels, h, w): a Convolution or Deconvolution",
         )
     return np.asarray(weight, np.float32)

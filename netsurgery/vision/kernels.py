@@ -103,15 +103,10 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
     shapes = net.shapes()
     wanted = [numbers(w) for w in target.kind.weight_shapes([shapes[b] for b in target.bottoms])]
     if not wanted or len(wanted[0]) != 4:
-        raise NetsurgeryError("has no kernels", layer=target.title, source=target.source, expected="a Convolution")
+        raise NetsurgeryError("has no kernels", layer=target, expected="a Convolution")
     weight = np.zeros(wanted[0], np.float32)
     if len(kernels) > len(weight):
-        raise ShapeError(
-            f"{len(kernels)} kernels",
-            layer=target.title,
-            source=target.source,
-            expected=f"at most {len(weight)}: num_output",
-        )
+        raise ShapeError(f"{len(kernels)} kernels", layer=target, expected=f"at most {len(weight)}: num_output")
     for place, kernel in zip(weight, kernels, strict=False):
         k = np.asarray(kernel, np.float32)
         k = k[0] if k.ndim == 4 and len(k) == 1 else k
@@ -123,8 +118,7 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
         if k.ndim != 3 or len(k) != len(place) or any(a > b for a, b in zip(k.shape[1:], place.shape[1:], strict=True)):
             raise ShapeError(
                 f"a kernel of shape {np.shape(kernel)}",
-                layer=target.title,
-                source=target.source,
+                layer=target,
                 expected=f"at most {place.shape[1]}x{place.shape[2]}, of 1 or {len(place)} channels",
             )
         top, left = (a - b for a, b in zip(place.shape[1:], k.shape[1:], strict=True))

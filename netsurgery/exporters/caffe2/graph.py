@@ -73,8 +73,7 @@ class NetBuilder(Builder):
             layer: Layer = self.net[self.layer]
             raise UnsupportedError(
                 "has no form in Caffe2: its operators would have to be written for a size that the data decide",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 fix="cut the net before this layer (--output), and do the rest in your own code",
             )
         raise SizeNeededError(size.axes)
@@ -107,8 +106,7 @@ class OnnxWords(NetBuilder):
             layer = self.net[self.layer]
             raise UnsupportedError(
                 f"has no form in Caffe2: its class has no emit_caffe2, and Caffe2 has nothing that does what {type} does",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 fix="cut the net before this layer (--output), and do the rest in your own code",
             )
         attributes = {ATTRIBUTES.get((type, name), name): value for name, value in attributes.items()}

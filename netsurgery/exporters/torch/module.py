@@ -173,7 +173,7 @@ def _require_known(net: Net, graph: onnx.GraphProto) -> None:
                 layer = net[node.name]
                 errors[layer.name] = UnsupportedError(
                     f"it has no translation into PyTorch (ONNX {', '.join(sorted(unnamed))})",
-                    layer=layer.title,
+                    layer=layer,
                     source=layer.source,
                 )
             unnamed = set()

@@ -73,13 +73,7 @@ class Op:
 
     def refuse(self, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
         """The error that refuses the operator, to be raised."""
-        return UnsupportedError(
-            f"no layer of Caffe's says this: {problem}",
-            layer=self.title,
-            source=self.source,
-            expected=expected,
-            fix=fix,
-        )
+        return UnsupportedError(f"no layer of Caffe's says this: {problem}", layer=self, expected=expected, fix=fix)
 
     def check_all_asked(self) -> None:
         """Raises: UnsupportedError for an argument that was not asked for."""
@@ -87,8 +81,7 @@ class Op:
         if left:
             raise UnsupportedError(
                 f"argument '{left[0]}' is not known",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="arguments that are known",
                 fix="remove it, if it does not change what the operator computes",
             )

@@ -108,8 +108,7 @@ def _up(crop: Layer, blob: str, writers: Mapping[str, Layer]) -> Iterator[tuple[
 def _error(layer: Layer, problem: str, expected: str) -> UnsupportedError:
     return UnsupportedError(
         f"its offset does not follow from the net: {problem}",
-        layer=layer.title,
-        source=layer.source,
+        layer=layer,
         expected=expected,
         fix='write it as type: "Crop" with crop_param { axis: 2 offset: ... }',
     )

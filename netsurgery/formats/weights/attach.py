@@ -91,8 +91,7 @@ class _Loader:
             raise WeightsError(
                 f"has {len(blobs)} blob{'s' if len(blobs) != 1 else ''} in {self.stored.path}: "
                 f"{show_shapes([b.array.shape for b in blobs if b])}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=f"{len(wanted)}: {show_shapes(wanted)}",
                 fix=WRONG_FILE,
             )
@@ -112,8 +111,7 @@ class _Loader:
         if shape is None:
             raise WeightsError(
                 f"blob {index} has shape {show_shapes([array.shape])} in {self.stored.path}",
-                layer=layer.title,
-                source=layer.source,
+                layer=layer,
                 expected=show_shapes([wanted]),
                 fix=WRONG_FILE,
             )
@@ -152,8 +150,7 @@ class _Loader:
         raise WeightsError(
             f"blob {place.index} has shape {show_shapes([held])}: it is parameter '{place.name}', which layer "
             f"{other if owner == layer.title else owner} also has",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected=show_shapes([shape]),
             fix="share parameters of one shape only, or set share_mode: PERMISSIVE if only the number of values is the same",
         )
@@ -179,8 +176,7 @@ class _Loader:
             + (": another layer of its name, before it, takes them" if twin else "")
             if whole
             else f"has no blob {missing[0]} in {self.stored.path}",
-            layer=layer.title,
-            source=layer.source,
+            layer=layer,
             expected=f"blobs of shapes {show_shapes(wanted)} under the layer's name",
             fix=f"{WRONG_FILE} (layers are matched by name)"
             + (", or --initialize-missing to fill what is missing as its fillers say" if can_fill else ""),

@@ -22,9 +22,7 @@ Operators = Op
 
 def refuse(layer: LayerType, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
     """The error for a layer that no CPU operator of Caffe2 expresses, to be raised."""
-    return UnsupportedError(
-        f"has no form in Caffe2: {problem}", layer=layer.title, source=layer.source, expected=expected, fix=fix
-    )
+    return UnsupportedError(f"has no form in Caffe2: {problem}", layer=layer, expected=expected, fix=fix)
 
 
 def cast(op: Op, x: Tensor, to: str) -> Tensor:

@@ -67,8 +67,7 @@ def _declared(
     if given is None and shape is None:
         raise ShapeError(
             f"the shape of input '{name}' is not declared",
-            layer=net.writer(name).title,
-            source=net.writer(name).source,
+            layer=net.writer(name),
             expected="a shape",
             fix=f"--input-shape {name}=1,3,224,224",
         )
@@ -157,12 +156,11 @@ def _apply(
 def _undeclared(layer: Layer, constraint: Constraint, blob: str, axis: int) -> ShapeError:
     return ShapeError(
         f"axis {axis} of input '{blob}' has no declared size, and decides {constraint.what}",
-        layer=layer.title,
-        source=layer.source,
+        layer=layer,
         expected="a number for that axis: the layer ties it down",
         fix=f"--input-shape {blob}=1,3,224,224",
     )
 
 
 def _misfit(layer: Layer, constraint: Constraint, here: Size, there: Size) -> ShapeError:
-    return ShapeError(f"{constraint.what}: {show(here)}", layer=layer.title, source=layer.source, expected=show(there))
+    return ShapeError(f"{constraint.what}: {show(here)}", layer=layer, expected=show(there))

@@ -99,9 +99,7 @@ class LayerType(Kind):
                 (m for m in own if name in _fields(m)), own[0] if own else ""
             )
             if not holder:
-                raise UnsupportedError(
-                    f"has no parameters: '{name}' cannot be set", layer=self.title, source=self.source
-                )
+                raise UnsupportedError(f"has no parameters: '{name}' cannot be set", layer=self)
             inner = params.last(holder, Message(_type(holder), source=self.source))
             listed = value if isinstance(value, list | tuple) else [value] if value is not None else []
             fields = [Field(name, v, inner.source) for v in listed]
@@ -137,19 +135,12 @@ class LayerType(Kind):
 
         Raises: ShapeError."""
         if not constrain(size, expected, what):
-            raise ShapeError(
-                f"{what}: {show(size)}", layer=self.title, source=self.source, expected=show(expected), fix=fix
-            )
+            raise ShapeError(f"{what}: {show(size)}", layer=self, expected=show(expected), fix=fix)
 
     def axis(self, axis: int, rank: int) -> int:
         """A Caffe axis made canonical: -1 is the last. Raises: ShapeError."""
         if not -rank <= axis < rank:
-            raise ShapeError(
-                f"axis {axis} of a blob with {rank} axes",
-                layer=self.title,
-                source=self.source,
-                expected=f"-{rank} to {rank - 1}",
-            )
+            raise ShapeError(f"axis {axis} of a blob with {rank} axes", layer=self, expected=f"-{rank} to {rank - 1}")
         return axis % rank
 
     def rank(self, shape: Shape, expected: int, blob: str = "bottom") -> None:
@@ -157,8 +148,7 @@ class LayerType(Kind):
         if len(shape) != expected:
             raise ShapeError(
                 f"{blob} has {len(shape)} axes: ({', '.join(map(show, shape))})",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"{expected} axes",
             )
 

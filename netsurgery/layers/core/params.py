@@ -246,10 +246,7 @@ class Params:
         field = self._fields().get(name)
         if field is None or field.default is None:
             raise NetsurgeryError(
-                f"field '{name}' is not set",
-                layer=self.title,
-                source=self.source,
-                expected="a value: the field has no default",
+                f"field '{name}' is not set", layer=self, expected="a value: the field has no default"
             )
         return field.default
 

@@ -41,8 +41,7 @@ class Along(LayerType):
         if axis + count > len(x):
             raise ShapeError(
                 f"{count} axes from axis {axis} on, of a bottom with {len(x)}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"at most {len(x) - axis}",
             )
         return x[axis : axis + count]

@@ -69,8 +69,7 @@ class Detections(DetectionBoxes):
         if self.eta < 1 and self.overlap > 0.5:
             raise UnsupportedError(
                 f"adaptive suppression (eta {self.eta:g}) has no ONNX form",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="eta 1, or nms_threshold at most 0.5, where eta changes nothing",
                 fix="--detections raw leaves the choice to your own code",
             )

@@ -34,19 +34,14 @@ class Loss(LayerType):
         """Raises: ShapeError unless the first two bottoms have first axes of one size."""
         for i, shape in enumerate(bottoms[:2]):
             if not shape:
-                raise ShapeError(
-                    f"bottom {i} has no axes", layer=self.title, source=self.source, expected="a first axis: the items"
-                )
+                raise ShapeError(f"bottom {i} has no axes", layer=self, expected="a first axis: the items")
         self.require(bottoms[1][0], bottoms[0][0], "items (first axis) of bottom 1, those of bottom 0 being expected")
 
     def four(self, shape: Shape, blob: str) -> tuple[Size, Size, Size, Size]:
         """num, channels, height and width of a blob of up to four axes, as Caffe's older layers see it: 1 if absent."""
         if len(shape) > 4:
             raise ShapeError(
-                f"{blob} has {len(shape)} axes: ({', '.join(map(show, shape))})",
-                layer=self.title,
-                source=self.source,
-                expected="at most 4 axes",
+                f"{blob} has {len(shape)} axes: ({', '.join(map(show, shape))})", layer=self, expected="at most 4 axes"
             )
         n, c, h, w = (*shape, 1, 1, 1, 1)[:4]
         return n, c, h, w
@@ -59,9 +54,7 @@ class Loss(LayerType):
         index = labels.astype(np.int64)
         if index.size and (index.min() < 0 or index.max() >= classes):
             worst = index.min() if index.min() < 0 else index.max()
-            raise NetsurgeryError(
-                f"label {worst}", layer=self.title, source=self.source, expected=f"0 to {classes - 1}: the classes"
-            )
+            raise NetsurgeryError(f"label {worst}", layer=self, expected=f"0 to {classes - 1}: the classes")
         return index
 
 

@@ -63,8 +63,7 @@ def _behind(layer: LayerType, pools: PoolWindows, what: str) -> UnsupportedError
     at = pools.at
     return UnsupportedError(
         f"{what} with stride {at.stride} greater than kernel {at.kernel}: a window may start behind the image",
-        layer=layer.title,
-        source=layer.source,
+        layer=layer,
         expected="windows that start inside the image",
         fix="fix the input sizes (--static) where all do",
     )

@@ -66,8 +66,7 @@ class Recurrent(LayerType):
         if len(bottoms) not in (least, least + 1):
             raise ShapeError(
                 f"{len(bottoms)} bottoms",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"{least} or {least + 1}: x, indicators, a static input or not"
                 + (f", {self.states} states" if self.expose_hidden else ""),
             )

@@ -47,8 +47,7 @@ class Regions(LayerType):
         if items.size and (items.min() < 0 or items.max() >= len(bottoms[0])):
             raise NetsurgeryError(
                 f"a roi of item {items.min() if items.min() < 0 else items.max()}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"0 to {len(bottoms[0]) - 1}: the items of bottom 0",
             )
         return rois, items

@@ -66,8 +66,7 @@ class Unpooling(LayerType):
         if at.size and not 0 <= at.min() <= at.max() < height * width:
             raise NetsurgeryError(
                 f"the mask points to places from {at.min()} to {at.max()}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected=f"0 to {height * width - 1}: the top as large as the bottom of the Pooling",
             )
         y = np.zeros((planes, height * width), x.dtype)
@@ -90,8 +89,7 @@ class Unpooling(LayerType):
         if op.opset < 18:
             raise UnsupportedError(
                 f"unpooling at opset {op.opset}",
-                layer=self.title,
-                source=self.source,
+                layer=self,
                 expected="opset 18 or newer, whose ScatterElements can let the last of several values win",
             )
         n, c, h, w = (op.size(x, i) for i in range(4))

@@ -28,7 +28,7 @@ def differentiate(slot: Slot) -> None:
         return
     if slot.type in NONE:
         if any(slot.bottom_need):
-            raise UnsupportedError("has no gradient, in Caffe either", layer=slot.title, source=slot.source)
+            raise UnsupportedError("has no gradient, in Caffe either", layer=slot)
         return
     kind = op.kind
     rule = RULES.get(slot.type)

@@ -24,10 +24,7 @@ def _torch(slot: Slot) -> Any:
         import torch
     except ImportError:
         raise UnsupportedError(
-            "its gradient needs PyTorch, which is not installed",
-            layer=slot.title,
-            source=slot.source,
-            fix="pip install 'netsurgery[torch]'",
+            "its gradient needs PyTorch, which is not installed", layer=slot, fix="pip install 'netsurgery[torch]'"
         ) from None
     return torch
 
@@ -63,7 +60,7 @@ def differentiate(slot: Slot) -> None:
         if top.requires_grad
     ]
     if not pairs:
-        raise UnsupportedError("has no gradient", layer=slot.title, source=slot.source)
+        raise UnsupportedError("has no gradient", layer=slot)
     grads = torch.autograd.grad([t for t, _ in pairs], leaves, [d for _, d in pairs], allow_unused=True)
     found = iter(grads)
     for blob, tensor in zip(slot.bottoms, bottoms, strict=True):
@@ -154,9 +151,7 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
     model, arrays = build(Net((*heads, layer)), outputs=tops, fold=False, input_shapes=shapes)
     if missing := {name for node in model.graph.node for name in unknown(node)}:
         raise UnsupportedError(
-            f"its gradient is not known here (ONNX {', '.join(sorted(missing))})",
-            layer=slot.title,
-            source=slot.source,
+            f"its gradient is not known here (ONNX {', '.join(sorted(missing))})", layer=slot, source=slot.source
         )
     owners = {(w.__array_interface__["data"][0], w.size): p for w, p in zip(weights, params, strict=True) if w.size}
     values: dict[str, Tensor] = dict(zip(names, bottoms, strict=True))
@@ -170,9 +165,7 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
             values[name] = constant(array)
     for index, (key, param) in enumerate(owners.items()):
         if param.requires_grad and key not in used:
-            raise UnsupportedError(
-                f"the gradient of its blob {index} is not known here", layer=slot.title, source=slot.source
-            )
+            raise UnsupportedError(f"the gradient of its blob {index} is not known here", layer=slot)
     with torch.enable_grad():
         held = run([Node(node) for node in model.graph.node], values, tops)
     return [held[top] for top in tops]

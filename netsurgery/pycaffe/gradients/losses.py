@@ -29,8 +29,7 @@ def _no_labels(slot: Slot, *bottoms: int) -> None:
         if i < len(slot.bottom_need) and slot.bottom_need[i]:
             raise UnsupportedError(
                 f"bottom {i} ('{slot.bottom_names[i]}') is to have a gradient, and is a label",
-                layer=slot.title,
-                source=slot.source,
+                layer=slot,
                 expected="no parameters below the labels",
                 fix="propagate_down: true propagate_down: false in the layer",
             )
