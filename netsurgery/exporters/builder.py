@@ -83,6 +83,8 @@ class Store:
 class Builder(ABC):
     """Appends operations for one layer after another; `layer` is the name of the one at work."""
 
+    plain = False
+    """Whether layers are to be the nodes that are meant for them, though others are faster."""
     copy_type: str
     """The operation that gives a value once more, under a name of its own."""
     weight_name: str

@@ -124,6 +124,7 @@ def convert(
             "outputs": outputs,
             "input_shapes": shapes,
             "static": static,
+            "plain": export.plain,
             "preprocessing": preprocessing,
             "metadata": recorded(reading, surgery, pixels, export),
         }

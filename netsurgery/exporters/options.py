@@ -26,6 +26,12 @@ class Export:
         "A blob to give out, instead of the net's outputs. Repeatable.",
     )
     static: bool = option(False, Flag(), "static", "Fix every axis at its declared size.")
+    plain: bool = option(
+        False,
+        Flag(),
+        "plain",
+        "Write each layer as the node that is meant for it (LRN), though others are faster in onnxruntime.",
+    )
     opset: int = option(DEFAULT_OPSET, whole(), "opset", "ONNX opset, 17 or newer.")
     fold: bool = option(True, Flag(yes=False, no=True), "no-fold", "Keep BatchNorm and Scale as nodes of their own.")
     weights_mode: str = option(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.operators import pool, scaled, shifted
-from .core import Array, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, window
+from .core import Array, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensor, Tensors, window
+
+MOST_CHANNELS = 384
+"""Up to so many channels the band matrix of their neighbours is faster than the node, whose work does not grow with their square."""
 
 
 class LRN(LayerType):
@@ -57,8 +60,19 @@ class LRN(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-        if not self.within and self.alpha > 0 and self.beta > 0:  # else runtimes refuse the node
+        channels, usual = x.shape[1], self.alpha > 0 and self.beta > 0  # else runtimes refuse the node
+        if self.within or not usual:
+            return [self._divided(op, x, self._base(op, x))]
+        if op.plain or not isinstance(channels, int) or channels > MOST_CHANNELS:
             return [op("LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)]
+        # the sum over neighbours as a 1x1 Conv: 2 to 4 times as fast as the node (tests/benchmarks/bench_layers.py)
+        place = np.arange(channels)
+        band = (abs(place[:, None] - place) <= self.size // 2) * np.float32(self.alpha / self.size)
+        kernel, bias = op.const(band[:, :, None, None]), op.const(np.full(channels, self.k))
+        return [self._divided(op, x, op("Conv", op("Mul", x, x), kernel, bias, kernel_shape=(1, 1)))]
+
+    def _base(self, op: Op, x: Tensor) -> Tensor:
+        """k + alpha * mean of x^2, by an average over the neighbours."""
         mean, half = op("Mul", x, x), self.size // 2
         if self.within:
             kernel, pads = (self.size, self.size), (half,) * 4
@@ -68,8 +82,14 @@ class LRN(LayerType):
         mean = op("AveragePool", mean, kernel_shape=kernel, pads=pads, strides=(1, 1), count_include_pad=1)
         if not self.within:
             mean = op("Reshape", mean, op("Shape", x))
-        base = op("Add", op("Mul", mean, op.const(self.alpha)), op.const(self.k))
-        return [op("Mul", x, op("Pow", base, op.const(-self.beta)))]
+        return op("Add", op("Mul", mean, op.const(self.alpha)), op.const(self.k))
+
+    def _divided(self, op: Op, x: Tensor, base: Tensor) -> Tensor:
+        """x base^-beta; roots for the usual 3/4, which cost a third of Pow."""
+        if self.beta == 0.75 and not op.plain:
+            root = op("Sqrt", base)
+            return op("Div", x, op("Mul", root, op("Sqrt", root)))
+        return op("Mul", x, op("Pow", base, op.const(-self.beta)))
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms

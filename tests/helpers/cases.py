@@ -79,6 +79,6 @@ def session(model: bytes | str) -> Any:
 
 
 def damaged(net: netsurgery.Net) -> netsurgery.Net:
-    """The net with the first blob of its last layer with weights turned around."""
+    """The net with the first blob of its last layer with weights turned around and enlarged."""
     layer = [layer for layer in net.layers if layer.weights and np.abs(layer.weights[0]).max() > 0][-1]
-    return net.with_weights(layer.name, -layer.weights[0], *layer.weights[1:])
+    return net.with_weights(layer.name, -1.5 * layer.weights[0], *layer.weights[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cases
 import numpy as np
 import pytest
 from one_layer import agree, make, numbers, one, refusal
@@ -49,3 +50,30 @@ def test_lrn_works_in_place_within_channels_only() -> None:
     netsurgery.run(make(layers.replace("R }", "WITHIN_CHANNEL }"), x=(1, 2, 3, 3)), {"x": numbers(1, 2, 3, 3)})
     across = make(layers.replace("R }", "ACROSS_CHANNELS }"), x=(1, 2, 3, 3))
     refusal(lambda: netsurgery.run(across, {"x": numbers(1, 2, 3, 3)}), UnsupportedError)
+
+
+@pytest.mark.parametrize(
+    ("params", "operators"),
+    [
+        ("", ["Mul", "Conv", "Sqrt", "Sqrt", "Mul", "Div"]),
+        ("beta: 0.5", ["Mul", "Conv", "Pow", "Mul"]),
+        ("norm_region: WITHIN_CHANNEL", ["Mul", "AveragePool", "Mul", "Add", "Sqrt", "Sqrt", "Mul", "Div"]),
+    ],
+)
+def test_lrn_is_what_onnxruntime_computes_fastest_and_plainly_its_own_node(params: str, operators: list[str]) -> None:
+    net = make(one("LRN", f"lrn_param {{ local_size: 3 alpha: 0.5 k: 2 {params} }}"), x=(1, 5, 4, 4))
+    free = {"input_shapes": {"x": [None, 5, None, None]}}
+    model = netsurgery.to_onnx(net, **free)
+    assert [node.op_type for node in model.graph.node] == operators
+    plain = [node.op_type for node in netsurgery.to_onnx(net, plain=True, **free).graph.node]
+    assert plain == (["LRN"] if "WITHIN" not in params else ["Mul", "AveragePool", "Mul", "Add", "Pow", "Mul"])
+    for x in (numbers(1, 5, 4, 4), 30 * numbers(2, 5, 7, 3)):
+        want = netsurgery.run(net, {"x": x}, dtype=np.float64)["y"]
+        (got,) = cases.session(model.SerializeToString()).run(None, {"x": x})
+        assert np.abs(got - want).max() <= 2e-6 * np.abs(want).max()
+
+
+def test_channels_without_end_keep_the_node() -> None:
+    for channels, kind in ((384, "Div"), (385, "LRN")):
+        model = netsurgery.to_onnx(make(one("LRN"), x=(1, channels, 2, 2)), static=True)
+        assert model.graph.node[-1].op_type == kind

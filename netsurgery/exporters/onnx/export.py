@@ -34,6 +34,7 @@ def to_onnx(
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
+    plain: bool = False,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
     fp16: bool = False,
@@ -41,10 +42,11 @@ def to_onnx(
     """The net as an ONNX model in memory, weights included.
 
     Every axis of every input is dynamic unless a layer ties it down; `input_shapes` fixes axes (numbers) or names dynamic ones
-    (strings), `static` fixes all at the declared sizes. `outputs` names the blobs to give (None: the net's outputs). `fold` merges
-    BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them. `preprocessing` is what the input is
-    expected to be: it is recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3) then. `fp16`
-    lets it compute in float16 where that is safe, inputs and outputs staying float32.
+    (strings), `static` fixes all at the declared sizes. `plain` writes each layer as the node that is meant for it (LRN), though others
+    are faster in onnxruntime. `outputs` names the blobs to give (None: the net's outputs). `fold` merges BatchNorm, Scale and Bias
+    into the Convolution, Deconvolution or InnerProduct before them. `preprocessing` is what the input is expected to be: it is
+    recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3) then. `fp16` lets it compute in float16
+    where that is safe, inputs and outputs staying float32.
 
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
@@ -57,6 +59,7 @@ def to_onnx(
         outputs=outputs,
         input_shapes=input_shapes,
         static=static,
+        plain=plain,
         preprocessing=preprocessing,
         bake=bake,
     )
@@ -77,13 +80,14 @@ def build(
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
+    plain: bool = False,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """The model without the numbers of its initializers, and those, by name, in the order of `graph.initializer`."""
     check_opset(opset)
-    program = lower(net, OnnxTarget(opset), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
+    program = lower(net, OnnxTarget(opset, plain), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
     graph, arrays = _graph(program, _names(input_shapes))
     domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
@@ -145,9 +149,10 @@ class OnnxTarget:
     """Layers say ONNX nodes by `emit`."""
 
     opset: int
+    plain: bool = False
 
     def builder(self, net: Net) -> GraphBuilder:
-        return GraphBuilder(Store({*net.blobs, *(layer.name for layer in net.layers)}), self.opset)
+        return GraphBuilder(Store({*net.blobs, *(layer.name for layer in net.layers)}), self.opset, self.plain)
 
     def emit(self, layer: Layer, op: Any, bottoms: Sequence[Value]) -> Sequence[Value]:
         first = len(op.operations)

@@ -19,9 +19,9 @@ class GraphBuilder(Builder):
     weight_name = "{layer}.{name}"
     constant_name = "{layer}/const_{label}"
 
-    def __init__(self, store: Store, opset: int) -> None:
+    def __init__(self, store: Store, opset: int, plain: bool = False) -> None:
         super().__init__(store)
-        self.opset = opset
+        self.opset, self.plain = opset, plain
 
     def custom(self, domain: str, outputs: int, op_type: str, /, *inputs: Any, **attributes: Any) -> tuple[Value, ...]:
         """A node of a domain of the user's choice."""
@@ -35,7 +35,7 @@ class GraphBuilder(Builder):
         return self("Shape", x, shape=(1,), start=axis, **end)
 
     def body(self, build: Callable[..., Sequence[Value]], names: Sequence[str]) -> Body:
-        inner = GraphBuilder(self.store, self.opset)
+        inner = GraphBuilder(self.store, self.opset, self.plain)
         inner.layer = self.layer
         inputs = [Value(self.store.name(f"{self.layer}/{name}")) for name in names]
         tops = list(build(inner, *inputs))

@@ -37,6 +37,10 @@ class Op(Protocol):
     def opset(self) -> int:
         """Of ONNX."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether a layer is to be the node that is meant for it, though others are faster in onnxruntime."""
+
     def __call__(self, type: str, /, *inputs: Any, shape: Shape | None = None, **attributes: Any) -> Tensor: ...
 
     def many(self, outputs: int, type: str, /, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:
