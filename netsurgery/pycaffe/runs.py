@@ -34,7 +34,7 @@ class Run:
     def __init__(self, runner: Runner, feeds: dict[str, Array], weights: dict[int, Array]) -> None:
         self.runner, self.feeds, self.weights = runner, feeds, weights
         self.shapes = {name: array.shape for name, array in feeds.items()}
-        self.owing: dict[str, tuple[weakref.ref[Memory], Owed]] = {}
+        self.owing: dict[str, weakref.ref[Memory]] = {}
         self.late = 0
         self._kept: dict[str, Array] = {}
 
@@ -45,8 +45,8 @@ class Run:
         return {name: self.feeds[name] if name in self.feeds else self._kept[name] for name in names}
 
     def owe(self, value: str, memory: Memory) -> None:
-        memory.promise = promise = Owed(self, value)
-        self.owing[value] = weakref.ref(memory), promise
+        memory.promise = Owed(self, value)
+        self.owing[value] = weakref.ref(memory)  # no circle: what nobody looks at goes at once
 
 
 class Owed:
@@ -61,9 +61,10 @@ class Owed:
         run.late += 1
         values = run.runner.late(run, self.value)
         memory.put(values[self.value], adopt=True)
-        for value, (ref, promise) in list(run.owing.items()):
+        for value, ref in list(run.owing.items()):
             other = ref()
-            if value in values and other is not None and other.promise is promise:
+            promise = other.promise if other is not None else None
+            if value in values and isinstance(promise, Owed) and promise.run is run and other is not None:
                 other.put(values[value], adopt=True)
                 del run.owing[value]
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from . import loops, shaping, windows
+from . import loops, regions, shaping, windows
 
 Attributes = Mapping[str, Any]
 Operation = Callable[..., Any]
@@ -117,7 +117,7 @@ OPERATIONS: dict[str, Operation] = {
     "MatMul": _two(torch.matmul),
     "Max": _two(torch.maximum),
     "MaxPool": windows.max_pool,
-    "MaxRoiPool": windows.max_roi_pool,
+    "MaxRoiPool": regions.max_roi_pool,
     "Mean": lambda a, *xs: sum(xs[1:], xs[0]) / len(xs),
     "Min": _two(torch.minimum),
     "Mish": _each(functional.mish),
@@ -147,6 +147,7 @@ OPERATIONS: dict[str, Operation] = {
     "Reshape": shaping.reshape,
     "Resize": windows.resize,
     "ReverseSequence": shaping.reverse_sequence,
+    "RoiAlign": regions.roi_align,
     "Round": _each(torch.round),
     "Scan": loops.scan,
     "ScatterElements": shaping.scatter_elements,

@@ -39,8 +39,6 @@ def slice_(
     by = steps.tolist() if steps is not None else [1] * len(starts)
     for axis, start, end, step in zip(along, starts.tolist(), ends.tolist(), by, strict=True):
         taken = range(*slice(start, end, step).indices(x.shape[axis]))
-        if step < 0 and end < -x.shape[axis]:
-            taken = range(min(start, x.shape[axis] - 1), -1, step)
         if step == 1:
             x = x.narrow(axis, taken.start if len(taken) else 0, len(taken))
         else:

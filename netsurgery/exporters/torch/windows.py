@@ -109,39 +109,6 @@ def lrn(a: Attributes, x: Tensor) -> Tensor:
     return y
 
 
-def max_roi_pool(a: Attributes, x: Tensor, rois: Tensor) -> Tensor:
-    """The largest value of each bin of each region (image, x1, y1, x2, y2); 0 for a bin that is empty."""
-    height, width = a["pooled_shape"]
-    scale = a.get("spatial_scale", 1.0)
-    rows = []
-    for roi in rois.detach().tolist():
-        x1, y1, x2, y2 = (_round_away(v * scale) for v in roi[1:5])
-        h, w = max(y2 - y1 + 1, 1), max(x2 - x1 + 1, 1)
-        plane = x[int(roi[0])]
-        cells = []
-        for i in range(height):
-            top, bottom = _bin(i, h, height, y1, plane.shape[1])
-            for j in range(width):
-                left, right = _bin(j, w, width, x1, plane.shape[2])
-                if bottom <= top or right <= left:
-                    cells.append(plane.new_zeros(plane.shape[0]))
-                else:
-                    cells.append(plane[:, top:bottom, left:right].amax((1, 2)))
-        rows.append(torch.stack(cells, 1).reshape(plane.shape[0], height, width))
-    return torch.stack(rows) if rows else x.new_zeros(0, x.shape[1], height, width)
-
-
-def _round_away(value: float) -> int:
-    return int(value + 0.5) if value >= 0 else -int(-value + 0.5)
-
-
-def _bin(i: int, size: int, count: int, start: int, limit: int) -> tuple[int, int]:
-    from math import ceil, floor
-
-    first, last = floor(i * size / count) + start, ceil((i + 1) * size / count) + start
-    return min(max(first, 0), limit), min(max(last, 0), limit)
-
-
 def resize(
     a: Attributes, x: Tensor, roi: Any = None, scales: Tensor | None = None, sizes: Tensor | None = None
 ) -> Tensor:
