@@ -11,7 +11,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from .. import _proto
-from ..errors import NetsurgeryError, ParseError, ShapeError, Source, UnsupportedError
+from ..errors import NetsurgeryError, ParseError, Source, UnsupportedError
 from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from ..kind import Refused
 from ..layers import load_plugin, make_layer
@@ -19,6 +19,7 @@ from ..layers.core.custom import custom_op
 from ..layers.core.params import IRRELEVANT_OF_NET
 from ..message import Field, Message
 from ..net import IDENTITY, Layer, Net
+from .declared_inputs import declare_inputs, require_inputs, with_declared
 from .options import Reading
 from .origin import origin
 from .prototxt.crops import place_crops
@@ -63,7 +64,7 @@ def load(
 
     `phase`, `level` and `stages` select layers by their include and exclude rules, as Caffe does. `settings` fills the placeholders
     of a template. `layers` replaces layer types by others for this net. `ignore_unknown` passes over fields of unknown meaning (listed
-    in `net.notes`). `input_shapes` gives shapes to inputs that are declared without one; a declared shape stands. Layers whose weights
+    in `net.notes`). `input_shapes` gives shapes to inputs, and makes inputs of tops that nobody here can compute. Layers whose weights
     the weights file lacks are an error, unless the prototxt says exactly how to fill them or `initialize_missing` lets them be filled
     by numbers drawn from `seed`. `crop` "auto" lets Crop layers without crop_param take their offset from the net, as in longjon/caffe.
     `dialect` names the fork whose layers are meant where several forks share a name and no field tells (prototxt.dialects). Layers
@@ -177,7 +178,7 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
     message, upgrades = upgrade(message)
     notes = [*upgrades, *_account(message, reading.ignore_unknown)]
     message = _select(message, reading, binary, notes)
-    fields = [_declare(f, reading.input_shapes) for f in message.fields if f.name == "layer"]
+    fields = [f for f in message.fields if f.name == "layer"]
     if not fields:
         raise ParseError(
             "no layers are left in this phase" if message.fields else "no layers",
@@ -187,6 +188,7 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
             if message.fields
             else "",
         )
+    fields = declare_inputs(fields, reading.input_shapes, notes)
     ignored: list[str] = []
     inline = read_inline(message)
     if inline is not None and stored is not None:  # Caffe takes what the net holds, and then what the file holds
@@ -202,20 +204,12 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
     if binary:
         layers = without_splits(layers, notes)
     net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored), origin=read)
-    for name in reading.input_shapes:
-        if name not in net.inputs:
-            near = get_close_matches(name, net.inputs, n=1)
-            raise ShapeError(
-                f"the net has no input '{name}'",
-                source=net.source,
-                expected=f"one of: {', '.join(net.inputs)}",
-                fix=f"did you mean '{near[0]}'?" if near else "",
-            )
+    require_inputs(net, reading.input_shapes)
     if stored is not None:
         net = attach(net, stored, initialize_missing=reading.initialize_missing, seed=reading.seed)
     elif inline is not None:
         net = attach(net, inline, partial=True)
-    return _expanded(net)
+    return with_declared(_expanded(net), reading.input_shapes)
 
 
 def _expanded(net: Net) -> Net:
@@ -273,25 +267,6 @@ def _select(net: Message, reading: Reading, binary: bool, notes: list[str]) -> M
         + (f" but {titles}, which {reading.phase} leaves out" if gone else "")
     )
     return replace(net, fields=tuple(f for f in net.fields if all(f is not g for g in gone)), text="") if gone else net
-
-
-def _declare(f: Field, shapes: Mapping[str, Sequence[int | str | None]]) -> Field:
-    """An Input layer that declares no shapes with those that are given for all of its tops as numbers."""
-    layer: Message = f.value
-    tops = layer.all("top")
-    if (
-        layer.last("type") != "Input"
-        or not tops
-        or not all(isinstance(n, int) for t in tops for n in shapes.get(t, [""]))
-    ):
-        return f
-    param = layer.last("input_param", Message("InputParameter", source=layer.source))
-    if param.has("shape"):
-        return f
-    made = [
-        Field("shape", Message("BlobShape", tuple(Field("dim", n) for n in shapes[top]), layer.source)) for top in tops
-    ]
-    return replace(f, value=layer.with_fields(Field("input_param", param.with_fields(*made))))
 
 
 def _without_lost_scores(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ...]:

@@ -22,7 +22,12 @@ class Input(LayerType):
         self.declared_shapes = [tuple(shape.get_ints("dim")) for shape in p.message("input_param").messages("shape")]
         for shape in self.declared_shapes:
             if any(n < 0 for n in shape):
-                raise ShapeError(f"a declared size is negative: {shape}", layer=self)
+                raise ShapeError(
+                    f"a declared size is negative: {shape}",
+                    layer=self,
+                    expected="sizes from 1 on",
+                    fix="say it: --input-shape BLOB=1,3,224,224",
+                )
 
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
         shapes = self.declared_shapes

@@ -9,7 +9,7 @@ accuracy = Accuracy(fc8, label)
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..layers import find, make_layer
@@ -26,7 +26,7 @@ def needs_deploy(net: Net) -> bool:
     return any(_is_source(layer) and layer.type != "Input" for layer in net.layers)
 
 
-def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Net:
+def deploy(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None = None) -> Net:
     """The net without data layers, labels, losses and scores; the net itself if it has none. What it did is in `net.notes`.
 
     Tops of data layers become inputs of one item; the shape is the crop or scaled size with the channels that the first weights
@@ -38,23 +38,34 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int]] | None = None) ->
     """
     require_net(net)
     notes: list[str] = []
-    given = {top: check_shape(top, shape) for top, shape in (input_shapes or {}).items()}
+    shapes = input_shapes or {}
+    given = {top: check_shape(top, numbers) for top, s in shapes.items() if (numbers := whole(s)) is not None}
     net = _without_copies(net, notes)
     if needs_deploy(net) or _scores(net):
-        net = _deployed(net, given, notes)
+        net = _deployed(net, given, shapes.keys() - given.keys(), notes)
     for top, shape in given.items():
         net = with_shape(net, top, shape)
     net = fitted(net)
     return replace(net, notes=(*net.notes, *(f"deploy: {note}" for note in notes)))
 
 
-def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], notes: list[str]) -> Net:
+def whole(shape: Sequence[int | str | None]) -> list[int] | None:
+    """The shape, if all of its axes are numbers."""
+    numbers = [n for n in shape if isinstance(n, int)]
+    return numbers if len(numbers) == len(shape) else None
+
+
+def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], named: Collection[str], notes: list[str]) -> Net:
+    """`named` are inputs of which some axes have a name only: their shape stays open."""
     scores = _scores(net)
     useful = _useful(net, scores)
     kept = _without_scores(net, scores, useful, notes)
     layers, data = _with_inputs(kept, net, useful, notes)
     net = net.with_layers(layers)
     for top, layer in data.items():
+        if top in named:
+            notes.append(f"layer {layer.title} became input '{top}', its axes as given")
+            continue
         shape, why = (given[top], "as given") if top in given else find_shape(layer, top, net)
         net = with_shape(net, top, shape)
         notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {why}")

@@ -15,8 +15,11 @@ from .initialize import initialize
 from .options import Surgery
 from .raw_detections import raw_detections
 from .recurrent_state import recurrent_state
+from .set_input_shape import set_input_shape
 
 READING, SURGERY = Reading(), Surgery()
+SIDE = 224
+"""Of a map whose size nothing says, where weights are made up."""
 
 
 def open_net(
@@ -37,7 +40,7 @@ def prepare(
     loaded = _read(prototxt, weights, reading)
     net = _deployed(loaded, reading.input_shapes)
     if reading.initialize is not None:
-        net = initialize(net, reading.seed, reading.initialize)
+        net = initialize(_sized(net, reading.input_shapes), reading.seed, reading.initialize)
     if surgery.fully_convolutional:
         net = convolutionalize(net, only=surgery.only, sliding_pool=surgery.sliding_pool, rename=surgery.rename)
     if surgery.detections == "raw":
@@ -57,14 +60,22 @@ def _read(prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | No
     return read_net(prototxt, weights, reading)
 
 
+def _sized(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
+    """The net with a size for each axis of an input that has only a name: made-up weights have to have some."""
+    for name, shape in input_shapes.items():
+        if name in net.inputs and net.inputs[name] is None:
+            net = set_input_shape(
+                net, name, [n if isinstance(n, int) else SIDE if i else 1 for i, n in enumerate(shape)]
+            )
+    return net
+
+
 def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
     """The net without what only training needs. A shape that is asked for counts as the input's own where the file tells none: an image
     of another size than the net was trained for need not fit its weights, yet."""
-    numbers = {name: [n for n in shape if isinstance(n, int)] for name, shape in input_shapes.items()}
-    whole = {name: shape for name, shape in numbers.items() if len(shape) == len(input_shapes[name])}
     try:
         return deploy(net)
     except RewriteError:
-        if not whole:
+        if not input_shapes:
             raise
-    return deploy(net, whole)
+    return deploy(net, input_shapes)

@@ -84,7 +84,7 @@ def score(
     size = warp_size(done, (shape[1], shape[2]))
     found = samples(source, root=options.root, resize=size, gray=options.gray or shape[0] == 1)
     layer = _data_layer(loaded) if loaded is not None else None
-    if layer is not None and done.cut and size is None and layer.type != "ImageData":
+    if layer is not None and done.cut and size is None and not layer.params.has("image_data_param"):
         found = _as_stored(found, os.fspath(source), shape)
     judges = find_judges(loaded) if loaded is not None else None
     if judges is not None and not set(judges.reads) <= set(net.blobs):
@@ -120,7 +120,8 @@ def warp_size(done: Preprocessing, size: tuple[int, int]) -> tuple[int, int] | N
 
 def _data_layer(net: Net) -> Layer | None:
     """The layer that reads images, if the net has one."""
-    return next((x for x in net.layers if not x.bottoms and x.type.endswith("Data") and x.type != "DummyData"), None)
+    sources = (x for x in net.layers if not x.bottoms and x.type != "DummyData")
+    return next((x for x in sources if x.type.endswith("Data") or x.params.has("transform_param")), None)
 
 
 def _as_stored(found: Iterator[Sample], source: str, shape: tuple[int, int, int]) -> Iterator[Sample]:

