@@ -23,6 +23,7 @@ from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
 from .onnx.export import dim_name
+from .onnx.opened import require_opens
 from .onnx.save import save_onnx
 from .options import Export
 from .preprocessing import image_name
@@ -137,6 +138,8 @@ def convert(
                 net, path, weights=export.weights_mode, bake=export.bake_preprocessing, fp16=export.fp16, **options
             )
         notes += (*missing, *written.notes)
+        if export.check and not reading.custom_ops:
+            require_opens(path)
     axes = input_axes(net, shapes, static)
     if export.bake_preprocessing:
         name = image_name(net.blobs)

@@ -49,6 +49,12 @@ class Export:
         "Let the model do it: it takes RGB images (N, H, W, 3) of uint8, of any size.",
         panel=PIXELS,
     )
+    check: bool = option(
+        True,
+        Flag(yes=False, no=True),
+        "no-check",
+        "Do not open what was written in onnxruntime once, to see that it does.",
+    )
     fp16: bool = option(
         False,
         Flag(),

@@ -17,6 +17,10 @@ RTOL = 1e-4
 """The default tolerance, as a share of a blob's largest value. Runtimes sum float32 products in orders of their own: over the longest
 sums of real nets (25088 terms, VGG16's fc6) and a hundred layers that is 1e-6 to 1e-5. What a converter gets wrong is 1e-3 and more."""
 
+FP16_RTOL, INT8_RTOL = 1e-2, 0.25
+"""What a model of fewer bits may be off, as a share of a blob's largest value, before it counts as wrong: 11 bits lose some 1e-3 on the
+way through a deep net, 7 bits some 5e-2."""
+
 ATOL = 1e-9
 """What is added to it: a blob of which every value is smaller than this is 0 in any use, and its largest value no measure."""
 

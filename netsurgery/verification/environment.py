@@ -109,7 +109,7 @@ def held_against(recorded: Mapping[str, str], kind: str, path: str) -> str:
 
 def metadata(model: Any) -> dict[str, str]:
     """The model's own metadata. What is no model has none: opening it has said so. NetDefs have none."""
-    from .runtimes.exposed import read_light
+    from ..exporters.onnx.light import read_light
 
     if is_caffe2(model_path(model)):
         return {}

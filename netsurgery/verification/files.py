@@ -7,28 +7,27 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import NetsurgeryError
+from ..exporters.convert import convert
 from ..formats.manifest import Model
 from ..formats.options import Reading
 from ..net import Net
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from .check import compare
-from .compare import Tolerance
+from .compare import FP16_RTOL, INT8_RTOL, Tolerance
 from .entries import Entries, entries_of
 from .environment import check_pins, versions
 from .feeds import ranges
 from .options import Comparing, Inputs
 from .record import Recording, record_inputs
-from .recorded_options import as_recorded
+from .recorded_options import as_recorded, compared_as_recorded
 from .reports.report import Report
 
 WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5", ".pb")
-FP16_RTOL, INT8_RTOL = 1e-2, 0.25
-"""What a model of fewer bits may be off, as a share of a blob's largest value, before it counts as wrong: 11 bits lose some 1e-3 on the
-way through a deep net, 7 bits some 5e-2."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,8 @@ def verify_conversion(
 ) -> Report:
     """Whether what `exporters.convert.convert` wrote with these options computes what the net does: the file, not what was in memory.
     A model of fewer bits may lose more, and int8 is held against the net on the images that it was calibrated with."""
+    if options.reading.initialize == "fillers" and weights is None and calibration is None:
+        return _with_random_weights(prototxt, output, options, name)
     caffe = output.with_suffix(".caffemodel") if output.suffix == ".prototxt" else None
     inputs, comparing = Inputs(), replace(options.comparing, outputs=options.export.outputs)
     if options.export.fp16:
@@ -111,6 +112,17 @@ def verify_conversion(
         inputs, comparing = Inputs(arrays=calibration.sample), replace(comparing, rtol=INT8_RTOL, inner=False)
     files = Pair(prototxt, weights, output, caffe)
     return run_task(Task(name or output.name, files, options.reading, options.surgery, inputs, comparing))
+
+
+def _with_random_weights(prototxt: Path, output: Path, options: Entries, name: str) -> Report:
+    """The same conversion of the same net, but with weights that are drawn: most fillers' would show nothing."""
+    drawn = replace(options, reading=replace(options.reading, initialize="random"))
+    with TemporaryDirectory(prefix="netsurgery-") as folder:
+        path = Path(folder, output.name)
+        convert(prototxt, None, path, drawn.reading, drawn.surgery, drawn.pixels, drawn.export)
+        report = verify_conversion(prototxt, None, path, drawn, name=name or output.name)
+    note = "weights were drawn at random for this check: what fillers give shows little"
+    return replace(report, model=os.fspath(output), notes=(note, *report.notes))
 
 
 def run_task(task: Task) -> Report:
@@ -141,17 +153,21 @@ def failed(task: Task, why: str, seconds: float = 0.0) -> Report:
 def _run(task: Task) -> Report:
     files = task.files
     check_pins(task.pins)
-    reading, surgery = task.reading, task.surgery
+    reading, surgery, comparing = task.reading, task.surgery, task.comparing
     notes: tuple[str, ...] = ()
     if files.model.suffix == ".onnx":
         reading, surgery, notes = as_recorded(files.model, reading, surgery)
+        if files.weights is not None:
+            reading = replace(reading, initialize=task.reading.initialize)
+        comparing, more = compared_as_recorded(files.model, comparing)
+        notes += more
     loaded, net = prepare(files.prototxt, files.weights, reading, surgery)
     if files.model_weights is not None or files.model.suffix == ".prototxt":
         model: Any = prepare(files.model, files.model_weights, replace(task.reading, initialize_missing=False))[1]
     else:
         model = files.model
     inputs = _with_defaults(task.inputs, task.reading, loaded)
-    report = compare(net, model, inputs, task.comparing, name=task.name)
+    report = compare(net, model, inputs, comparing, name=task.name)
     return replace(report, notes=(*notes, *report.notes))
 
 

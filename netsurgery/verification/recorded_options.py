@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError, Source
 from ..exporters.convert import OPTIONS, recorded
+from ..exporters.onnx.light import read_light
 from ..formats.options import Reading
 from ..options import from_entries, options_of
 from ..passes.options import Surgery
+from .compare import FP16_RTOL, INT8_RTOL
 from .entries import Entries
 from .environment import held_against, installed, metadata
-from .runtimes.exposed import read_light
+from .options import Comparing
 
 T = TypeVar("T", Reading, Surgery)
 
@@ -60,6 +62,21 @@ def as_recorded(model: Path, reading: Reading, surgery: Surgery) -> tuple[Readin
     if not shown:
         return reading, surgery, ()
     return reading, surgery, (f"the net is taken as the model was converted: {' '.join(dict.fromkeys(shown))}",)
+
+
+def compared_as_recorded(model: Path, comparing: Comparing) -> tuple[Comparing, tuple[str, ...]]:
+    """How a model is compared that gives out other blobs than the net, or has fewer bits, as it records; and notes of it."""
+    told = metadata(model)
+    notes = []
+    outputs = json.loads(told.get(OPTIONS, "{}")).get("outputs")
+    if comparing.outputs is None and isinstance(outputs, list):
+        comparing = replace(comparing, outputs=tuple(map(str, outputs)))
+    tolerance = {"float16": FP16_RTOL, "int8": INT8_RTOL}.get(told.get("netsurgery.precision", ""))
+    if tolerance is not None and comparing.rtol is None:
+        inner = False if tolerance == INT8_RTOL else comparing.inner
+        comparing = replace(comparing, rtol=tolerance, inner=inner)
+        notes.append(f"a model of fewer bits, as it records: within {tolerance:g} of each blob's largest value")
+    return comparing, tuple(notes)
 
 
 def _filled(own: T, record: T, shown: list[str]) -> T:

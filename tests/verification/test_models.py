@@ -46,7 +46,7 @@ def test_models_in_memory_and_on_disk(tmp_path: Path) -> None:
 
 
 def test_large_weights_are_left_in_the_file(tmp_path: Path) -> None:
-    from netsurgery.verification.runtimes.exposed import read_light
+    from netsurgery.exporters.onnx.light import read_light
 
     net = digits()
     netsurgery.save_onnx(net, tmp_path / "model.onnx")

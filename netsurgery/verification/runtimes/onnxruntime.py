@@ -13,9 +13,9 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
 from ...errors import NetsurgeryError, Source
+from ...exporters.onnx.light import LightModel, read_light
 from ...exporters.onnx.links import check_links
 from .base import Runtime
-from .exposed import LightModel, read_light
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
