@@ -6,7 +6,7 @@ import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.bbox_reg import read_normalization
-from .shared.boxes import by_score, suppress
+from .shared.boxes import by_score, suppress, suppress_by_part
 from .shared.boxes_onnx import emit_corners, emit_grid, emit_halves
 from .shared.boxoutput_onnx import emit_choice
 
@@ -108,15 +108,7 @@ class BoxOutput(LayerType):
         corners, area = np.concatenate([low, low + size], axis=1), size[:, 0] * size[:, 1]
         if self.measure == "IOU":
             return suppress(corners, self.overlap, area=area)
-        alive, survivors = np.ones(len(boxes), bool), []
-        for i in range(len(boxes)):
-            if alive[i]:
-                survivors.append(i)
-                sides = np.minimum(corners[i, 2:], corners[:, 2:]) - np.maximum(corners[i, :2], corners[:, :2])
-                shared = np.where((sides > 0).all(axis=1), sides[:, 0] * sides[:, 1], 0)
-                whole = area[i] if self.measure == "IOFU" else np.minimum(area[i], area)
-                alive &= ~(shared / whole > boxes.dtype.type(self.overlap))
-        return survivors
+        return suppress_by_part(corners, area, self.overlap, lesser=self.measure == "IOMU")
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         levels = []

@@ -10,7 +10,7 @@ CHANNELS, SIDE = 512, 14
 
 
 class ChannelAttention(LayerType):
-    """The second top is w x, each channel times its weight, the first its mean over the channels.
+    """The second top, if any, is w x, each channel times its weight, the first its mean over the channels.
 
     Shapes: w (N, 512, 1), x (N, 512, 14, 14) -> (N, 1, 14, 14), (N, 512, 14, 14).
     Source: september618/cfa_final, lib/rpn/dumlayer.py
@@ -18,7 +18,7 @@ class ChannelAttention(LayerType):
 
     types = ("Python:rpn.dumlayer.dumLayer",)
     bottoms = (2, 2)
-    tops = (2, 2)
+    tops = (1, 2)
     note = "by formula, of september618/cfa_final"
 
     def read(self, p: Params) -> None:
@@ -32,18 +32,18 @@ class ChannelAttention(LayerType):
         for bottom, sizes, name in ((w, (n, CHANNELS, 1), "0"), (x, (n, CHANNELS, SIDE, SIDE), "1")):
             for size, expected, what in zip(bottom, sizes, ("items", "channels", "height", "width"), strict=False):
                 self.require(size, expected, f"{what} of bottom {name}")
-        return [(n, 1, SIDE, SIDE), x]
+        return [(n, 1, SIDE, SIDE), x][: self.top_count]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         w, x = bottoms
         y = w[..., None] * x
-        return [y.mean(axis=1, keepdims=True), y]
+        return [y.mean(axis=1, keepdims=True), y][: self.top_count]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w, x = bottoms
         y = op("Mul", op("Unsqueeze", w, op.ints(3)), x)
         mean = op("ReduceMean", y, axes=(1,)) if op.opset < 18 else op("ReduceMean", y, op.ints(1))
-        return [mean, y]
+        return [mean, y][: self.top_count]
 
 
 class DummyLayer(Silence):

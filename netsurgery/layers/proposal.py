@@ -10,18 +10,13 @@ from .caffe2.operators import full, part
 from .core import Array, LayerType, Op, Params, Shape, Size, Tensor, Tensors
 from .shared.boxes import by_score
 from .shared.boxes_onnx import LOWEST, emit_only_best
-from .shared.proposals import PLUS_ONE, Proposals, anchors
+from .shared.proposals import PLUS_ONE, Proposals, anchors, half_up
 from .shared.proposals_single import SingleImage
 
 MOST_MULTIPLE = 32
 """The greatest `scale` that is read as a multiple of base_size: boxes of 512 pixels where that is 16. Greater ones are pixels."""
 HAPPYNEAR = ("ratio", "scale", "base_size", "min_size", "post_nms_topn", "nms_thresh")
 SYNOPSYS = ("anchor_base_size", "anchor_scale", "anchor_ratio", "max_rois", "rpn_min_size", "rpn_nms_thresh")
-
-
-def half_up(x: float) -> float:
-    """C's round, for what is not negative."""
-    return float(np.floor(x + 0.5))
 
 
 class Proposal(Proposals):

@@ -69,6 +69,20 @@ def suppress(
     return kept
 
 
+def suppress_by_part(corners: Array, area: Array, threshold: float, *, lesser: bool) -> list[int]:
+    """Which of `corners` (K, 4), best first, are kept: a box goes whose intersection with a kept one, over the area of that one
+    (`lesser`: of the lesser of the two), exceeds `threshold`."""
+    alive, chosen = np.ones(len(corners), bool), []
+    for i in range(len(corners)):
+        if alive[i]:
+            chosen.append(i)
+            sides = np.minimum(corners[i, 2:], corners[:, 2:]) - np.maximum(corners[i, :2], corners[:, :2])
+            shared = np.where((sides > 0).all(axis=1), sides[:, 0] * sides[:, 1], 0)
+            whole = np.minimum(area[i], area) if lesser else area[i]
+            alive &= ~(shared / whole > corners.dtype.type(threshold))
+    return chosen
+
+
 def by_score(scores: Array) -> NDArray[np.intp]:
     """The order from the best score down, equal ones as they stand."""
     return np.argsort(-scores, kind="stable")

@@ -29,6 +29,11 @@ def anchors(
     return np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)
 
 
+def half_up(x: float) -> float:
+    """C's round, for what is not negative."""
+    return float(np.floor(x + 0.5))
+
+
 class Proposals(LayerType):
     """For each cell and anchor, moved to the cell: w = x2 - x1 + 1, c = x1 + w / 2 (y alike); the box
     c + dx * w -+ exp(dw) * w / 2, cut to 0 .. image width - 1. Then, from the best score down, boxes go whose intersection
