@@ -183,7 +183,7 @@ class Limits(Kind):
 
     def read(self, value: Any, folder: Path) -> tuple[float, float]:
         low, high = (float(part) for part in (value.split(",") if isinstance(value, str) else value))
-        if not low <= high:  # nor NaN
+        if not -inf < low <= high < inf:  # nor NaN
             raise ValueError(value)
         return low, high
 

@@ -153,9 +153,10 @@ def operate(
             operations.append((name, (next(given[name]),)))
         elif name in NAMES:
             operations.append((name, ()))
-    if output is None:
+    dumps = any(name == "dump_weights" for name, _ in operations)
+    if output is None and not dumps:
         raise NetsurgeryError("no output given", expected="-o NET.prototxt or -o MODEL.onnx")
-    if output.suffix not in (".prototxt", ".onnx"):
+    if output is not None and output.suffix not in (".prototxt", ".onnx"):
         raise NetsurgeryError(
             f"cannot tell the format of '{output}'", expected="a name that ends in .prototxt or .onnx"
         )
@@ -163,6 +164,8 @@ def operate(
     shapes = {blob: [n for n in sizes if isinstance(n, int)] for blob, sizes in reading.input_shapes.items()}
     net = run(net, operations, input_shapes=shapes, seed=reading.seed)
     print_notes(net, quiet)
+    if output is None:
+        return
     if output.suffix == ".onnx":
         from ..exporters.onnx.save import save_onnx
 

@@ -73,6 +73,9 @@ class Preprocessing:
             if mean.ndim not in (0, 1, 3) or not mean.size:
                 raise ShapeError(f"a mean of shape {mean.shape}", expected="one value, (C), (H, W) or (C, H, W)")
             object.__setattr__(self, "mean", mean)
+        for name, value in (("mean", self.mean), ("scale", self.scale), ("raw_scale", self.raw_scale)):
+            if value is not None and not np.isfinite(value).all():
+                raise NetsurgeryError(f"a {name} that is not finite", expected="numbers", fix="say it: --mean, --scale")
 
     def mean_for(self, channels: int) -> Array | None:
         """The mean as (C, 1, 1) or (C, H, W). Raises: ShapeError if it is of another number of channels."""

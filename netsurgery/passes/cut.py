@@ -21,8 +21,9 @@ def cut(
     *,
     start: Iterable[str] = (),
     shapes: Mapping[str, Sequence[int]] | None = None,
+    keep_inputs: bool = True,
 ) -> Net:
-    """The net without the layers that none of `blobs` (all outputs) needs. Inputs stay, used or not.
+    """The net without the layers that none of `blobs` (all outputs) needs. Inputs stay, used or not, unless `keep_inputs` is False.
 
     Blobs in `start` become inputs, in the shapes that they have (or `shapes`); what does not follow from them goes, and so do inputs
     that are no longer used.
@@ -37,7 +38,8 @@ def cut(
     for blob in (*starts, *ends):
         net.writer(blob)
     if not starts:
-        return net.with_layers(_needed(net, set(ends or net.outputs), set(), inputs=True))
+        ends = ends or list(net.outputs)
+        return net.with_layers(_needed(net, set(ends), set(), inputs=keep_inputs))
     behind = set(starts)
     for layer in net.layers:
         if behind.intersection(layer.bottoms):
@@ -73,8 +75,17 @@ def _needed(net: Net, wanted: set[str], given: set[str], *, inputs: bool) -> lis
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops) or (inputs and layer.kind.is_input):
             needed.update(b for b in layer.bottoms if b not in given)
-            kept.append(layer)
+            kept.append(layer if inputs else _read_part(layer, needed))
     return kept[::-1]
+
+
+def _read_part(layer: Layer, needed: set[str]) -> Layer:
+    """An Input layer without the tops that nobody needs."""
+    tops = [top for top in layer.tops if top in needed]
+    if layer.type != "Input" or len(tops) == len(layer.tops):
+        return layer
+    shapes = dict(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
+    return make_input(layer.name, {top: shapes[top] for top in tops}, layer.source)
 
 
 def _input(net: Net, blob: str, shape: Sequence[int | None] | None, taken: set[str]) -> Layer:

@@ -5,7 +5,10 @@ operate(net, [("delete", ("drop6",)), ("rename", ("fc8=fc8-conv",))])      is   
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from math import isfinite
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -40,7 +43,7 @@ def operate(
 
     Raises: NetsurgeryError for an operation that there is not, or words that it does not take; what the passes raise.
     """
-    for name, words in operations:
+    for name, words in _together(operations):
         if name == "deploy":
             net = deploy(net, input_shapes)
         elif name == "initialize":
@@ -52,6 +55,15 @@ def operate(
         else:
             raise NetsurgeryError(f"there is no operation '{name}'", expected=", ".join(NAMES))
     return net
+
+
+def _together(operations: Sequence[tuple[str, Sequence[str]]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The operations, the shapes of several inputs that follow each other as one: one by one they need not go together."""
+    for name, group in groupby(operations, key=itemgetter(0)):
+        if name == "set_input_shape":
+            yield name, [word for _, words in group for word in words]
+        else:
+            yield from group
 
 
 def _names(text: str) -> list[str]:
@@ -128,6 +140,8 @@ def _fold_preprocessing(net: Net, text: str) -> Net:
                     options["swap_channels" if word == "swap" else "inexact_borders"] = True
                 case _:
                     raise ValueError(word)
+            if not all(isfinite(number) for number in (*options.get("mean", ()), options.get("scale", 1.0))):
+                raise ValueError(word)
         except ValueError:
             raise NetsurgeryError(f"--fold-preprocessing: '{word}'", expected=expected) from None
     if not options.keys() & {"mean", "scale", "swap_channels"}:
@@ -135,10 +149,13 @@ def _fold_preprocessing(net: Net, text: str) -> Net:
     return fold_preprocessing(net, **options)
 
 
-def _set_input_shape(net: Net, text: str) -> Net:
+def _set_input_shape(net: Net, *texts: str) -> Net:
     expected = "BLOB=N,C,H,W, such as data=1,3,451,451"
-    blob, sizes = _pair("--set-input-shape", text, expected)
-    return set_input_shape(net, blob, [_number("--set-input-shape", n, expected) for n in sizes.split(",")])
+    shapes = {}
+    for text in texts:
+        blob, sizes = _pair("--set-input-shape", text, expected)
+        shapes[blob] = [_number("--set-input-shape", n, expected) for n in sizes.split(",")]
+    return set_input_shape(net, shapes)
 
 
 def _num_output(net: Net, text: str, seed: int) -> Net:
@@ -148,7 +165,7 @@ def _num_output(net: Net, text: str, seed: int) -> Net:
 
 
 OPERATIONS: Mapping[str, Callable[..., Net]] = {
-    "cut": lambda net, blobs: cut(net, _names(blobs)),
+    "cut": lambda net, blobs: cut(net, _names(blobs), keep_inputs=False),
     "cut_from": lambda net, blobs: cut(net, start=_names(blobs)),
     "delete": lambda net, layers: net.without(*_names(layers)),
     "dump_weights": dump_weights,

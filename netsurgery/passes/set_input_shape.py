@@ -5,7 +5,7 @@ data: 1x3x227x227 -> conv1 .. pool5      set_input_shape(net, "data", (1, 3, 451
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import ShapeError
 from ..formats.weights.attach import known_shapes, show_shapes
@@ -15,19 +15,24 @@ from ._inputs import check_shape, fitted, with_shape
 from ._weights import wanted_shapes
 
 
-def set_input_shape(net: Net, blob: str, shape: Sequence[int]) -> Net:
-    """The net whose input `blob` is declared as `shape`.
+def set_input_shape(net: Net, blob: str | Mapping[str, Sequence[int]], shape: Sequence[int] = ()) -> Net:
+    """The net whose input `blob` is declared as `shape`; or several at once, {blob: shape}: inputs that must go together need to.
 
     Raises: ShapeError if a layer, or its weights, do not fit at this shape; NetsurgeryError if there is no such input.
     """
-    made = fitted(with_shape(net, blob, check_shape(blob, shape)))
+    declared = {blob: shape} if isinstance(blob, str) else dict(blob)
+    made = net
+    for name, sizes in declared.items():
+        made = with_shape(made, name, check_shape(name, sizes))
+    made = fitted(made)
     shapes = known_shapes(made)
+    said = " and ".join(f"input '{name}' of {show_shapes([sizes])}" for name, sizes in declared.items())
     for layer in made.layers:
         wanted = wanted_shapes(layer, shapes)
         found = [w.shape for w in layer.weights]
         if wanted is not None and found and show_shapes(wanted) != show_shapes(found):
             raise ShapeError(
-                f"would want blobs of shapes {show_shapes(wanted)} with input '{blob}' of {show_shapes([shape])}",
+                f"would want blobs of shapes {show_shapes(wanted)} with {said}",
                 layer=layer,
                 expected=f"{show_shapes(found)}, the weights that it has",
                 fix="make the net fully convolutional first (--fully-convolutional)"

@@ -36,7 +36,14 @@ class Range:
 
 
 def as_ranges(ranges: Mapping[str, Range | Sequence[float]]) -> dict[str, Range]:
-    return {blob: r if isinstance(r, Range) else Range(r[0], r[1]) for blob, r in ranges.items()}
+    """Raises: NetsurgeryError for limits that are no numbers, or the wrong way round."""
+    found = {blob: r if isinstance(r, Range) else Range(r[0], r[1]) for blob, r in ranges.items()}
+    for blob, limits in found.items():
+        if not -np.inf < limits.low <= limits.high < np.inf:
+            raise NetsurgeryError(
+                f"range {limits.low:g} .. {limits.high:g} of '{blob}'", expected="two numbers, the lower first"
+            )
+    return found
 
 
 UNKNOWN = (

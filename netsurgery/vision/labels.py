@@ -62,10 +62,12 @@ def check_labels(labels: Sequence[str], count: int, blob: str) -> None:
 
 
 def _called(label: str) -> set[str]:
-    """What a label may be called: all of it; without the number of a synset in front; each of its synonyms."""
+    """What a label may be called: all of it; the number of a WordNet synset in front of it, and what follows; each of its synonyms."""
     lower = label.lower()
-    names = lower.partition(" ")[2] if lower[:1] == "n" and lower[1:9].isdigit() else lower
-    return {lower, names, *(name.strip() for name in names.split(","))}
+    number, _, rest = lower.partition(" ")
+    is_synset = number[:1] == "n" and len(number) == 9 and number[1:].isdigit()
+    names = rest if is_synset else lower
+    return {lower, names, *([number] if is_synset else []), *(name.strip() for name in names.split(","))}
 
 
 def name_of(labels: Sequence[str], number: int) -> str:
