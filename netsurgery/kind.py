@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .layers.core.builder import Op, Tensor
+    from .layers.core.aliases import Array, Arrays, Reaches, Shapes, Surgery, Tensors
+    from .layers.core.builder import Op
     from .layers.core.dims import Shape, Size
     from .layers.core.fillers import Filler
-    from .layers.core.reach import Reach
 
-    Array = NDArray[np.floating[Any]]
     Blob = NDArray[Any]
 
 
@@ -137,11 +136,11 @@ class Kind:
         """For input layers: the declared shapes of `count` tops."""
         return [None] * count
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         """The shapes of the tops. Sizes are ints or Dims: write ordinary arithmetic, `self.require(...)` for what must be equal."""
         self._unable("has no type that says what it computes", "make layers with netsurgery.layer")
 
-    def weight_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def weight_shapes(self, bottoms: Shapes) -> Shapes:
         """The shapes of the layer's blobs, given those of its bottoms."""
         self.require_supported()
         return []
@@ -151,11 +150,11 @@ class Kind:
         """Whether a layer of its type may have blobs."""
         return type(self).weight_shapes is not Kind.weight_shapes
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         """Made-up blobs with which numbers keep their size from layer to layer."""
         self._unable("has no type that says how its blobs look")
 
-    def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
+    def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         """The tops by NumPy, in the dtype of the bottoms (float32 or float64)."""
         if self.is_identity:
             return [bottoms[0]]
@@ -166,13 +165,13 @@ class Kind:
         None where any will."""
         return None
 
-    def emit(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         """The tops as ONNX nodes."""
         if self.is_identity:
             return [bottoms[0]]
         self._unable("there is no ONNX form of this layer")
 
-    def emit_caffe2(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         """The tops as operators of Caffe2 that run on the CPU."""
         self._unable(
             "has no form in Caffe2: its class has no emit_caffe2",
@@ -188,7 +187,7 @@ class Kind:
         the layer's bottoms and write its tops."""
         return None
 
-    def memory_shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def memory_shapes(self, bottoms: Shapes) -> Shapes:
         """The shapes of what is kept in its `memory`."""
         return []
 
@@ -196,7 +195,7 @@ class Kind:
         """For a layer with a `memory`: its parameters when further bottoms give, and further tops take, what is kept in it."""
         return params
 
-    def affine(self, weights: Sequence[Array]) -> tuple[Array, Array] | None:
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         """For a layer that is y = x * scale + shift per channel (axis 1) with constant numbers: (scale, shift) in float64, each of
         shape (C,) or (); None where it is not."""
         return None
@@ -206,35 +205,33 @@ class Kind:
         """(slope, shift) of a layer without blobs that is y = slope * x + shift for all numbers alike (Power)."""
         return None
 
-    def absorb(
-        self, params: Message, weights: Sequence[Array], scale: Array, shift: Array
-    ) -> tuple[Message, tuple[Array, ...]] | None:
+    def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
         """For a linear layer: its parameters and blobs after its top was multiplied by `scale` and increased by `shift`, per channel
         (axis 1); None where it cannot take them."""
         return None
 
     def absorb_input(
-        self, params: Message, weights: Sequence[Array], bottom: Shape, order: Sequence[int], scale: Array, shift: Array
+        self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
     ) -> tuple[Message, tuple[Array, ...], bool] | None:
         """For a linear layer: its parameters and blobs so that on x it computes what it did on x[:, order] * scale + shift (per channel,
         float64), and whether that is exact where it pads; None where it cannot take them."""
         return None
 
-    def ungrouped(self, params: Message, weights: Sequence[Array]) -> tuple[Message, tuple[Array, ...]] | None:
+    def ungrouped(self, params: Message, weights: Arrays) -> Surgery | None:
         """For a layer with groups: its parameters and blobs as one group, the weights between groups being 0; None if it has none."""
         return None
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         """What a position of the tops sees of each bottom, along each axis behind the channels. Empty: all of it, the tops having no
         positions that go with it. None: nothing, or its size alone."""
         self.require_supported()
         return [()] * len(bottoms)
 
-    def macs(self, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> Size:
+    def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         """The multiply-accumulates of its sums of products (convolutions, matrices); other work is not counted."""
         return 0
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         """Its parameters, so that it does at each position of a map what it does on bottoms of these shapes, each of which is one vector
         for each item, (N, C) or (N, C, 1, ..): the positions become axes behind the channels.
 

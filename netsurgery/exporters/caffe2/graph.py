@@ -36,7 +36,7 @@ WEIGHTS = {"weight": "w", "bias": "b"}
 
 
 class NetBuilder(Builder):
-    """Appends operators of Caffe2. Implements layers/caffe2/operators.py's Operators."""
+    """Appends operators of Caffe2. Implements layers' Op."""
 
     copy_type = "Copy"
     weight_name = "{layer}_{name}"

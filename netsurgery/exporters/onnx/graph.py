@@ -13,7 +13,7 @@ from ..builder import Array, Body, Builder, Store, Value
 
 
 class GraphBuilder(Builder):
-    """Appends ONNX nodes. Implements layers' Graph."""
+    """Appends ONNX nodes. Implements layers' Op."""
 
     copy_type = "Identity"
     weight_name = "{layer}.{name}"

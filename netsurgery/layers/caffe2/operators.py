@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 LOWEST = float(np.finfo(np.float32).min)
 
 
-Operators = Op
-"""Its old name."""
-
-
 def refuse(layer: LayerType, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
     """The error for a layer that no CPU operator of Caffe2 expresses, to be raised."""
     return UnsupportedError(f"has no form in Caffe2: {problem}", layer=layer, expected=expected, fix=fix)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .builder import Op, Tensor
-from .dims import Shape, by_data
-from .layer_type import Array, LayerType
+from .aliases import Arrays, Shapes, Tensors
+from .builder import Op
+from .dims import by_data
+from .layer_type import LayerType
 from .params import Params
 
 DEFAULT_DOMAIN = "caffe"
@@ -27,11 +26,11 @@ class CustomOp(LayerType):
     def read(self, p: Params) -> None:
         self.attributes = p.everything()
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         rank = len(bottoms[0]) if bottoms else 4
         return [tuple(by_data(self.name, top, axis) for axis in range(rank)) for top in range(self.top_count)]
 
-    def emit(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         blobs = [op.weight(blob, f"blob{i}") for i, blob in enumerate(weights)]
         return op.custom(self.domain, self.top_count, self.type, *bottoms, *blobs, **self.attributes)
 

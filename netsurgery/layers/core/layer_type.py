@@ -7,21 +7,18 @@ from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import _proto
 from ...errors import ShapeError, Source, UnsupportedError
 from ...kind import Kind
 from ...message import Field, Message
-from .builder import Op, Tensor
+from .aliases import Array as Array
+from .aliases import Arrays, Reaches, Shapes, Tensors
+from .builder import Op
 from .dims import Shape, Size, constrain, show
 from .fillers import he_normal, near
 from .params import Params
 from .reach import SAME, Reach
-
-Array = NDArray[np.floating[Any]]
-Graph = Op
-"""Its old name."""
 
 
 class LayerType(Kind):
@@ -72,10 +69,10 @@ class LayerType(Kind):
     def read(self, p: Params) -> None:
         """Reads the layer's parameters. Raises: UnsupportedError for a value that is refused."""
 
-    def shapes(self, bottoms: Sequence[Shape]) -> Sequence[Shape]:
+    def shapes(self, bottoms: Shapes) -> Shapes:
         return [bottoms[0]]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]:
+    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
         """Matrices and kernels N(0, 2 / fan_in), vectors close to what Caffe fills them with when the file does not say (bias 0,
         scale 1)."""
         usual = [*(filler.usual for filler in self.fillers), *[0.0] * len(shapes)]
@@ -84,7 +81,7 @@ class LayerType(Kind):
             for shape, value in zip(shapes, usual, strict=False)
         ]
 
-    def emit_caffe2(self, op: Op, bottoms: Sequence[Tensor], weights: Sequence[Array]) -> Sequence[Tensor]:
+    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         """The tops as operators of Caffe2 that run on the CPU: those of `emit`, where Caffe2 has them all."""
         if self.is_identity:
             return [bottoms[0]] * self.top_count
@@ -107,14 +104,14 @@ class LayerType(Kind):
             params = params.with_fields(Field(holder, inner, inner.source))
         return params
 
-    def reach(self, bottoms: Sequence[Shape]) -> Sequence[Sequence[Reach] | None]:
+    def reach(self, bottoms: Shapes) -> Reaches:
         return [() if self.scope == "map" else [SAME] * (len(x) - 2) for x in bottoms]
 
-    def reach_but(self, bottoms: Sequence[Shape], axis: int, reach: Reach) -> Sequence[Sequence[Reach]]:
+    def reach_but(self, bottoms: Shapes, axis: int, reach: Reach) -> Sequence[Sequence[Reach]]:
         """`reach` for layers that work along one axis (Caffe's count): each position sees its own place along the others."""
         return [[reach if i == axis % len(x) else SAME for i in range(2, len(x))] for x in bottoms]
 
-    def per_position(self, params: Message, bottoms: Sequence[Shape]) -> Message:
+    def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if self.scope == "map":
             raise self.refusal(self.mixes)
         return params
