@@ -136,7 +136,16 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
             expected=f"blobs of shapes {_show(wanted)}",
             fix="give the caffemodel, or --initialize for made-up weights",
         )
-    raise WeightsError(f"has blobs of shapes {_show(found)}", layer=layer, expected=_show(wanted))
+    slides = layer.type == "InnerProduct" and len(wanted) == len(found)
+    raise WeightsError(
+        f"has blobs of shapes {_show(found)}",
+        layer=layer,
+        expected=_show(wanted),
+        fix="an image of the declared size; or make the net fully convolutional, and it takes any: --fully-convolutional,"
+        " netsurgery.convolutionalize(net)"
+        if slides
+        else "",
+    )
 
 
 def _show(shapes: Collection[Sequence[Any]]) -> str:

@@ -20,6 +20,7 @@ from ..layers.core.params import IRRELEVANT_OF_NET
 from ..message import Field, Message
 from ..net import IDENTITY, Layer, Net
 from .declared_inputs import declare_inputs, require_inputs, with_declared
+from .missing import require_net, require_writers
 from .options import Reading
 from .origin import origin
 from .prototxt.crops import place_crops
@@ -177,6 +178,7 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
     read = origin(message, stored, binary)
     message, upgrades = upgrade(message)
     notes = [*upgrades, *_account(message, reading.ignore_unknown)]
+    whole = message
     message = _select(message, reading, binary, notes)
     fields = [f for f in message.fields if f.name == "layer"]
     if not fields:
@@ -201,6 +203,7 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
     layers = _layers(fields, stored or inline, own, ignored if reading.ignore_unknown else None)
     layers = place_crops(layers, reading.crop == "auto", notes)
     layers = _without_lost_scores(layers, notes)
+    require_writers(layers, whole, message, reading)
     if binary:
         layers = without_splits(layers, notes)
     net = Net(layers, str(message.last("name", "")), message.source, (*notes, *ignored), origin=read)
@@ -230,6 +233,7 @@ def _account(net: Message, ignore_unknown: bool) -> list[str]:
     for f in net.fields:
         if f.name in IRRELEVANT_OF_NET:
             continue
+        require_net(net)
         near = get_close_matches(f.name, _proto.message("NetParameter"), n=1)
         if not ignore_unknown:
             raise UnsupportedError(

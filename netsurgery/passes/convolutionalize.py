@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
-from ..errors import RewriteError
+from ..errors import RewriteError, WeightsError
+from ..formats.weights.attach import show_shapes
 from ..layers import make_layer
 from ..layers.core.dims import Shape, Size, numbers, show
 from ..layers.core.dims import axis as free_axis
@@ -145,6 +147,15 @@ class _Surgery:
                 layer=layer,
                 expected="axis 1: one answer for each item of the batch",
                 fix="leave the layer as it is (--only)",
+            )
+        expected = [tuple(shape) for shape in kind.weight_shapes([self.old[bottom]])]
+        if [w.size for w in layer.weights] not in ([], [prod(numbers(shape)) for shape in expected]):
+            raise WeightsError(
+                f"has blobs of shapes {show_shapes([w.shape for w in layer.weights])}",
+                layer=layer,
+                expected=f"{show_shapes(expected)}, for its bottom of {show_shapes([self.old[bottom]])}",
+                fix="operations are done in the order in which they are written: --fully-convolutional first, then what changes"
+                " the maps (--delete, --insert)",
             )
         form = self._as_map(bottom)
         if not form.map:

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 WRONG_FILE = "give the weights that belong to this prototxt"
 
 
+def _transplanted(layer: Layer, array: Array, wanted: Sequence[Any]) -> str:
+    """What to do about the same numbers as InnerProduct and Convolution hold them; "" if it is not that."""
+    flat = {"Convolution", "InnerProduct"}
+    same = all(isinstance(n, int) for n in wanted) and prod(wanted) == array.size
+    if layer.type not in flat or not same or (array.ndim == 2) == (len(wanted) == 2):
+        return ""
+    return "take them over: netsurgery operate NET.prototxt --transplant WEIGHTS.caffemodel -o NEW.prototxt"
+
+
 def attach(
     net: Net, stored: ModelFile, *, initialize_missing: bool = False, seed: int = 0, partial: bool = False
 ) -> Net:
@@ -113,7 +122,7 @@ class _Loader:
                 f"blob {index} has shape {show_shapes([array.shape])} in {self.stored.path}",
                 layer=layer,
                 expected=show_shapes([wanted]),
-                fix=WRONG_FILE,
+                fix=_transplanted(layer, array, wanted) or WRONG_FILE,
             )
         return array if shape == array.shape else array.reshape(shape)
 
