@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +83,7 @@ def finish(
         elif not quiet and not to_stdout:
             short = len(reports) > 1 and report.passed and not verbose
             for line in [verdict(report)] if short else lines(report, verbose):
-                typer.echo(line)
+                typer.echo(coloured(line) if line == verdict(report) else line)
     if len(reports) > 1 and not quiet and not to_stdout:
         typer.echo(headline(reports))
     if to_stdout:
@@ -93,6 +95,14 @@ def finish(
     code = exit_code(reports)
     if code:
         raise typer.Exit({1: EXIT_DIFFER, 2: EXIT_BAD_INPUT}[code])
+
+
+def coloured(verdict: str) -> str:
+    """A verdict in green, red or yellow where a person reads it; NO_COLOR turns that off."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return verdict
+    colour = "red" if "DIFFERS" in verdict else "green" if ": agrees with " in verdict else "yellow"
+    return typer.style(verdict, fg=colour, bold=True)
 
 
 def _each(manifest: Path, jobs: int, plugins: Sequence[str], quiet: bool) -> Iterator[Report]:

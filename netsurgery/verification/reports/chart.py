@@ -15,8 +15,9 @@ LOWEST, HIGHEST = -9, 1
 """Powers of ten between which the scale runs; what is smaller, exact agreement included, stands at its left edge, what is greater or no
 number at its right."""
 
-ROW, TOP, NAME, PLOT, EDGE = 18, 26, 38, 58, 2
-"""Height of a row and of the scale above, in pixels; widths of names, plot and right margin in percent (it is as wide as the page)."""
+ROW, DOT, TOP, NAME, PLOT = 20, 7, 58, 30, 66
+"""Height of a row, of a further dot in it, and of the scale above, in pixels; widths of names and plot in percent (it is as wide as the
+page)."""
 
 
 def chart(report: Report) -> str:
@@ -25,7 +26,8 @@ def chart(report: Report) -> str:
     if not blobs:
         return ""
     rows = {blob: i for i, blob in enumerate(_in_order(report.cases, blobs))}
-    height = TOP + ROW * len(rows) + 8
+    pitch = max(ROW, DOT * (len(report.cases) + 1))
+    height = TOP + pitch * len(rows) + 8
     first = report.first_difference
     parts = [
         f'<svg class="chart" role="img" width="100%" height="{height}" aria-label="Relative error of every blob, logarithmic scale">',
@@ -33,15 +35,16 @@ def chart(report: Report) -> str:
         *_tolerance(report.tolerance.rtol, height),
     ]
     for blob, i in rows.items():
-        y = TOP + ROW * i
+        y = TOP + pitch * i
         off = first is not None and blob == first.blob
         if off:
-            parts.append(f'<rect class="off" x="0" y="{y}" width="100%" height="{ROW}"/>')
+            parts.append(f'<rect class="off" x="0" y="{y}" width="100%" height="{pitch}"/>')
         parts.append(
-            f'<svg x="0" y="{y}" width="{NAME - 2}%" height="{ROW}"><text x="4" y="13">{escape(blob)}</text></svg>'
+            f'<svg x="0" y="{y}" width="{NAME - 2}%" height="{pitch}"><text x="4" y="{pitch / 2 + 4:g}">{escape(blob)}</text></svg>'
         )
-    for case in report.cases:
-        parts += [_dot(c, case, TOP + ROW * rows[c.blob] + ROW / 2) for c in case.comparisons]
+    for k, case in enumerate(report.cases, 1):  # each case on a line of its own within the row
+        within = pitch * k / (len(report.cases) + 1)
+        parts += [_dot(c, case, TOP + pitch * rows[c.blob] + within) for c in case.comparisons]
     return "".join([*parts, "</svg>"])
 
 
@@ -58,13 +61,17 @@ def place(error: float) -> float:
 
 
 def _scale(height: int) -> list[str]:
-    parts = []
+    middle = NAME + PLOT / 2
+    parts = [
+        '<text class="tick" x="4" y="14">blob</text>',
+        f'<text class="tick" x="{middle:g}%" y="14" text-anchor="middle">error, as a share of the largest value</text>',
+    ]
     for power in range(LOWEST, HIGHEST + 1):
         x = f"{place(10.0**power):.2f}%"
         parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP - 4}" y2="{height}"/>')
         if power % 2 == 0:
             parts.append(
-                f'<text class="tick" x="{x}" y="14" text-anchor="middle">10<tspan dy="-4">{power}</tspan></text>'
+                f'<text class="tick" x="{x}" y="46" text-anchor="middle">10<tspan dy="-4">{power}</tspan></text>'
             )
     return parts
 
@@ -72,7 +79,8 @@ def _scale(height: int) -> list[str]:
 def _tolerance(rtol: float, height: int) -> list[str]:
     x = f"{place(rtol):.2f}%"
     return [
-        f'<line class="limit" x1="{x}" x2="{x}" y1="{TOP - 4}" y2="{height}"><title>tolerance {rtol:g}</title></line>'
+        f'<line class="limit" x1="{x}" x2="{x}" y1="{TOP - 4}" y2="{height}"><title>tolerance {rtol:g}</title></line>',
+        f'<text class="limit-name" x="{x}" y="30" text-anchor="middle">tolerance {rtol:g}</text>',
     ]
 
 
@@ -80,6 +88,6 @@ def _dot(c: Comparison, case: Case, y: float) -> str:
     kind = "bad" if not c.passed else "advisory" if case.advisory else "good"
     title = f"{c.blob}: {c.problem or f'{c.measure.max_rel:.2g}'} ({case.title}, against {case.against})"
     return (
-        f'<circle class="{kind}" cx="{place(c.measure.max_rel):.2f}%" cy="{y:g}" r="{5 if kind == "bad" else 4}">'
+        f'<circle class="{kind}" cx="{place(c.measure.max_rel):.2f}%" cy="{y:g}" r="{4 if kind == "bad" else 3}">'
         f"<title>{escape(title)}</title></circle>"
     )

@@ -28,7 +28,7 @@ _STYLE = """
   --dot: #78a9ff; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 1rem; }
+main { max-width: 90rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1rem; font-weight: 600; color: var(--soft); margin: 0 0 .5rem; }
 h2 { font-size: 1.2rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 p { margin: .5rem 0; }
@@ -54,13 +54,17 @@ summary { cursor: pointer; padding: .4rem 0; overflow-wrap: anywhere; }
 .chart { display: block; font-size: 12px; font-family: system-ui, sans-serif; }
 .chart text { fill: var(--ink); } .chart .tick { fill: var(--soft); font-size: 11px; } .chart tspan { font-size: 9px; }
 .chart .grid { stroke: var(--line); } .chart .limit { stroke: var(--differ); stroke-width: 1.5; stroke-dasharray: 5 4; }
+.chart .limit-name { fill: var(--differ); font-size: 11px; }
 .chart rect.off { fill: var(--differ-bg); }
 .chart .good { fill: var(--dot); fill-opacity: .55; } .chart .bad { fill: var(--differ); }
 .chart .advisory { fill: var(--soft); fill-opacity: .5; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0; font-size: .85rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 @media (max-width: 30rem) { .models .tag { white-space: normal; }
-  main { padding: .6rem; } section, .verdict { padding: .75rem; } .hide { display: none; }
+  main { padding: .6rem; } section, .verdict { padding: .75rem; }
+  .models thead { display: none; } .models tr { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  .models td { display: flex; gap: .6rem; border: 0; padding: .1rem 0; overflow-wrap: anywhere; }
+  .models td::before { content: attr(data-head); flex: 0 0 7rem; color: var(--soft); font-weight: 400; }
   dl { display: block; } dd { margin-bottom: .3rem; } }
 """
 
@@ -94,17 +98,26 @@ def _models(reports: Sequence[Report]) -> str:
     rows = []
     for i, report in enumerate(reports):
         worst, first = report.worst, report.first_difference
-        rows.append(
-            f'<tr><td><a href="#model-{i}">{escape(report.name)}</a></td>'
-            f'<td class="tag {_class(report.verdict)}">{escape(report.verdict)}</td>'
-            f"<td>{f'{worst.measure.max_rel:.1g}' if worst else ''}</td>"
-            f'<td class="hide">{escape(first.blob) if first else ""}</td>'
-            f'<td class="hide">{len(report.cases)}</td><td class="hide">{report.seconds:.1f} s</td></tr>'
+        found = (
+            f'<a href="#model-{i}">{escape(report.name)}</a>',
+            escape(report.verdict),
+            f"{worst.measure.max_rel:.1g}" if worst else "",
+            escape(first.blob) if first else "",
+            escape(", ".join(report.vouchers)),
+            str(len(report.cases)),
+            f"{report.seconds:.1f} s",
         )
-    heads = "<th>model</th><th>verdict</th><th>worst error</th>" + "".join(
-        f"<th class=hide>{head}</th>" for head in ("first off", "inputs", "time")
-    )
+        classes = {1: f' class="tag {_class(report.verdict)}"'}
+        cells = "".join(
+            f'<td{classes.get(k, "")} data-head="{head}">{text}</td>'
+            for k, (head, text) in enumerate(zip(MODEL_HEADS, found, strict=True))
+        )
+        rows.append(f"<tr>{cells}</tr>")
+    heads = "".join(f"<th>{head}</th>" for head in MODEL_HEADS)
     return f'<section class="wide"><table class="models"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></section>'
+
+
+MODEL_HEADS = ("model", "verdict", "worst error", "first off", "by", "inputs", "time")
 
 
 def _model(report: Report, number: int) -> str:
@@ -116,6 +129,8 @@ def _model(report: Report, number: int) -> str:
     ]
     if report.error:
         parts.append(f'<p class="first broken">{escape(report.error)}</p>')
+    else:
+        parts.append(f"<p>{escape(report.sentence)}</p>")
     first, case = report.first_difference, report.first_case
     if first is not None and case is not None:
         parts.append(_first(first, case))

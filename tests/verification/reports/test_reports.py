@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import cases
 import pytest
 from verify_command import BAD, GOOD, NET, check_junit, command, files, first_blob, manifest
 
@@ -134,3 +135,36 @@ def test_the_page_fits_a_phone(folder: Path, tmp_path: Path) -> None:
     wide = tmp_path / "wide.html"
     wide.write_text(path.read_text().replace("</body>", '<div style="width: 500px">wide</div></body>'))
     assert browser.visit(wide, width, 390, 844).value > 390
+
+
+def test_the_page_labels_its_chart_and_keeps_every_column() -> None:
+    """One line for each case within a row, axes with titles, the tolerance named; on a phone every cell says what it is."""
+    from netsurgery.verification.reports.chart import chart
+
+    net = netsurgery.load(*(cases.FIXTURES / "digits" / name for name in ("deploy.prototxt", "digits.caffemodel")))
+    report = netsurgery.verify(net, netsurgery.to_onnx(net))
+    drawing = chart(report)
+    assert ">tolerance 0.0001</text>" in drawing
+    assert ">blob</text>" in drawing
+    assert ">error, as a share of the largest value</text>" in drawing
+    heights = re.findall(r'<circle [^>]*cy="([0-9.]+)"', drawing)
+    assert len(heights) == len(set(heights)) == 30
+    page = to_html([report])
+    assert all(
+        f'data-head="{head}"' in page
+        for head in ("model", "verdict", "worst error", "first off", "by", "inputs", "time")
+    )
+    assert "<p>agrees with the interpreter (held to Caffe&#x27;s numbers) in 10 of 10 blobs</p>" in page
+    assert "the model agrees" in page
+
+
+def test_verdicts_are_coloured_for_people_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from netsurgery.cli.verify import coloured
+
+    assert coloured("a: agrees with x") == "a: agrees with x"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert coloured("a: agrees with x").startswith("\x1b[32m")
+    assert coloured("a: DIFFERS from blob").startswith("\x1b[31m")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert coloured("a: agrees with x") == "a: agrees with x"
