@@ -161,6 +161,7 @@ FILES: dict[str, str] = {
     "NdConvolution": "convolution",
     "NdPooling": "pooling",
     "Pooling3D": "pooling3d",
+    "Pooling:darknet": "pooling_darknet",
     "PoolingND": "poolingnd",
     "PoolingSK": "pooling",
     "PriorBoxClustered": "priorboxclustered",

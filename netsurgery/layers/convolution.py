@@ -99,7 +99,7 @@ class Convolution(LayerType):
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         at = self.windows(weights[0].ndim)
-        return [op("Conv", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
+        return [op("Conv", x, w, bias, **at.over(x.shape[2:]).attributes, group=self.group) for x in bottoms]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "w")

@@ -59,16 +59,17 @@ class Convolution3D(LayerType):
         return [y + weights[1].reshape(-1, 1, 1, 1) if self.bias_term else y]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        at = self.windows
+        (x,) = bottoms
+        at = self.windows.over(x.shape[2:])
         return [
             op(
                 "Conv",
-                bottoms[0],
+                x,
                 op.weight(weights[0], "weight"),
                 op.weight(weights[1].reshape(-1), "bias") if self.bias_term else None,
                 kernel_shape=at.kernel,
                 strides=at.stride,
-                pads=(*at.pad, *at.pad),
+                pads=(*at.pad, *at.ends),
             )
         ]
 

@@ -50,7 +50,8 @@ class ConvolutionDepthwise(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
-        return [op("Conv", bottoms[0], w, bias, **self.windows.attributes, group=weights[0].shape[0])]
+        (x,) = bottoms
+        return [op("Conv", x, w, bias, **self.windows.over(x.shape[2:]).attributes, group=weights[0].shape[0])]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         bias = op.weight(weights[1], "b") if self.bias_term else None

@@ -41,7 +41,7 @@ class Im2col(LayerType):
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
-        at, spatial = self.windows(x.ndim), x.ndim - 2
+        at, spatial = self.windows(x.ndim).over(x.shape[2:]), x.ndim - 2
         slid = views(padded(x, at), at)  # (N, C, *output, *kernel)
         columns = np.moveaxis(slid, range(2 + spatial, 2 + 2 * spatial), range(2, 2 + spatial))
         return [columns.reshape(x.shape[0], -1, *slid.shape[2 : 2 + spatial])]
@@ -49,7 +49,7 @@ class Im2col(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         rank = len(x.shape)
-        at = self.windows(rank)
+        at = self.windows(rank).over(x.shape[2:])
         count = int(np.prod(at.kernel))
         # each kernel has a single 1: a convolution of every channel by itself, whatever the number of channels
         picks = np.eye(count, dtype=np.float32).reshape(count, 1, *at.kernel)
@@ -61,7 +61,7 @@ class Im2col(LayerType):
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-        at, rank = self.windows(len(x.shape)), len(x.shape)
+        at, rank = self.windows(len(x.shape)).over(x.shape[2:]), len(x.shape)
         if rank == 4:
             return [columns_of(op, x, at)]
         # each kernel has a single 1: a convolution of every channel by itself, whatever the number of channels

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from one_layer import agree, make, numbers, one, refusal
+from small_nets import with_random_weights
 
 import netsurgery
 from netsurgery.errors import ShapeError
@@ -44,3 +46,34 @@ def test_bottoms_of_a_convolution_stay_free_together(type: str) -> None:
     ]
     assert sizes[0] == sizes[1]
     assert [isinstance(n, str) for n in sizes[0]] == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("type", "shape", "params"),
+    [
+        ("Convolution", (2, 2, 5, 9), "num_output: 3 kernel_size: 7 stride: 3"),
+        ("Convolution", (2, 2, 3, 4), "num_output: 4 group: 2 kernel_size: 3 dilation: 2 pad: 1 stride: 4"),
+        ("Convolution", (1, 2, 4, 3, 3), "num_output: 3 kernel_size: 4 stride: 2"),
+        ("DepthwiseConvolution", (1, 2, 5, 6), "num_output: 2 group: 2 kernel_size: 6 stride: 2"),
+        ("Im2col", (2, 2, 5, 9), "kernel_size: 7 stride: 3"),
+    ],
+)
+def test_a_kernel_may_reach_past_the_padding_by_less_than_a_stride(
+    type: str, shape: tuple[int, ...], params: str
+) -> None:
+    """C's division rounds -2 / 3 up to 0: one position, which meets zeros outside."""
+    layer = one(type, f"convolution_param {{ {params} }}")
+    net = with_random_weights(make(layer, x=shape))
+    wide = with_random_weights(make(layer, x=(*shape[:2], *(n + 3 for n in shape[2:]))))
+    x, sizes = numbers(*shape), net.shapes()["y"]
+    assert 1 in sizes[2:]
+    got = agree(net, {"x": x})[0]["y"]
+    padded = np.pad(x, [(0, 0), (0, 0), *[(0, 3)] * (len(shape) - 2)])
+    want = netsurgery.run(wide, {"x": padded}, ["y"])["y"]
+    np.testing.assert_allclose(got, want[tuple(slice(0, n) for n in sizes)], rtol=1e-5, atol=1e-5)
+
+
+def test_a_kernel_that_reaches_past_the_padding_by_a_stride_has_no_position() -> None:
+    net = make(one("Convolution", "convolution_param { num_output: 1 kernel_size: 7 stride: 2 }"), x=(1, 1, 5, 9))
+    text = "layer 'y' (Convolution): the kernel spans 7, the padded bottom 5\n  expected: a kernel that fits"
+    assert refusal(lambda: net.shapes(), ShapeError) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cases
 import numpy as np
 import pytest
 from fork_loops import Array, hold, net
@@ -285,3 +286,38 @@ def test_a_video_net_slides_over_time_height_and_width() -> None:
     for t, i, j in np.ndindex(*got.shape[2:]):
         window = clip[:, :, t : t + 6, 2 * i : 2 * i + 20, 2 * j : 2 * j + 24]
         np.testing.assert_allclose(got[:, :, t, i, j], netsurgery.run(old, {"data": window})["prob"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("params", "size", "out"),
+    [
+        ("kernel_size: 2 stride: 1", (13, 13), (13, 13)),
+        ("kernel_size: 2 stride: 2", (13, 8), (6, 4)),
+        ("kernel_size: 3 stride: 2 pad: 1", (9, 10), (5, 6)),
+        ("kernel_size: 2 stride: 1 round_mode: FLOOR", (13, 13), (12, 12)),
+        ("global_pooling: true", (4, 5), (1, 1)),
+    ],
+)
+def test_pooling_that_darknet2caffe_means(params: str, size: tuple[int, int], out: tuple[int, int]) -> None:
+    text = (
+        f'layer {{ name: "x0" type: "Input" top: "x0" input_param {{ shape {{ dim: 1 dim: 2 dim: {size[0]} dim: {size[1]} }} }} }} '
+        f'layer {{ name: "y" type: "Pooling" bottom: "x0" top: "y" pooling_param {{ pool: MAX {params} }} }}'
+    )
+    made = from_text(text, dialect="darknet")
+    assert made.shapes()["y"][2:] == out
+    at = made["y"].kind.windows(4) if "global" not in params else None  # type: ignore[attr-defined]
+
+    def loops(x: np.ndarray) -> list[np.ndarray]:
+        if at is None:
+            return [x.max((2, 3), keepdims=True)]
+        (kh, kw), (sh, sw), (ph, pw) = at.kernel, at.stride, at.pad
+        y = np.empty((1, 2, *out))
+        for i, j in np.ndindex(*out):
+            top, left = i * sh - ph, j * sw - pw
+            y[..., i, j] = x[..., max(0, top) : top + kh, max(0, left) : left + kw].max((2, 3))
+        return [y]
+
+    hold(made, [RNG.normal(0, 1, (1, 2, *size)).astype(np.float32)], loops)
+    more = RNG.normal(0, 1, (1, 2, size[0] + 3, size[1] + 2)).astype(np.float32)
+    session = cases.session(netsurgery.to_onnx(made).SerializeToString())
+    np.testing.assert_array_equal(session.run(None, {"x0": more})[0], netsurgery.run(made, {"x0": more}, ["y"])["y"])

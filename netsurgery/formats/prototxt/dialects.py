@@ -25,6 +25,10 @@ DIALECTS: dict[str, Dialect] = {
     "bottom-up-attention": Dialect(
         {"Embed": "embed:EmbedLastAxis"}, frozenset({"ROIPooling"}), "Embed takes the place of a last axis of 1"
     ),
+    "darknet": Dialect(
+        {"Pooling": "pooling_darknet:DarknetPooling"},
+        says="Pooling has floor((size + 2 pad) / stride) windows: kernel 2 with stride 1 keeps the size",
+    ),
     "liteflownet": Dialect(
         {"Warp": "warp:WarpByPlaces"}, frozenset({"Grid"}), "Warp is given places; PWC-Net's (the default) a flow"
     ),

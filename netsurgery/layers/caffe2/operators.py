@@ -69,7 +69,8 @@ def expand(op: Op, x: Tensor, *parts: Any) -> Tensor:
 def conv(op: Op, x: Tensor, w: Tensor, b: Tensor | None, at: Windows, group: int = 1) -> Tensor:
     dilations, groups = at.dilation if max(at.dilation) > 1 else None, group if group > 1 else None
     inputs = [x, w] if b is None else [x, w, b]
-    windows = places(at.kernel, at.stride, (*at.pad, *at.pad))
+    at = at.over(x.shape[2:]) if x.shape is not None else at
+    windows = places(at.kernel, at.stride, (*at.pad, *at.ends))
     return op("Conv", *inputs, **windows, dilations=dilations, group=groups)
 
 
@@ -132,10 +133,11 @@ def normalize(
 
 def columns_of(op: Op, x: Tensor, at: Windows) -> Tensor:
     """The windows of x (N, C, H, W) laid out along the channels: (N, C * kernel, H', W')."""
-    if len(set(at.pad)) > 1:  # Im2Col has one number for all sides
-        (top, left) = at.pad
-        x = pad_image(op, x, top, left, top, left)
-    sides = {"pad": at.pad[0] if len(set(at.pad)) == 1 else 0}
+    at = at.over(x.shape[2:]) if x.shape is not None else at
+    one = len({*at.pad, *at.ends}) == 1
+    if not one:  # Im2Col has one number for all sides
+        x = pad_image(op, x, *at.pad, *at.ends)
+    sides = {"pad": at.pad[0] if one else 0}
     for name, (h, w) in (("kernel", at.kernel), ("stride", at.stride), ("dilation", at.dilation)):
         sides |= {f"{name}_h": h, f"{name}_w": w}
     return op("Im2Col", x, shape=None, **sides)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ...errors import ShapeError
 from ...net import Layer, Net
@@ -44,7 +44,7 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
         for i in range(len(shape)):
             fixed = given[i] if given is not None else None
             sizes[name, i] = axis(name, i) if fixed is None else fixed
-    _check_declared(net, declared, inputs or {})
+    told = _shapes_declared(net, declared, inputs or {})
     at: dict[Axis, Size] = {
         (name, i): n for name, shape in declared.items() for i, n in enumerate(shape) if n is not None
     }
@@ -55,7 +55,7 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
         changed = False
         for layer, constraint in found:
             changed |= _apply(layer, constraint, sizes, at, pins, equal)
-        if not changed:
+        if not changed and not any(_pin_exceptions(layer, shapes, told, sizes, at, pins) for layer in net.layers):
             return Inferred(shapes, pins, equal)
 
 
@@ -78,14 +78,47 @@ def _declared(
     return tuple(given)
 
 
-def _check_declared(
+def _shapes_declared(
     net: Net, declared: Mapping[str, tuple[int | None, ...]], inputs: Mapping[str, Sequence[int | None]]
-) -> None:
-    """Raises: ShapeError if the layers do not go together at the sizes that are declared, which free axes would hide."""
+) -> Mapping[str, Shape]:
+    """The shapes of all blobs at the sizes that are declared; none if some are not.
+
+    Raises: ShapeError if the layers do not go together there, which free axes would hide."""
     whole = {name: tuple(n for n in shape if n is not None) for name, shape in declared.items()}
     told = all(len(whole[name]) == len(shape) for name, shape in declared.items())
     if told and not any(None in shape for shape in inputs.values()):
-        net.shapes(whole)
+        return net.shapes(whole)
+    return {}
+
+
+def _pin_exceptions(
+    layer: Layer,
+    shapes: Mapping[str, Shape],
+    told: Mapping[str, Shape],
+    sizes: dict[Axis, Size],
+    at: Mapping[Axis, Size],
+    pins: dict[Axis, Pin],
+) -> bool:
+    """Makes axes known where the declared sizes are an exception to the formula of a size: a kernel that reaches past the padding."""
+    for top in layer.tops:
+        for size, exact in zip(shapes[top], told.get(top, ()), strict=False):
+            if isinstance(size, Dim) and not size.by_data and isinstance(exact, int) and size.at(at) != exact:
+                _pin(size.axes, Pin(0, layer.title, "an exception at the declared sizes"), sizes, at, pins)
+                return True
+    return False
+
+
+def _pin(
+    axes: Iterable[Axis], pin: Pin, sizes: dict[Axis, Size], at: Mapping[Axis, Size], pins: dict[Axis, Pin]
+) -> None:
+    """Makes axes known, and those that were found to be equal to them: as declared, for the reason that `pin` tells."""
+    for free in axes:
+        size = at[free]
+        if not isinstance(size, int):
+            raise AssertionError(f"{free} has no declared size")
+        for alike in [a for a, n in sizes.items() if n == axis(*free)]:
+            sizes[alike] = size
+            pins[alike] = replace(pin, size=size)
 
 
 def _run(
@@ -132,15 +165,7 @@ def _apply(
             raise _undeclared(layer, constraint, *unknown[0])
         if here.axis is None and (value := here.at(at)) != there:
             raise _misfit(layer, constraint, value, there)
-        for free in here.axes:
-            size = there if here.axis else at[free]
-            if not isinstance(size, int):
-                raise AssertionError(f"{free} has no declared size")
-            for alike in [
-                a for a, n in sizes.items() if n == axis(*free)
-            ]:  # itself, and those that were found to be equal
-                sizes[alike] = size
-                pins[alike] = Pin(size, layer.title, constraint.what)
+        _pin(here.axes, Pin(0, layer.title, constraint.what), sizes, {here.axis: there} if here.axis else at, pins)
         return True
     if here.axis and there.axis:
         keep, drop = sorted([here.axis, there.axis], key=list(sizes).index)

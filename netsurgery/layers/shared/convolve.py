@@ -14,9 +14,9 @@ from .windows import Windows
 
 def padded(x: Array, windows: Windows, value: float = 0) -> Array:
     """x with `pad` on both sides of each spatial axis."""
-    if not any(windows.pad):
+    if not any((*windows.pad, *windows.ends)):
         return x
-    return np.pad(x, [(0, 0), (0, 0), *((p, p) for p in windows.pad)], constant_values=value)
+    return np.pad(x, [(0, 0), (0, 0), *zip(windows.pad, windows.ends, strict=True)], constant_values=value)
 
 
 def views(x: Array, windows: Windows) -> Array:
@@ -36,7 +36,7 @@ def convolve(x: Array, w: Array, windows: Windows, group: int) -> Array:
     Shapes: -> (N, M, *output).
     """
     n, c = x.shape[:2]
-    m = w.shape[0]
+    m, windows = w.shape[0], windows.over(x.shape[2:])
     out = tuple(int(s) for s in windows.out(x.shape[2:]) if isinstance(s, int))
     y = np.empty((n, m, *out), x.dtype)
     if group == c == m:  # depthwise: no sum over channels

@@ -22,10 +22,12 @@ class PoolWindows:
     def out(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
         """How many windows there are along each axis."""
         at = self.at
-        return tuple(self._out(*axis) for axis in zip(sizes, at.extent, at.stride, at.pad, self.drops, strict=True))
+        return tuple(
+            self._out(*axis) for axis in zip(sizes, at.extent, at.stride, at.pad, at.ends, self.drops, strict=True)
+        )
 
-    def _out(self, n: Size, extent: int, stride: int, pad: int, drops: bool) -> Size:
-        span = n + 2 * pad - extent
+    def _out(self, n: Size, extent: int, stride: int, pad: int, end: int, drops: bool) -> Size:
+        span = n + pad + end - extent
         out = (ceil_div(span, stride) if self.round_up else span // stride) + 1
         return minimum(out, ceil_div(n + pad, stride)) if drops else out
 

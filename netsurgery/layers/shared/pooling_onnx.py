@@ -84,7 +84,7 @@ def _dilations(pools: PoolWindows) -> dict[str, Any]:
 def _attributes(sizes: Sequence[Size], pools: PoolWindows, out: Sequence[Size]) -> dict[str, Any]:
     at, round_up = pools.at, pools.round_up
     axes = list(zip(sizes, out, at.extent, at.stride, at.pad, strict=True))
-    ends = [_pad_behind(*axis) if round_up else axis[-1] for axis in axes]
+    ends = [_pad_behind(*axis) if round_up else end for axis, end in zip(axes, at.ends, strict=True)]
     rounds = round_up and any(
         s > 1 and not (isinstance(n, int) and (n + p + end - e) % s == 0)
         for (n, _, e, s, p), end in zip(axes, ends, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core import Field, Params, ShapeError, Size
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
@@ -11,12 +11,18 @@ from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 @dataclass(frozen=True)
 class Windows:
-    """Kernel size, stride, padding and dilation of each spatial axis."""
+    """Kernel size, stride, padding and dilation of each spatial axis. `tail`: zeros behind the padding, where it ends too soon."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     pad: tuple[int, ...]
     dilation: tuple[int, ...]
+    tail: tuple[int, ...] = ()
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The padding behind each axis."""
+        return tuple(p + t for p, t in zip(self.pad, self.tail, strict=True)) if self.tail else self.pad
 
     @property
     def extent(self) -> tuple[int, ...]:
@@ -26,13 +32,22 @@ class Windows:
     @property
     def attributes(self) -> dict[str, tuple[int, ...]]:
         """Of the ONNX operators Conv and ConvTranspose."""
-        pads = (*self.pad, *self.pad)
+        pads = (*self.pad, *self.ends)
         return {"kernel_shape": self.kernel, "strides": self.stride, "pads": pads, "dilations": self.dilation}
 
     def out(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
-        """Output sizes of a convolution: floor((size + 2 pad - extent) / stride) + 1."""
+        """Output sizes of a convolution: (size + 2 pad - extent) / stride + 1, rounded towards zero, as C divides: where the kernel reaches
+        past the padding by less than a stride there is one position."""
         axes = zip(sizes, self.extent, self.stride, self.pad, strict=True)
-        return tuple((n + 2 * p - e) // s + 1 for n, e, s, p in axes)
+        return tuple(
+            1 if isinstance(n, int) and -s < n + 2 * p - e < 0 else (n + 2 * p - e) // s + 1 for n, e, s, p in axes
+        )
+
+    def over(self, sizes: Sequence[Size]) -> Windows:
+        """These windows on a bottom of those sizes, with what the kernel meets past the padding: zeros."""
+        axes = zip(sizes, self.extent, self.pad, strict=True)
+        tail = tuple(max(0, e - n - 2 * p) if isinstance(n, int) else 0 for n, e, p in axes)
+        return replace(self, tail=tail) if any(tail) else self
 
 
 def read_windows(p: Params, spatial: int) -> Windows:
@@ -51,9 +66,9 @@ def require_second(p: Params, rank: int | None = None) -> None:
 
 
 def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
-    """Raises: ShapeError if the kernel does not fit into the padded input."""
-    for n, e, p in zip(sizes, windows.extent, windows.pad, strict=True):
-        if isinstance(n, int) and n + 2 * p < e:
+    """Raises: ShapeError if the kernel reaches past the padded input by a stride or more: there is no position for it."""
+    for n, e, p, s in zip(sizes, windows.extent, windows.pad, windows.stride, strict=True):
+        if isinstance(n, int) and n + 2 * p - e <= -s:
             raise ShapeError(
                 f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=title, expected="a kernel that fits"
             )

@@ -84,6 +84,10 @@ def _convolution(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]
     run: Any = runs[slot.type][bottoms[0].dim() - 3]
     bias = params[1] if len(params) > 1 else None
     sizes = {"stride": window.stride, "padding": window.pad, "dilation": window.dilation, "groups": kind.group}
+    if slot.type == "Convolution":  # zeros where the kernel reaches past the padding
+        tails = [window.over(x.shape[2:]).tail for x in bottoms]
+        behind = [[n for t in reversed(tail) for n in (0, t)] for tail in tails]
+        bottoms = [functional.pad(x, ends) if ends else x for x, ends in zip(bottoms, behind, strict=True)]
     return [run(x, params[0], bias, **sizes) for x in bottoms]
 
 
