@@ -108,6 +108,11 @@ def _inputs(net: Importer, proto: Any, given: Mapping[str, Sequence[int | str | 
     """Input layers. Raises: ShapeError."""
     told = {a.name.removeprefix(SHAPE): tuple(a.ints) for a in proto.arg if a.name.startswith(SHAPE)}
     names = [name for name in proto.external_input if name in told or name in given or name not in fills]
+    read = {blob for op in proto.op for blob in op.input} | set(proto.external_output)
+    if any(name in read for name in names):
+        for name in [n for n in names if n not in read and n not in given and n not in told]:
+            names.remove(name)
+            net.notes.append(f"input '{name}' left out: no operator reads it")
     for name in given:
         if name not in names:
             raise ShapeError(

@@ -37,3 +37,18 @@ def test_the_way_to_round_comes_back(params: str, size: int, tmp_path: Path) -> 
     for other in (size, size + 1, size + 2):
         shapes = {"x": (1, 3, other, other)}
         assert made.shapes(shapes)["p"] == net.shapes(shapes)["p"]
+
+
+def test_an_input_that_no_operator_reads_is_left_out(tmp_path: Path) -> None:
+    from netsurgery._proto.caffe2 import new
+
+    net = from_text('layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 } } }\n'
+                    'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }')  # fmt: skip
+    save_caffe2(net, tmp_path)
+    proto = new("NetDef")
+    proto.ParseFromString((tmp_path / "predict_net.pb").read_bytes())
+    proto.external_input.append("im_info")
+    (tmp_path / "predict_net.pb").write_bytes(proto.SerializeToString())
+    made = netsurgery.load(tmp_path / "init_net.pb", tmp_path / "predict_net.pb")
+    assert dict(made.inputs) == {"x": (1, 3)}
+    assert "input 'im_info' left out: no operator reads it" in made.notes
