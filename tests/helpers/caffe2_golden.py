@@ -45,6 +45,8 @@ BY_FORMULA = {
     "infogainloss": 'layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 1 dim: 3 dim: 4 } } }'
     ' layer { name: "h" type: "Input" top: "h" input_param { shape { dim: 2 dim: 2 } } }'
     ' layer { name: "y" type: "InfogainLoss" bottom: "x" bottom: "label" bottom: "h" top: "y" }',
+    "maskpooling": 'layer { name: "m" type: "Input" top: "m" input_param { shape { dim: 1 dim: 1 dim: 3 dim: 4 } } }'
+    ' layer { name: "y" type: "MaskPooling" bottom: "x" bottom: "m" top: "y" }',
     "mish": 'layer { name: "y" type: "Mish" bottom: "x" top: "y" }',
     "nms": 'layer { name: "y" type: "Nms" bottom: "x" top: "y" nms_param { num_parts: 1 max_peaks: 2 threshold: 0.1 } }',
     "pool_in_a_name": 'layer { name: "Pool5" type: "Pooling" bottom: "x" top: "y"'
