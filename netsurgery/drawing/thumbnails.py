@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..formats.prototxt.versions import file_names
 from ..net import Net
-from ..vision.images import read_image
 from ..vision.model import image_input, input_shape, open_model
 from ..vision.picture import grid, to_bytes, to_png, unit
 from ..vision.preprocess import preprocess

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source, UnsupportedError
+from ..files.images import read_image
+from ..files.pillow import pillow
 from ..net import Layer, Net
 
 if TYPE_CHECKING:
@@ -209,20 +211,9 @@ def image_feed(
 
 def _pixels(path: Path, channels: int, height: int, width: int) -> Array:
     """(C, H, W), 0 to 255. Raises: NetsurgeryError if it cannot be read."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise NetsurgeryError(
-            "images cannot be read: Pillow is not installed", fix="pip install 'netsurgery[vision]'"
-        ) from None
-    try:
-        with Image.open(path) as image:
-            scaled = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
-    except UnidentifiedImageError:
-        raise NetsurgeryError("is no image that Pillow can read", source=Source(str(path))) from None
-    except (OSError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetsurgeryError(f"cannot be read: {reason}", source=Source(str(path)), expected="an image") from None
+    image = pillow("reading images").Image
+    picture = image.fromarray(read_image(path))
+    scaled = (picture.convert("L") if channels == 1 else picture).resize((width, height), image.Resampling.BILINEAR)
     array = np.asarray(scaled, np.float64)
     return array[None] if channels == 1 else np.ascontiguousarray(array[:, :, ::-1].transpose(2, 0, 1))
 

@@ -7,6 +7,7 @@ found = vision.heatmap(net, "photo.jpg", preprocessing=vision.Preprocessing(mean
 
 from __future__ import annotations
 
+from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing, read_mean
 from . import kernels
 from .classify import Prediction, classify, classify_files
@@ -15,7 +16,7 @@ from .features import feature_files, features
 from .filters import activations, filters
 from .heatmap import Heatmap, Options, heatmap
 from .heatmap_files import heatmaps
-from .images import find_images, read_image
+from .images import find_images
 from .labels import read_labels
 from .maximize import Maximum, maximize
 from .overlay import overlay

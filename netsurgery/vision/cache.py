@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -26,14 +25,10 @@ LIMIT = 4 << 30
 
 
 def folder() -> Path:
-    """Where they are kept: $XDG_CACHE_HOME/netsurgery or what the system has instead."""
-    if named := os.environ.get("XDG_CACHE_HOME"):
-        return Path(named) / "netsurgery"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "netsurgery"
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "netsurgery" / "Cache"
-    return Path.home() / ".cache" / "netsurgery"
+    """Where they are kept: the user's cache folder ($XDG_CACHE_HOME/netsurgery, or what the system has instead)."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("netsurgery", appauthor=False)
 
 
 def key(net: Net, blobs: Sequence[str]) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError
-from .images import ImageFile, is_url
+from ..files.images import is_url
+from .images import ImageFile
 from .pipeline import WINDOW, Job, Outcome, stream
 
 R = TypeVar("R")

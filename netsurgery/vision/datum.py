@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
+from ..files.pillow import pillow
 from ..files.wire import BYTES, FIXED32, MalformedError, fields, signed, varint
-from .pillow import pillow
 
 CHANNELS, HEIGHT, WIDTH, DATA, LABEL, FLOAT_DATA, ENCODED = range(1, 8)
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
+from ..files.images import is_url
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut
 from .cache import made_by
 from .feature_files import SUFFIXES, writer
-from .images import Folder, ImageFile, find_images, is_url
+from .images import Folder, ImageFile, find_images
 from .jobs import run_job
 from .model import image_input, input_shape, open_model
 from .pipeline import Job, Outcome, Sample

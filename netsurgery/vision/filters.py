@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, WeightsError
+from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..net import Layer, Net
 from ..passes.cut import cut
-from .images import read_image
 from .model import image_input, input_shape, open_model
 from .picture import Picture, as_color, captioned, enlarge, enlarged_to, grid, require_room, shown, to_bytes, unit
 from .preprocess import preprocess

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
+from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..layers.core.dims import known, numbers, show
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.cut import cut
 from ..receptive_field import geometry
-from .images import ImageFile, read_image
+from .images import ImageFile
 from .labels import find_channel, name_of
 from .model import image_input, input_shape, open_model
 from .overlay import classes, overlay, sheet

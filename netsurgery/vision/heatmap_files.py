@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files.images import is_url
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from .cache import made_by
 from .heatmap import Heatmap, HeatmapJob, Options, plan
-from .images import Folder, ImageFile, find_images, is_url
+from .images import Folder, ImageFile, find_images
 from .jobs import run_job
 from .picture import grid, to_16_bits, to_png
 from .pipeline import Job, Outcome, Sample

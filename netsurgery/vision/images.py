@@ -1,21 +1,17 @@
-"""Images: found in files, folders, globs, lists and URLs, and read one at a time."""
+"""Images, found in files, folders, globs, lists and URLs; and folders for results."""
 
 from __future__ import annotations
 
 import glob
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from ..errors import NetsurgeryError, Source
-from .pillow import pillow
+from ..files.images import filesystem_of, is_url, open_file
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
@@ -31,95 +27,6 @@ class ImageFile:
 
     path: str
     name: str
-
-
-def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """An image file or URL as RGB, turned as its EXIF orientation says; transparency is dropped, 16-bit gray brought to 8 bits.
-
-    Shapes: (H, W, 3), uint8.
-    Raises: NetsurgeryError if it cannot be read.
-    """
-    return _read(path, _as_rgb)
-
-
-def read_gray(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """An image file or URL as gray, to the last bit as OpenCV's imread makes it, which Caffe's layers call: the Y of a JPEG, libpng's
-    weights for a PNG, OpenCV's for others.
-
-    Shapes: (H, W), uint8.
-    Raises: NetsurgeryError if it cannot be read.
-    """
-    return _read(path, _as_gray)
-
-
-def _read(path: str | os.PathLike[str], convert: Callable[[Any], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    name = os.fspath(path)
-    image = pillow("reading images").Image
-    try:
-        with _open(name) as file, image.open(file) as opened:
-            return convert(opened)
-    except FileNotFoundError:
-        problem = "there is no such file"
-    except image.DecompressionBombError as error:
-        problem = f"cannot be read: {error}"
-    except image.UnidentifiedImageError:
-        problem = "cannot be read: it is no image of a format that Pillow knows, or it is damaged"
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
-        # what Pillow's decoders raise on damaged files
-        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise NetsurgeryError(problem, source=Source(name), expected="an image")
-
-
-_GRAY = {"PNG": (9797, 19234, 3737, 0, 15)}
-_GRAY_OTHERS = (4899, 9617, 1868, 8192, 14)
-
-
-def _as_gray(opened: Any) -> NDArray[np.uint8]:
-    if opened.format == "JPEG":
-        opened.draft("L", opened.size)
-        turned = pillow("reading images").ImageOps.exif_transpose(opened)
-        if turned.mode == "L":
-            return np.asarray(turned)
-    red, green, blue, half, bits = _GRAY.get(opened.format, _GRAY_OTHERS)
-    rgb = _as_rgb(opened).astype(np.int32)
-    gray: NDArray[Any] = (red * rgb[..., 0] + green * rgb[..., 1] + blue * rgb[..., 2] + half) >> bits
-    return gray.astype(np.uint8)
-
-
-def _as_rgb(opened: Any) -> NDArray[np.uint8]:
-    turned = pillow("reading images").ImageOps.exif_transpose(opened)
-    if turned.mode in ("I;16", "I;16B", "I;16L", "I"):  # Pillow would cut these off at 255
-        wide = np.asarray(turned)
-        gray = (np.clip(wide, 0, 65535) / 257).round().astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if turned.mode == "P" and "transparency" in turned.info:
-        turned = turned.convert("RGBA")
-    return np.asarray(turned.convert("RGB"))
-
-
-def is_url(path: str) -> bool:
-    return "://" in path
-
-
-def _open(path: str) -> IO[bytes]:
-    return io.BytesIO(_filesystem(path)[0].cat_file(_filesystem(path)[1])) if is_url(path) else open(path, "rb")
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL, and its path there. Raises: NetsurgeryError."""
-    try:
-        import fsspec
-    except ImportError:
-        raise NetsurgeryError(
-            f"{url} is a URL, which needs the package fsspec", fix="pip install 'netsurgery[cluster]'"
-        ) from None
-    try:
-        filesystem, path = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError) as error:
-        raise NetsurgeryError(
-            f"cannot be opened: {error}", source=Source(url), expected="a URL that fsspec knows"
-        ) from None
-    return filesystem, path
 
 
 def find_images(
@@ -215,7 +122,7 @@ def _listed(path: Path) -> Iterator[tuple[str, str]]:
 
 def _below_url(url: str) -> Iterator[tuple[str, str]]:
     """(URL, name) of the images that a URL stands for."""
-    filesystem, root = _filesystem(url)
+    filesystem, root = filesystem_of(url)
     try:
         if glob.has_magic(root):
             for path in sorted(filesystem.glob(root)):
@@ -255,7 +162,7 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """The content of a file there; None if there is none."""
-        with suppress(OSError), _open(self.place(name)) as file:
+        with suppress(OSError), open_file(self.place(name)) as file:
             return file.read()
         return None
 
@@ -269,7 +176,7 @@ class Folder:
             with replacing(place) as file:
                 file.write(data)
             return place
-        filesystem, path = _filesystem(place)
+        filesystem, path = filesystem_of(place)
         try:
             if "file" in _protocols(filesystem):
                 Folder(os.path.dirname(path)).write(os.path.basename(path), data)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
-from .pillow import pillow
+from ..files.pillow import pillow
 
 Picture = NDArray[np.uint8]
 """(height, width, 3)"""

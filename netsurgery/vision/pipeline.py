@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
-from .images import ImageFile, read_image
+from ..files.images import read_image
+from .images import ImageFile
 from .model import Model, cores
 
 Array = NDArray[np.float32]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ..files.images import read_gray, read_image
 from ..files.resample import resize_image
 from ..formats.preprocessing import LINEAR_LUMA, LUMA_PARTS, PYCAFFE, RAW, Preprocessing
-from .images import read_gray, read_image
 from .resize import resize
 from .resize_bytes import resize_bytes
 

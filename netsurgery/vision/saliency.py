@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
+from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut
 from .gradient import before_softmax, gradient, require_torch
-from .images import read_image
 from .labels import find_channel, name_of
 from .model import image_input, input_shape
 from .patches import Unit

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source
 from ..files.databases import database_kind, records
+from ..files.images import read_gray, read_image
 from .datum import read_datum
-from .images import LISTS, SUFFIXES, read_gray, read_image
+from .images import LISTS, SUFFIXES
 from .resize_bytes import resize_bytes
 
 TABLES, ARRAYS = (".csv", ".tsv"), (".h5", ".hdf5")

@@ -130,7 +130,7 @@ def test_images_and_arrays(tmp_path: Path) -> None:
         ({"inputs": {"data": "nowhere.npy"}}, "nowhere.npy: cannot be read: No such file or directory"),
         ({"inputs": {"dta": np.zeros(3)}}, "the net has no input 'dta'"),
         ({"inputs": {"data": np.array(["a"])}}, "input 'data' holds <U1"),
-        ({"images": ["nowhere.png"]}, "nowhere.png: cannot be read: No such file or directory"),
+        ({"images": ["nowhere.png"]}, "nowhere.png: there is no such file"),
         ({"sizes": [(3, 4, 5)]}, "size 3x4x5"),
         ({"shapes": [{"x": (1,)}]}, "the net has no input 'x'"),
         ({"shapes": [{"data": (1, 3, 9, 9)}], "sizes": [9]}, "whole shapes and sizes or batches"),
@@ -188,3 +188,19 @@ def test_a_blob_that_only_the_runtimes_optimisations_get_wrong_is_found() -> Non
     assert case is not None
     assert case.first_difference is not None
     assert (case.first_difference.blob, case.first_difference.rule) == ("prob", "as it is")
+
+
+def test_images_are_turned_as_exif_says_and_16_bits_are_not_cut_off(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from netsurgery.verification.feeds import _pixels
+
+    pixels = np.zeros((2, 4, 3), np.uint8)
+    pixels[0] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    turned = _pixels(tmp_path / "turned.png", 3, 4, 2)
+    assert turned[0].tolist() == [[0, 200]] * 4
+    Image.fromarray(np.full((2, 2), 65535 // 2, np.uint16)).save(tmp_path / "wide.png")
+    assert _pixels(tmp_path / "wide.png", 1, 2, 2).tolist() == [[[127, 127], [127, 127]]]

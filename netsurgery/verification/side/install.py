@@ -30,13 +30,9 @@ PATIENCE = 300.0
 
 def data_folder(recipe: Recipe) -> Path:
     """Where an environment stands: netsurgery/NAME in the user's folder for data."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "netsurgery" / recipe.name
+    from platformdirs import user_data_path
+
+    return user_data_path("netsurgery", appauthor=False) / recipe.name
 
 
 def installed_python(recipe: Recipe) -> str | None:
