@@ -19,14 +19,14 @@ APART = ("layers", "formats", "pycaffe", "_proto", "drawing")
 """Rooms that may name types: the files of the types; the dialects of files, old and foreign; Caffe's own face; pictures."""
 NAMED = {
     ("passes/_inputs.py", "Input"): "the layer that a declared input is written as",
+    ("interpreter.py", "InnerProduct"): "the advice of an error",
     ("passes/cut.py", "Input"): "the layer that a declared input is written as",
     ("passes/convolutionalize.py", "Input"): "the layer that a declared input is written as",
     ("passes/deploy.py", "Input"): "the layer that a data layer becomes",
     ("passes/raw_detections.py", "DetectionOutput"): "the pass is about this type",
     ("vision/filters.py", "Convolution"): "shown first where no layer is named",
     ("vision/saliency.py", "ReLU"): "the guided gradient is about this type",
-    ("vision/saliency.py", "Pooling"): "gradients of it are told apart by method",
-    ("vision/score.py", "ImageData"): "data layers are read as Caffe reads each",
+    ("vision/saliency.py", "Pooling"): "the map before a pooling is finer than its own",
     ("vision/score.py", "DummyData"): "data layers are read as Caffe reads each",
     ("vision/judges.py", "Input"): "an input that the file declares, not a data layer",
     ("vision/judges.py", "Silence"): "it reads, and gives nothing",
