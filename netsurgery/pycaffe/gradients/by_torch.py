@@ -39,6 +39,9 @@ def differentiate(slot: Slot) -> None:
 
     Raises: UnsupportedError without PyTorch, or for a layer whose translation has no gradient."""
     torch = _torch(slot)
+    if slot.type in ("Convolution", "Deconvolution"):
+        _convolutions(torch, slot)
+        return
     compute = _COMPUTE.get(slot.type, _translated)
     needs = list(slot.bottom_need)
     if compute is _recurrent:  # in Caffe no gradient goes through states, also where they are bottoms and tops
@@ -72,23 +75,29 @@ def differentiate(slot: Slot) -> None:
             blob.add_diff(grad.numpy())
 
 
-def _convolution(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
-    import torch.nn.functional as functional
-
+def _convolutions(torch: Any, slot: Slot) -> None:
+    """dx, dW and db of Convolution and Deconvolution, for each pair of bottom and top, without computing the tops again."""
     kind: Any = slot.op.kind
-    window = kind.windows(bottoms[0].dim())
-    runs = {
-        "Convolution": (functional.conv1d, functional.conv2d, functional.conv3d),
-        "Deconvolution": (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d),
-    }
-    run: Any = runs[slot.type][bottoms[0].dim() - 3]
-    bias = params[1] if len(params) > 1 else None
-    sizes = {"stride": window.stride, "padding": window.pad, "dilation": window.dilation, "groups": kind.group}
-    if slot.type == "Convolution":  # zeros where the kernel reaches past the padding
-        tails = [window.over(x.shape[2:]).tail for x in bottoms]
-        behind = [[n for t in reversed(tail) for n in (0, t)] for tail in tails]
-        bottoms = [functional.pad(x, ends) if ends else x for x, ends in zip(bottoms, behind, strict=True)]
-    return [run(x, params[0], bias, **sizes) for x in bottoms]
+    weight = torch.from_numpy(np.array(slot.blobs[0].read_data(), np.float32))
+    window = kind.windows(weight.dim())
+    needs = [*slot.param_need, False][:2]
+    for need, bottom, top in zip(slot.bottom_need, slot.bottoms, slot.tops, strict=False):
+        if not (need or any(needs)):
+            continue
+        x, dy = (torch.from_numpy(np.array(a, np.float32)) for a in (bottom.read_data(), top.read_diff()))
+        if slot.type == "Convolution" and any(tail := window.over(x.shape[2:]).tail):
+            # zeros where the kernel reaches past the padding
+            x = torch.nn.functional.pad(x, [n for t in reversed(tail) for n in (0, t)])
+        sizes = list(window.stride), list(window.pad), list(window.dilation)
+        transposed, mask = slot.type == "Deconvolution", [need, *needs]
+        grads = torch.ops.aten.convolution_backward(
+            dy, x, weight, [dy.shape[1]], *sizes, transposed, [0] * len(window.kernel), kind.group, mask
+        )
+        if need:
+            bottom.write_diff(grads[0].numpy()[tuple(map(slice, bottom.sizes))])
+        for blob, wanted, grad in zip(slot.blobs, needs, grads[1:], strict=False):
+            if wanted:
+                blob.add_diff(grad.numpy())
 
 
 def _recurrent(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
@@ -176,8 +185,6 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
 
 
 _COMPUTE: dict[str, Callable[[Slot, Sequence[Any], Sequence[Any]], list[Any]]] = {
-    "Convolution": _convolution,
-    "Deconvolution": _convolution,
     "LSTM": _recurrent,
     "RNN": _recurrent,
 }
