@@ -159,9 +159,13 @@ def _print(done: Conversion, quiet: bool) -> None:
     inputs = done.to_json()["inputs"]
     shown = ", ".join(f"{name} ({', '.join(map(str, sizes))})" for name, sizes in inputs.items())
     note(f"{done.path}: {shown} -> {', '.join(done.outputs)}", quiet)
-    by_layer: dict[str, list[str]] = {}
+    by_layer: dict[tuple[str, bool], list[str]] = {}
     for axis in done.axes:
-        if axis.freed_by_surgery:
-            by_layer.setdefault(axis.tied_by, []).append(f"axis {axis.axis} of {axis.input} to {axis.size}")
-    for layer, axes in by_layer.items():
-        note(f"note: layer {layer} ties {' and '.join(axes)}; --fully-convolutional frees it", quiet)
+        # that a channel is tied (axis 1) is no news, and a NetDef says of itself what it ties
+        if axis.freed_by_surgery or (axis.tied_by and axis.axis != 1 and done.path.suffix == ".onnx"):
+            told = f"axis {axis.axis} of {axis.input} to {axis.size}"
+            by_layer.setdefault((axis.tied_by, axis.freed_by_surgery), []).append(told)
+    for (layer, freed), axes in by_layer.items():
+        note(
+            f"note: layer {layer} ties {' and '.join(axes)}{'; --fully-convolutional frees it' if freed else ''}", quiet
+        )
