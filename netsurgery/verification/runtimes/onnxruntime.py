@@ -106,6 +106,9 @@ class OnnxRuntime(Runtime):
     def _open(self, extra: frozenset[str]) -> Any:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        if extra:  # all blobs are held at once: no second copy of weights, no memory kept for the next run
+            options.enable_cpu_mem_arena = False
+            options.add_session_config_entry("session.disable_prepacking", "1")
         if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
             options.intra_op_num_threads = int(threads)
         model: str | bytes
