@@ -136,7 +136,7 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
             expected=f"blobs of shapes {_show(wanted)}",
             fix="give the caffemodel, or --initialize for made-up weights",
         )
-    slides = layer.type == "InnerProduct" and len(wanted) == len(found)
+    slides = layer.type == "InnerProduct" and len(wanted) == len(found) and any(len(x) > 2 for x in bottoms)
     raise WeightsError(
         f"has blobs of shapes {_show(found)}",
         layer=layer,

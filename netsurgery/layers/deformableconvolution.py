@@ -20,7 +20,7 @@ class DeformableConvolution(LayerType):
 
     types = ("DeformableConvolution",)
     bottoms = (2, 2)
-    note = "of unsky, by formula; the fork takes offsets of the bottom's size, so the top must have it as well"
+    note = "by formula (unsky); the fork takes offsets of the bottom's size, so the top must have it as well"
 
     def read(self, p: Params) -> None:
         q = p.message("deformable_convolution_param")

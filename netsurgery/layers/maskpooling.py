@@ -15,7 +15,7 @@ class MaskPooling(LayerType):
 
     types = ("MaskPooling",)
     bottoms = (2, 2)
-    note = "of MNC, by formula"
+    note = "by formula (MNC)"
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, mask = bottoms

@@ -16,7 +16,7 @@ class MaskResize(LayerType):
     """
 
     types = ("MaskResize",)
-    note = "of MNC, by formula"
+    note = "by formula (MNC)"
 
     def read(self, p: Params) -> None:
         q = p.message("mask_resize_param")

@@ -22,7 +22,7 @@ class MultiROIPooling(LayerType):
     types = ("MultiROIPooling",)
     bottoms = (2, 2)
     tops = (1, None)
-    note = "of PG-CNN, by formula"
+    note = "by formula (PG-CNN)"
 
     def read(self, p: Params) -> None:
         q = p.message("multi_roi_pooling_param")

@@ -15,7 +15,7 @@ class PriorBoxClustered(PriorBox):
     """
 
     types = ("PriorBoxClustered",)
-    note = "Intel's, by formula"
+    note = "by formula (Intel)"
 
     def read_priors(self, p: Params, q: Params) -> Priors:
         return read_clustered_priors(q)

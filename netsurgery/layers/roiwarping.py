@@ -21,7 +21,7 @@ class ROIWarping(Regions):
     """
 
     types = ("ROIWarping",)
-    note = "of MNC, by formula"
+    note = "by formula (MNC)"
 
     def read(self, p: Params) -> None:
         q = p.message("roi_warping_param")

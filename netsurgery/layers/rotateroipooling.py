@@ -31,7 +31,7 @@ class RotateROIPooling(LayerType):
     types = ("RotateROIPooling",)
     bottoms = (3, 3)
     choices = (0,)
-    note = f"of RRPN, by formula; from opset {OLDEST_OPSET} on"
+    note = f"by formula (RRPN); from opset {OLDEST_OPSET} on"
 
     def read(self, p: Params) -> None:
         q = p.message("rotate_pooling_param")

@@ -61,7 +61,9 @@ class Evaluation(LayerType):
 
     def rows(self, labels: NDArray[Any], scores: Array, boxes: Array, truth: Truth) -> Array:
         """One image's part of the top, of detections in the order of labels and falling scores."""
-        counts = np.bincount(truth.labels[~truth.difficult], minlength=self.classes)[: self.classes]
+        counts = np.bincount(truth.labels[~truth.difficult & (truth.labels >= 0)], minlength=self.classes)[
+            : self.classes
+        ]
         taken: set[int] = set()
         rows = np.zeros((self.room, 4), scores.dtype)
         for i, (label, score, box) in enumerate(zip(labels[: self.room], scores, boxes, strict=False)):

@@ -81,7 +81,9 @@ layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
 
 def test_normalization_averages_and_softmax_stay_float32() -> None:
     net = netsurgery.initialize(from_text(CHAIN), how="random")
-    model = netsurgery.to_onnx(net, fp16=True)
+    fast = {t.name: t.data_type for t in netsurgery.to_onnx(net, fp16=True).graph.initializer}
+    assert fast["norm1/const_4x4x1x1"] == TensorProto.FLOAT  # LRN's own Conv
+    model = netsurgery.to_onnx(net, fp16=True, plain=True)
     types = {t.name: t.data_type for t in model.graph.initializer}
     assert {n: t for n, t in types.items() if t != TensorProto.INT64} == {
         f"{layer}.{blob}": TensorProto.FLOAT16 for layer in ("conv1", "conv2", "fc") for blob in ("weight", "bias")
@@ -208,7 +210,7 @@ def test_convert_says_what_fewer_bits_lose(
     assert "small.onnx: agrees with the interpreter (held to Caffe's numbers) in " in capsys.readouterr().out
     assert not called(monkeypatch, "convert", *files, "--int8", str(images), "--raw-scale", "1")
     out, err = capsys.readouterr()
-    assert "data 9x1x28x28, as given, against netsurgery.run (float64): 1 blob agrees, the worst to" in out
+    assert "data 9x1x28x28, as given, against netsurgery.run (float32): 1 blob agrees, the worst to" in out
     assert "top-1 100%" in out
     assert "show too little" not in err
     few = str(images / "0.png")

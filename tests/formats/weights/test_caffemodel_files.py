@@ -130,7 +130,7 @@ def test_message_is_typed_and_keeps_what_it_does_not_know() -> None:
     net = NetParameter(name="n", input=["data"], input_dim=[1, 3, 8, 8])
     layer = net.layer.add(name="p", type="Pooling", bottom=["data"], top=["p"], loss_weight=[0.1])
     layer.pooling_param.pool = 1
-    layer.pooling_param.kernel_size = 3
+    layer.pooling_param.kernel_size.append(3)
     layer.pooling_param.global_pooling = False
     layer.blobs.add(data=[1]).shape.dim.append(1)
     body = bytes(layer.SerializeToString())
