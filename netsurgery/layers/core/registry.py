@@ -83,7 +83,7 @@ def load_plugin(path: str | os.PathLike[str]) -> None:
 
 def names() -> tuple[str, ...]:
     """Every layer type that netsurgery knows, sorted."""
-    return tuple(sorted({*_files, *_registered()}, key=str.lower))
+    return tuple(sorted({*_files, *_registered()}, key=lambda name: (name.lower(), name)))
 
 
 def find(type: str) -> type[LayerType] | None:
