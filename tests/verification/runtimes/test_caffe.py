@@ -170,7 +170,7 @@ def test_what_nobody_vouches_for_is_named() -> None:
 
 def test_every_built_in_type_is_held_to_numbers_or_says_that_it_is_not() -> None:
     """Types without a fixture that Caffe, or the fork that has the type, computed say "by formula" in their note."""
-    from netsurgery.layers import find, names
+    from netsurgery.layers import FILES, find
     from netsurgery.verification.vouchers import _LAYERS
 
     numbers = {
@@ -178,7 +178,7 @@ def test_every_built_in_type_is_held_to_numbers_or_says_that_it_is_not() -> None
     }
     assert numbers
     assert _LAYERS == "netsurgery.layers."
-    types = {name: find(name) for name in names()}
+    types = {name: find(name) for name in FILES}
     computed = {
         name: kind
         for name, kind in types.items()
