@@ -1,4 +1,4 @@
-"""Message, Field and Token: the tree that a prototxt is. Frozen; no files, no protobuf."""
+"""Message, Field and Token: the tree that a prototxt is, and how its values are spelled. Frozen; no files, no protobuf."""
 
 from __future__ import annotations
 
@@ -108,3 +108,34 @@ class Message:
 
     def without(self, *names: str) -> Message:
         return replace(self, fields=tuple(f for f in self.fields if f.name not in names), text="")
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def write_float(value: float) -> str:
+    """A short decimal that Caffe reads as the float32 of `value`: 0.1, not 0.10000000149."""
+    value = float32(value)
+    # Six digits give back any decimal that has no more of them, nine any float32.
+    texts = (f"{value:.{digits}g}" for digits in range(6, 10))
+    return next((text for text in texts if float32(float(text)) == value), f"{value:.9g}")
+
+
+def quote(text: str) -> str:
+    """A string in quotes; control characters and bytes that are not UTF-8 (surrogates) as octal escapes."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{"".join(_escape(character) for character in text)}"'
+
+
+def _escape(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character >= " " and character != "\x7f" and not "\ud800" <= character <= "\udfff":
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def readable(text: str) -> str:
+    """`text` with `\\xb2` for each surrogate, which stands for a byte that is not UTF-8; wire.text does the same."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

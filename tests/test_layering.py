@@ -97,6 +97,23 @@ def test_no_circle_of_modules() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, with the circle
 
 
+def depth(room: str) -> int:
+    """How many modules of a room stand one upon the other."""
+    inside = [name for name in FILES if name[:1] == (room,)]
+    graph = {
+        name: {other for other in imports(name) if other in inside and other not in (name, (room,))} for name in inside
+    }
+    depths: dict[Module, int] = {}
+    for name in TopologicalSorter(graph).static_order():
+        depths[name] = 1 + max((depths[other] for other in graph[name]), default=0)
+    return max(depths.values())
+
+
+def test_formats_is_at_most_six_modules_deep() -> None:
+    assert depth("files") > 1
+    assert depth("formats") <= 6
+
+
 def test_no_private_module_of_another_package() -> None:
     for name, path in FILES.items():
         package = name if path.name == "__init__.py" else name[:-1]

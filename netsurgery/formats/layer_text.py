@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import ParseError
+import numpy as np
+
+from ..errors import ParseError, Source
 from ..layers import make_layer
 from ..message import Message
 from ..net import IDENTITY, Layer
@@ -15,15 +17,24 @@ from .prototxt.typed import resolve
 from .prototxt.upgrade import upgrade
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..layers.core.layer_type import LayerType
 
 
-def layer(text: str, *, layers: Mapping[str, type[LayerType]] | None = None) -> Layer:
-    """The layer that `layer { name: "relu9" type: "ReLU" bottom: "fc9" top: "fc9" }` describes, of any vintage, without weights.
+def layer(
+    text: str,
+    *,
+    layers: Mapping[str, type[LayerType]] | None = None,
+    weights: Sequence[ArrayLike] = (),
+    source: Source | None = None,
+) -> Layer:
+    """The layer that `layer { name: "relu9" type: "ReLU" bottom: "fc9" top: "fc9" }` describes, of any vintage, with `weights` as its
+    blobs. `source` says where the text stands; by default it is named "<layer>".
 
     Raises: ParseError for text that is not one layer, NetsurgeryError for parameters that the layer type refuses.
     """
-    net, _ = upgrade(resolve(parse(text, "<layer>"), "NetParameter"))
+    net, _ = upgrade(resolve(parse(text, source.file if source else "<layer>"), "NetParameter"))
     found = [f.value for f in net.fields if f.name == "layer" and isinstance(f.value, Message)]
     if len(found) != 1 or len(net.fields) != 1:
         raise ParseError(
@@ -34,13 +45,14 @@ def layer(text: str, *, layers: Mapping[str, type[LayerType]] | None = None) -> 
     (message,) = found
     if not message.last("name", ""):
         raise ParseError("the layer has no name", source=message.source, expected='name: "..."')
-    params = replace(message.without(*IDENTITY), text=message.text)
+    params = replace(message.without(*IDENTITY), text=message.text, source=source or message.source)
     return make_layer(
         str(message.last("name")),
         str(message.last("type", "")),
         message.all("bottom"),
         message.all("top"),
         params,
-        source=message.source,
+        source=source or message.source,
+        weights=[np.asarray(w) for w in weights],
         layers=layers,
     )

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..files.output import replacing, replacing_all
-from ..message import Field, Message
+from ..message import Field, Message, quote
 from ..net import IDENTITY, Layer, Net, require_net
 from .prototxt.phases import filter_net
 from .prototxt.text import parse
 from .prototxt.typed import resolve
 from .prototxt.versions import file_names
-from .prototxt.write import quote, write_message
+from .prototxt.write import write_message
 from .weights.attach import known_shapes, shared_name, show_shapes
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .layout import insert
-from .reader import Array, Importer, Op, number
+from .reader import Array, Importer, Op, insert, number
 
 Rule = Callable[[Importer, Op], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .reader import Importer, Op
+from .reader import Importer, Op, insert
 
 
 def concat(net: Importer, op: Op) -> None:
@@ -20,10 +20,6 @@ def concat(net: Importer, op: Op) -> None:
         net.add(op, "Split", bottoms, op.outputs[:1])
     else:
         net.add(op, "Concat", bottoms, op.outputs[:1], f"concat_param {{ axis: {axis} }}")
-
-
-def insert(axis: int, count: int = 1) -> str:
-    return f"reshape_param {{ axis: {axis} num_axes: 0 shape {{ {' '.join(['dim: 1'] * count)} }} }}"
 
 
 def split(net: Importer, op: Op) -> None:

@@ -3,7 +3,7 @@
     init_net.pb      GivenTensorFill -> conv1_w, conv1_b                          conv1 (Convolution) with its blobs
     predict_net.pb   data, conv1_w, conv1_b -> Conv -> conv1 -> Relu -> conv1     data -> conv1 -> relu1 -> conv1
 
-What several operators do together is one layer where netsurgery wrote them: it leaves the layer's text in the net (netdef_groups.py).
+What several operators do together is one layer where netsurgery wrote them: it leaves the layer's text in the net (groups.py).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 
 from ...errors import ParseError, ShapeError, Source, UnsupportedError, UnsupportedLayersError
 from ...layers.core.dims import numbers
-from ...net import Net, Origin
-from ..prototxt.write import quote
+from ...message import quote
+from ...net import Layer, Net, Origin
+from ..layer_text import layer as layer_from_text
 from .groups import SHAPE, Group, groups
 from .operators import OPERATORS
-from .reader import Importer, Op, layer_of
+from .reader import Array, Importer, Op
 from .wire import FILLS, fill, read_fills, read_netdef
 
 DECIDED = frozenset([*FILLS, "ConstantFill"])
@@ -41,7 +42,7 @@ def load_netdef(
     source = Source(os.fspath(predict))
     known = groups(proto)
     _require_known(proto, known, source)
-    net = Importer(fills, source)
+    net = Importer(fills, source, _layer_of)
     _inputs(net, proto, dict(input_shapes or {}), fills)
     names = _versions(proto, list(net.shapes))
     ends = {group.first: group for group in known}
@@ -134,7 +135,7 @@ def _inputs(net: Importer, proto: Any, given: Mapping[str, Sequence[int | str | 
             )
         dims = " ".join(f"dim: {n}" for n in shape)
         text = f'layer {{ name: {quote(name)} type: "Input" top: {quote(name)} input_param {{ shape {{ {dims} }} }} }}'
-        net.take(layer_of(text, net.source))
+        net.take(_layer_of(text, net.source))
     if not names:
         raise ShapeError(
             "the init net fills in every external input, so that no input is left",
@@ -186,12 +187,12 @@ def _take_group(net: Importer, group: Group, names: Sequence[tuple[list[str], li
         old: new for read, written, op in group.wiring(names) for old, new in zip(op, (*read, *written), strict=True)
     }
     found = [np.asarray(net.fills[name]) for name in group.blobs]
-    layer = layer_of(group.text, net.source, found)  # how many blobs there are tells variants of a type apart
+    layer = _layer_of(group.text, net.source, found)  # how many blobs there are tells variants of a type apart
     op = Op("", layer.name, [], list(layer.tops), {}, net.source)
     bottoms = [net.blob(op, spelled.get(b, b)) for b in layer.bottoms]
     shapes = layer.kind.weight_shapes([net.shapes[b] for b in bottoms])
     blobs = [blob.reshape(numbers(shape)) for blob, shape in zip(found, shapes, strict=True)]
-    made = layer_of(group.text, net.source, blobs).with_blobs(
+    made = _layer_of(group.text, net.source, blobs).with_blobs(
         {b: spelled.get(b, b) for b in (*layer.bottoms, *layer.tops)}
     )
     net.take(made)
@@ -209,7 +210,7 @@ def _give_out(net: Importer, proto: Any, names: Sequence[tuple[list[str], list[s
     net.shapes.update({new: net.shapes[name] for name, new in inner.items()})
     for name, new in inner.items():
         net.take(
-            layer_of(
+            _layer_of(
                 f'layer {{ name: {quote(new)} type: "Split" bottom: {quote(new)} top: {quote(name)} }}', net.source
             )
         )
@@ -217,4 +218,11 @@ def _give_out(net: Importer, proto: Any, names: Sequence[tuple[list[str], list[s
     ends = [t for layer in net.layers for t in layer.tops if t not in used and not layer.kind.is_input]
     if idle := [t for t in ends if t not in wanted]:
         bottoms = " ".join(f"bottom: {quote(t)}" for t in idle)
-        net.take(layer_of(f'layer {{ name: "silence" type: "Silence" {bottoms} }}', net.source))
+        net.take(_layer_of(f'layer {{ name: "silence" type: "Silence" {bottoms} }}', net.source))
+
+
+def _layer_of(text: str, source: Source, weights: Sequence[Array] = ()) -> Layer:
+    """Raises: UnsupportedError, ParseError."""
+    layer = layer_from_text(text, source=source, weights=weights)
+    layer.kind.require_supported()
+    return layer

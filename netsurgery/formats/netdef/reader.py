@@ -1,23 +1,18 @@
-"""The layers of a Net under construction from a NetDef: what operators are handed (netdef_operators.py)."""
+"""The layers of a Net under construction from a NetDef: what operators are handed (operators.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ShapeError, Source, UnsupportedError
-from ...layers import make_layer
 from ...layers.core.dims import Shape, known, numbers
-from ...message import Message
-from ...net import IDENTITY, Layer, Net
-from ..prototxt.text import parse
-from ..prototxt.typed import resolve
-from ..prototxt.upgrade import upgrade
-from ..prototxt.write import quote, write_float
+from ...message import quote, write_float
+from ...net import Layer, Net
 
 Array = NDArray[Any]
 
@@ -97,6 +92,8 @@ class Importer:
 
     fills: dict[str, Array]
     source: Source
+    layer_of: Callable[[str, Source, Sequence[Array]], Layer]
+    """The layer that a prototxt text describes, with its blobs."""
     shapes: dict[str, Shape] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -118,7 +115,7 @@ class Importer:
         name = self._unique(name or op.name)
         wiring = " ".join([*(f"bottom: {quote(b)}" for b in bottoms), *(f"top: {quote(t)}" for t in tops)])
         text = f"layer {{ name: {quote(name)} type: {quote(type)} {wiring} {params} }}"
-        self.take(layer_of(text, self.source, weights))
+        self.take(self.layer_of(text, self.source, weights))
 
     def take(self, layer: Layer) -> None:
         """A layer, whose bottoms are there; its tops get their shapes. Raises: UnsupportedError, ShapeError."""
@@ -182,24 +179,6 @@ class Importer:
         return name
 
 
-def layer_of(text: str, source: Source, weights: Sequence[Array] = ()) -> Layer:
-    """A layer from its prototxt text. Raises: UnsupportedError, ParseError."""
-    net, _ = upgrade(resolve(parse(text, source.file), "NetParameter"))
-    (message,) = (f.value for f in net.fields if f.name == "layer" and isinstance(f.value, Message))
-    params = replace(message.without(*IDENTITY), text="", source=source)
-    made = make_layer(
-        str(message.last("name")),
-        str(message.last("type")),
-        message.all("bottom"),
-        message.all("top"),
-        params,
-        source=source,
-        weights=[np.asarray(w) for w in weights],
-    )
-    made.kind.require_supported()
-    return made
-
-
 def number(value: float) -> str:
     return write_float(value)
 
@@ -207,3 +186,8 @@ def number(value: float) -> str:
 def repeated(name: str, values: Sequence[int]) -> str:
     """`name: 3`, once where all are alike."""
     return " ".join(f"{name}: {v}" for v in (values[:1] if len(set(values)) == 1 else values))
+
+
+def insert(axis: int, count: int = 1) -> str:
+    """Parameters of the Reshape that puts axes of size 1 in."""
+    return f"reshape_param {{ axis: {axis} num_axes: 0 shape {{ {' '.join(['dim: 1'] * count)} }} }}"

@@ -19,7 +19,7 @@ from typing import NamedTuple, NoReturn
 
 from ...errors import ParseError, Source
 from ...files.signatures import HDF5_SIGNATURE, describe_wrong_file
-from ...message import Field, Message, Token
+from ...message import Field, Message, Token, readable
 from .template import is_template, placeholders, template_error
 
 MAX_BYTES = 64 << 20
@@ -65,11 +65,6 @@ def parse(data: bytes | str, file: str = "", *, layer_text: bool = True) -> Mess
     Raises: ParseError if it is not protobuf text, with file, line and column; a template is named as one.
     """
     return _Parser(_decode(data, file), file, layer_text).run()
-
-
-def readable(text: str) -> str:
-    """`text` with `\\xb2` for each surrogate, which stands for a byte that is not UTF-8; wire.text does the same."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _decode(data: bytes | str, file: str) -> str:

@@ -15,8 +15,7 @@ from ... import _proto
 from ...errors import ParseError, Source
 from ...layers import names
 from ...layers.core.suggest import meant, spelling
-from ...message import Field, Message, Token, float32
-from .text import readable
+from ...message import Field, Message, Token, float32, readable
 
 _RANGES = {
     "int32": (-(2**31), 2**31 - 1),

@@ -18,11 +18,10 @@ from typing import Any
 from ... import _proto
 from ...errors import ParseError
 from ...message import Field, Message, Token
-from .old_types import V1_TYPES
-from .text import parse
 from .typed import resolve
 from .upgrade_v0 import fold_padding, from_v0
-from .write import write_message
+from .v1_types import V1_TYPES
+from .write import to_token
 
 FORK_TYPES = {
     # V1 types that only forks have, under the V2 name of the same layer. ELTWISE_PRODUCT was BVLC's before ELTWISE was.
@@ -104,7 +103,7 @@ def _upgrade_layers(net: Message, notes: list[str]) -> Message:
     layers = [f for f in net.fields if f.name == "layers"]
     old = vintage(net)
     if old == "V0":
-        layers = [replace(f, value=from_v0(f.value, notes)) for f in fold_padding(layers, notes)]
+        layers = [replace(f, value=_forks_typed(from_v0(f.value, notes))) for f in fold_padding(layers, notes)]
     else:
         layers = [replace(f, value=_from_v1(f.value, notes)) for f in layers]
     notes.insert(0, f"{old} net upgraded to V2: {_count(len(layers), 'layer')}")
@@ -118,19 +117,24 @@ def _upgrade_layers(net: Message, notes: list[str]) -> Message:
 def _from_v1(layer: Message, notes: list[str]) -> Message:
     """A V1 layer with its V2 type, its transformations where V2 has them, and forks' fields typed as V2 types them."""
     old = _name(layer.last("type", "NONE"))
-    fields: list[Field] = []
-    for f in layer.fields:
-        if f.name == "type":
-            fields.append(replace(f, value=_v2_type(old)))
-        elif isinstance(f.value, Token) or (isinstance(f.value, Message) and not f.value.type):
-            fields += resolve(Message(fields=(f,), source=layer.source), "LayerParameter").fields
-        else:
-            fields.append(f)
-    made = replace(layer, fields=tuple(fields))
+    made = _forks_typed(
+        replace(layer, fields=tuple(replace(f, value=_v2_type(old)) if f.name == "type" else f for f in layer.fields))
+    )
     if old == "ELTWISE_PRODUCT":
         eltwise = made.last("eltwise_param", Message("EltwiseParameter", source=layer.source))
         made = made.with_fields(Field("eltwise_param", eltwise.with_fields(Field("operation", "PROD")), eltwise.source))
     return _move_transform(made, notes)
+
+
+def _forks_typed(layer: Message) -> Message:
+    """What the old vintage does not know is typed as V2 types it."""
+    fields: list[Field] = []
+    for f in layer.fields:
+        if isinstance(f.value, Token) or (isinstance(f.value, Message) and not f.value.type):
+            fields += resolve(Message(fields=(f,), source=layer.source), "LayerParameter").fields
+        else:
+            fields.append(f)
+    return replace(layer, fields=tuple(fields))
 
 
 def _name(value: Any) -> str:
@@ -191,9 +195,7 @@ def _word(f: Field, type: str) -> Field:
     value = f.value
     if isinstance(value, Message):
         return replace(f, value=replace(value, type="", fields=tuple(_word(g, value.type) for g in value.fields)))
-    if isinstance(value, Token):
-        return f
-    return replace(f, value=parse(write_message(Message(type, (Field(f.name, value),)))).fields[0].value)
+    return replace(f, value=to_token(f, type))
 
 
 def _upgrade_inputs(net: Message, notes: list[str]) -> Message:

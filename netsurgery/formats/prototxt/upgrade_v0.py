@@ -16,8 +16,34 @@ from dataclasses import replace
 from ... import _proto
 from ...errors import ParseError
 from ...message import Field, Message
-from .old_types import V0_TYPES
-from .typed import resolve
+
+V0_TYPES = {
+    "accuracy": "Accuracy",
+    "bnll": "BNLL",
+    "concat": "Concat",
+    "conv": "Convolution",
+    "data": "Data",
+    "dropout": "Dropout",
+    "euclidean_loss": "EuclideanLoss",
+    "flatten": "Flatten",
+    "hdf5_data": "HDF5Data",
+    "hdf5_output": "HDF5Output",
+    "im2col": "Im2col",
+    "images": "ImageData",
+    "infogain_loss": "InfogainLoss",
+    "innerproduct": "InnerProduct",
+    "lrn": "LRN",
+    "multinomial_logistic_loss": "MultinomialLogisticLoss",
+    "pool": "Pooling",
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "softmax": "Softmax",
+    "softmax_loss": "SoftmaxWithLoss",
+    "split": "Split",
+    "tanh": "TanH",
+    "window_data": "WindowData",
+}
+"""V0LayerParameter.type strings."""
 
 PARAMS = {
     # For each type, the message that its fields moved to and what they are called there.
@@ -177,11 +203,8 @@ def from_v0(layer: Message, notes: list[str]) -> Message:
                 source=f.source,
                 expected='beside it: layers { layer { ... } bottom: "x" top: "y" }',
             )
-        elif f.name in KEPT:
+        elif f.name in KEPT or _is_own(f, type):
             kept.append(f)
-        elif _is_own(f, type):  # what V0 does not know is typed as V2 types it
-            known = f.name in _proto.message("V0LayerParameter")
-            kept.extend([f] if known else resolve(Message(fields=(f,), source=layer.source), "LayerParameter").fields)
         else:
             _note_dropped(f, f"layers of type {type} have none", layer, notes)
     schema = _proto.message("LayerParameter")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ... import _proto
-from ...message import Field, Message, Token, float32
-
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+from ...message import Field, Message, Token, quote, write_float
 
 
 def write_message(message: Message, indent: int = 0) -> str:
@@ -48,6 +46,20 @@ def _comment(text: str) -> list[str]:
     return [f"# {line}" if line else "#" for line in text.split("\n")]
 
 
+def to_token(field: Field, type: str) -> Token:
+    """The value of a field of the message `type` as a word, as text.parse reads what is written of it."""
+    value = field.value
+    if isinstance(value, Token):
+        return value
+    schema = _proto.message(type) if _proto.has_message(type) else {}
+    if isinstance(value, bytes):
+        return Token(value.decode("utf-8", "surrogateescape"), "string")
+    if isinstance(value, str):
+        return Token(value, "name" if field.name in schema and schema[field.name].kind == "enum" else "string")
+    text = _scalar(field, schema)
+    return Token(text, "name" if text.lstrip("-").isalpha() else "number")
+
+
 def _scalar(field: Field, known: Mapping[str, _proto.FieldType]) -> str:
     value = field.value
     if isinstance(value, Token):
@@ -69,26 +81,3 @@ def original_text(layer: Field) -> str:
     text: str = layer.value.text
     above = [line for comment in layer.comments if comment not in text for line in _comment(comment)]
     return "".join(f"{line}\n" for line in above) + text
-
-
-def write_float(value: float) -> str:
-    """A short decimal that Caffe reads as the float32 of `value`: 0.1, not 0.10000000149."""
-    value = float32(value)
-    # Six digits give back any decimal that has no more of them, nine any float32.
-    texts = (f"{value:.{digits}g}" for digits in range(6, 10))
-    return next((text for text in texts if float32(float(text)) == value), f"{value:.9g}")
-
-
-def quote(text: str) -> str:
-    """A string in quotes; control characters and bytes that are not UTF-8 (surrogates) as octal escapes."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return f'"{"".join(_escape(character) for character in text)}"'
-
-
-def _escape(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    if character >= " " and character != "\x7f" and not "\ud800" <= character <= "\udfff":
-        return character
-    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))

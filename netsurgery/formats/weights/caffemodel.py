@@ -11,7 +11,8 @@ from ...errors import Source, WeightsError
 from ...files.mapped import map_file
 from ...files.signatures import describe_wrong_file, is_hdf5
 from ...files.wire import BYTES, TRUNCATED, VARINT, Buffer, MalformedError, fields, text, varint
-from ..prototxt.old_types import V0_TYPES, V1_TYPES
+from ..prototxt.upgrade_v0 import V0_TYPES
+from ..prototxt.v1_types import V1_TYPES
 from .blob import StoredBlob, read_blob
 from .model_file import MAX_BLOBS, MAX_LAYERS, ModelFile, StoredLayer
 

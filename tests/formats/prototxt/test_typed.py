@@ -11,8 +11,8 @@ from texts import COMMENTED, refusal
 from netsurgery.errors import Source
 from netsurgery.formats.prototxt.text import parse
 from netsurgery.formats.prototxt.typed import resolve
-from netsurgery.formats.prototxt.write import write_float, write_message
-from netsurgery.message import Field, Message, Token
+from netsurgery.formats.prototxt.write import write_message
+from netsurgery.message import Field, Message, Token, write_float
 
 
 @pytest.mark.parametrize(

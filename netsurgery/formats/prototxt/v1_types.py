@@ -1,4 +1,4 @@
-"""The layer types of the old vintages by their V2 names."""
+"""The layer types of V1 by their V2 names."""
 
 from __future__ import annotations
 
@@ -45,31 +45,3 @@ V1_TYPES = {
     39: "Deconvolution",
 }
 """V1LayerParameter.LayerType numbers. Each fork went on in its own way: in a binary, other numbers say nothing."""
-
-V0_TYPES = {
-    "accuracy": "Accuracy",
-    "bnll": "BNLL",
-    "concat": "Concat",
-    "conv": "Convolution",
-    "data": "Data",
-    "dropout": "Dropout",
-    "euclidean_loss": "EuclideanLoss",
-    "flatten": "Flatten",
-    "hdf5_data": "HDF5Data",
-    "hdf5_output": "HDF5Output",
-    "im2col": "Im2col",
-    "images": "ImageData",
-    "infogain_loss": "InfogainLoss",
-    "innerproduct": "InnerProduct",
-    "lrn": "LRN",
-    "multinomial_logistic_loss": "MultinomialLogisticLoss",
-    "pool": "Pooling",
-    "relu": "ReLU",
-    "sigmoid": "Sigmoid",
-    "softmax": "Softmax",
-    "softmax_loss": "SoftmaxWithLoss",
-    "split": "Split",
-    "tanh": "TanH",
-    "window_data": "WindowData",
-}
-"""V0LayerParameter.type strings."""
