@@ -26,6 +26,7 @@ COMMANDS = (
     "convert",
     "diff",
     "draw",
+    "dream",
     "features",
     "filters",
     "gradcam",

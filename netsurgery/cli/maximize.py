@@ -35,13 +35,28 @@ def maximize(
     ] = 4,
     blur: Annotated[float, typer.Option(metavar="SIGMA", help="The Gaussian by which the image is blurred.")] = 0.5,
     blur_every: Annotated[int, typer.Option(min=1, help="After how many steps it is.")] = 4,
+    variation: Annotated[
+        float, typer.Option("--total-variation", help="How much total variation is held down, 0 to about 1.")
+    ] = 0.0,
+    norm: Annotated[
+        float | None,
+        typer.Option(
+            help="Hold the image's distance from gray: root mean square, in per cent of the range of pixels.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        str, typer.Option(metavar="middle|everywhere|I,J", help="Which position of a map: a neuron, or all of them.")
+    ] = "middle",
     size: Size = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find an image that excites a unit: gradient ascent on the input, with L2 decay, jitter and blur. Needs PyTorch (extra torch).
+    """Find an image that excites a unit: gradient ascent on the input, with regularisers. Needs PyTorch (extra torch).
 
     Example: netsurgery maximize deploy.prototxt weights.caffemodel --unit fc8:3 -o maximum.png
+
+    A channel: netsurgery maximize deploy.prototxt weights.caffemodel --unit conv3:7 --at everywhere --total-variation 0.2
     """
     from ..vision.maximize import maximize as climb
 
@@ -58,6 +73,9 @@ def maximize(
             jitter=jitter,
             blur=blur,
             blur_every=blur_every,
+            variation=variation,
+            norm=norm,
+            at=at,
             size=two(size),
             seed=reading.seed,
             preprocessing=preprocessing,

@@ -12,6 +12,7 @@ from ..formats.preprocessing import Preprocessing, read_mean
 from . import kernels
 from .classify import Prediction, classify, classify_files
 from .colormap import colours
+from .dream import Dream, dream
 from .features import feature_files, features
 from .filters import activations, filters
 from .heatmap import Heatmap, Options, heatmap
@@ -26,6 +27,7 @@ from .preprocess import deprocess, oversample, preprocess
 from .resize import resize
 
 __all__ = [
+    "Dream",
     "Heatmap",
     "Maximum",
     "Options",
@@ -37,6 +39,7 @@ __all__ = [
     "classify_files",
     "colours",
     "deprocess",
+    "dream",
     "feature_files",
     "features",
     "filters",

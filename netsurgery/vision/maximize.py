@@ -1,28 +1,34 @@
 """The image that excites a unit most, found by climbing its gradient from noise.
 
-Source: Erhan, Bengio, Courville, Vincent, Visualizing Higher-Layer Features of a Deep Network (2009); L2 decay and blur as in Yosinski,
-Clune, Nguyen, Fuchs, Lipson, Understanding Neural Networks Through Deep Visualization (2015)
+Source: Erhan, Bengio, Courville, Vincent, Visualizing Higher-Layer Features of a Deep Network (2009), where the image's norm is held;
+L2 decay and blur as in Yosinski, Clune, Nguyen, Fuchs, Lipson, Understanding Neural Networks Through Deep Visualization (2015); total
+variation as in Mahendran, Vedaldi, Understanding Deep Image Representations by Inverting Them (2015)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NetsurgeryError
+from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
+from ..layers.core.dims import numbers
 from ..net import Net
 from ..passes.cut import cut
+from .ascent import moved_slope, pixel_range, total_variation
 from .gradient import before_softmax, require_torch
 from .model import image_input, input_shape
 from .patches import Unit, find_unit
 from .picture import Picture, as_color, to_bytes
 from .places import smoothed
-from .preprocess import deprocess, preprocess
+from .preprocess import deprocess
+
+GRAY_LEVEL = 1 / 255
+"""The step between two pixels, as a share of their range, below which total variation hardly counts it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,39 @@ class Maximum:
     blob: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Ascent:
+    """How an image is climbed to: see `maximize`."""
+
+    steps: int = 200
+    rate: float = 2.0
+    decay: float = 0.01
+    jitter: int = 4
+    blur: float = 0.5
+    blur_every: int = 4
+    variation: float = 0.0
+    norm: float | None = None
+    at: str = "middle"
+
+    def __post_init__(self) -> None:
+        for number, least, what in (
+            (self.steps, 1, "steps"),
+            (self.jitter, 0, "jitter"),
+            (self.blur_every, 1, "blur_every"),
+        ):
+            if number < least:
+                raise NetsurgeryError(f"{what} is {number}", expected=f"{least} or more")
+        if not (self.rate > 0 and 0 <= self.decay < 1 and self.blur >= 0):
+            raise NetsurgeryError(
+                f"rate {self.rate:g}, decay {self.decay:g}, blur {self.blur:g}",
+                expected="a positive rate, a decay from 0 to 1, a blur of 0 or more",
+            )
+        if not self.variation >= 0 or not (self.norm is None or self.norm > 0):
+            raise NetsurgeryError(
+                f"variation {self.variation:g}, norm {self.norm}", expected="a variation of 0 or more, a positive norm"
+            )
+
+
 def maximize(
     net: Net,
     unit: str,
@@ -47,6 +86,9 @@ def maximize(
     jitter: int = 4,
     blur: float = 0.5,
     blur_every: int = 4,
+    variation: float = 0.0,
+    norm: float | None = None,
+    at: str = "middle",
     size: tuple[int, int] | None = None,
     seed: int = 0,
     preprocessing: Preprocessing | None = None,
@@ -54,12 +96,14 @@ def maximize(
 ) -> Maximum:
     """The image on which a unit ("fc8:3") gives much: from faint noise around gray, `steps` times
 
-        x <- (1 - decay) (x + rate * range / 100 * g / mean |g|),  g = d unit / d x
+        x <- (1 - decay) (x + rate * range / 100 * (g / mean |g| - variation * t)),  g = d unit / d x,  t = d TV / d x
 
-    with x what is added to the input blob of even gray, `range` that of the blob's values, the image moved by up to `jitter` pixels
-    before each step and back behind it, blurred by a Gaussian of sigma `blur` every `blur_every` steps, and kept to colours that there
-    are. Of a map the position in the middle is the unit. A Softmax is left out: its bottom is climbed, as raising one class by lowering
-    the others shows nothing.
+    with x what is added to the input blob of even gray, `range` that of the blob's values, TV the total variation of the image, the
+    image moved by up to `jitter` pixels before each step and back behind it, blurred by a Gaussian of sigma `blur` every `blur_every`
+    steps, with `norm` scaled to that root mean square (in per cent of `range`), and kept to colours that there are.
+
+    Of a map the unit is the position `at` "middle", at "I,J", or "everywhere": the mean of all. A Softmax is left out: its bottom is
+    climbed, as raising one class by lowering the others shows nothing.
 
     Needs PyTorch (extra `torch`), which computes the gradients.
 
@@ -68,58 +112,74 @@ def maximize(
     torch = require_torch("maximize")
     from ..exporters.torch.module import TorchNet
 
-    for number, least, what in ((steps, 1, "steps"), (jitter, 0, "jitter"), (blur_every, 1, "blur_every")):
-        if number < least:
-            raise NetsurgeryError(f"{what} is {number}", expected=f"{least} or more")
-    if not (rate > 0 and 0 <= decay < 1 and blur >= 0):
-        raise NetsurgeryError(
-            f"rate {rate:g}, decay {decay:g}, blur {blur:g}",
-            expected="a positive rate, a decay from 0 to 1, a blur of 0 or more",
-        )
+    how = Ascent(steps, rate, decay, jitter, blur, blur_every, variation, norm, at)
     found = find_unit(net, unit, labels)
     climbed = before_softmax(net, found.blob)
     made = cut(net, [climbed])
     channels, height, width = input_shape(made)
     h, w = size or (height, width)
     shape = (1, channels, h, w)
-    made.shapes({image_input(made): shape})  # raises for a size that the net does not take
+    top = made.shapes({image_input(made): shape})[climbed]  # raises for a size that the net does not take
+    place = _place(at, numbers(top)[2:], climbed)
     run = TorchNet(made, climbed, shape)
     done = preprocessing or Preprocessing()
-    gray, low, high = (_even(value, channels, (h, w), done) for value in (0.5, 0.0, 1.0))
-    low, high = np.minimum(low, high), np.maximum(low, high)
-    span = float((high - low).mean())
+    gray, low, high = pixel_range(channels, (h, w), done)
     rng = np.random.default_rng(seed)
-    x = rng.normal(0, 0.01 * span, shape[1:]).astype(np.float32)
 
-    def gradient(image: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+    def slope(image: NDArray[Any]) -> tuple[float, NDArray[Any]]:
         leaf = torch.from_numpy(np.ascontiguousarray(image[None], np.float32)).requires_grad_(True)
-        value = _middle(run(leaf)[0, found.channel])
-        (slope,) = torch.autograd.grad(value, leaf)
-        return float(value.detach()), slope[0].numpy()
+        values = run(leaf)[0, found.channel]
+        value = values.mean() if place is None else values[place]
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return float(value.detach()), gradient[0].numpy()
 
-    start = gradient(gray + x)[0]
-    for step in range(steps):
-        moved = tuple(int(n) for n in rng.integers(-jitter, jitter + 1, 2)) if jitter else (0, 0)
-        value, slope = gradient(np.roll(gray + x, moved, axis=(1, 2)))
-        slope = np.roll(slope, (-moved[0], -moved[1]), axis=(1, 2))
-        x = x + np.float32(rate * span / 100) * slope / (np.abs(slope).mean() + np.float32(1e-12))
-        x *= np.float32(1 - decay)
-        if blur and (step + 1) % blur_every == 0 and step + 1 < steps:
-            x = np.stack([smoothed(plane, blur) for plane in x])
-        x = np.clip(gray + x, low, high) - gray
-        report(step + 1, value)
+    x = rng.normal(0, 0.01 * float((high - low).mean()), shape[1:]).astype(np.float32)
+    start = slope(gray + x)[0]
+    x = _climb(how, slope, x, (gray, low, high), rng, report)
     blob = (gray + x).astype(np.float32)
     picture = as_color(to_bytes(deprocess(blob, done)))
-    return Maximum(found, picture, gradient(blob)[0], start, blob)
+    return Maximum(found, picture, slope(blob)[0], start, blob)
 
 
-def _even(value: float, channels: int, size: tuple[int, int], done: Preprocessing) -> NDArray[np.float32]:
-    if done.frame is None or min(a - b for a, b in zip(done.frame, size, strict=True)) < 0:
-        return preprocess(np.full((*size, channels), value, np.float32), channels, size, done, whole=True)
-    return preprocess(np.full((*done.frame, channels), value, np.float32), channels, size, replace(done, resize=None))
+def _climb(
+    how: Ascent,
+    slope: Callable[[NDArray[Any]], tuple[float, NDArray[Any]]],
+    x: NDArray[np.float32],
+    pixels: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    rng: np.random.Generator,
+    report: Callable[[int, float], None],
+) -> NDArray[np.float32]:
+    gray, low, high = pixels
+    span = float((high - low).mean())
+    for step in range(how.steps):
+        value, direction = moved_slope(slope, gray + x, how.jitter, rng)
+        direction = direction / (np.abs(direction).mean() + np.float32(1e-12))
+        if how.variation:
+            direction = direction - np.float32(how.variation) * total_variation(x, GRAY_LEVEL * span)[1]
+        x = x + np.float32(how.rate * span / 100) * direction
+        x *= np.float32(1 - how.decay)
+        if how.blur and (step + 1) % how.blur_every == 0 and step + 1 < how.steps:
+            x = np.stack([smoothed(plane, how.blur) for plane in x])
+        if how.norm is not None:
+            x *= np.float32(how.norm * span / 100 / (np.sqrt(np.square(x, dtype=np.float64).mean()) + 1e-12))
+        x = np.clip(gray + x, low, high) - gray
+        report(step + 1, value)
+    return x
 
 
-def _middle(values: Any) -> Any:
-    for _ in range(values.dim()):
-        values = values[values.shape[0] // 2]
-    return values
+def _place(at: str, sizes: Sequence[int], blob: str) -> tuple[int, ...] | None:
+    """The position of a unit; None for all of them. Raises: NetsurgeryError, ShapeError."""
+    if at == "everywhere":
+        return None
+    if at == "middle":
+        return tuple(n // 2 for n in sizes)
+    parts = at.split(",")
+    if not all(part.strip().isdigit() for part in parts):
+        raise NetsurgeryError(f"at '{at}'", expected="middle, everywhere, or a position: I,J")
+    place = tuple(int(part) for part in parts)
+    if len(place) != len(sizes) or any(a >= b for a, b in zip(place, sizes, strict=True)):
+        raise ShapeError(
+            f"the position {at} of blob '{blob}'",
+            expected=f"row and column below {' and '.join(map(str, sizes))}" if sizes else "middle: it is no map",
+        )
+    return place

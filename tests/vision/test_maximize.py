@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import cases
 import numpy as np
@@ -25,6 +26,10 @@ CLASSIFIERS = [
     "elu", "exp", "flatten", "innerproduct", "log", "lrn", "nets", "pooling", "power", "prelu", "reduction", "relu",
     "reshape", "scale", "sigmoid", "slice", "softmax", "split", "surgery", "swish", "tanh",
 ]  # fmt: skip
+
+
+BARE = {"decay": 0, "blur": 0, "jitter": 0}
+"""Without regularisers."""
 
 
 def test_without_pytorch_the_extra_is_named(
@@ -141,7 +146,45 @@ def test_units_and_numbers_that_make_no_sense_are_refused() -> None:
         ({"unit": "prob:11"}, "blob 'prob' has no channel 11"),
         ({"unit": "prob:1", "steps": 0}, "steps is 0"),
         ({"unit": "prob:1", "decay": 1.0}, "a decay from 0 to 1"),
+        ({"unit": "prob:1", "norm": 0.0}, "a positive norm"),
+        ({"unit": "conv1:1", "at": "24,3"}, "expected: row and column below 24 and 24"),
+        ({"unit": "prob:1", "at": "0,0"}, "expected: middle: it is no map"),
+        ({"unit": "conv1:1", "at": "left"}, "expected: middle, everywhere, or a position: I,J"),
     ):
         with pytest.raises(netsurgery.NetsurgeryError) as refused:
             vision.maximize(digits(), **options)  # type: ignore[arg-type]
         assert text in str(refused.value)
+
+
+@needs_torch
+def test_regularisers_hold_down_what_they_name() -> None:
+    def excite(**options: Any) -> vision.Maximum:
+        return vision.maximize(digits(), "ip2:3", steps=40, preprocessing=PIXELS, **{**BARE, **options})
+
+    bare, smooth = excite(), excite(variation=0.5)
+    rough = [
+        float(np.abs(np.diff(m.blob, axis=1)).sum() + np.abs(np.diff(m.blob, axis=2)).sum()) for m in (bare, smooth)
+    ]
+    assert rough[1] < 0.7 * rough[0] and smooth.value > smooth.start + 5
+    near = excite(norm=5.0)
+    assert np.sqrt(((near.blob - 0.5) ** 2).mean()) == pytest.approx(0.05, rel=1e-4)
+    assert np.sqrt(((bare.blob - 0.5) ** 2).mean()) > 0.2 and near.value > near.start + 1
+
+
+@needs_torch
+def test_a_neuron_or_all_of_a_channel_is_climbed() -> None:
+    def changed(at: str) -> tuple[np.ndarray[Any, Any], vision.Maximum]:
+        found = vision.maximize(digits(), "conv1:3", steps=3, at=at, seed=4, preprocessing=PIXELS, **BARE)
+        still = vision.maximize(digits(), "conv1:3", steps=1, at=at, seed=4, rate=1e-9, preprocessing=PIXELS, **BARE)
+        return np.argwhere(np.abs(found.blob - still.blob)[0] > 1e-6), found
+
+    places, neuron = changed("2,7")
+    assert places.min(axis=0).tolist() == [2, 7] and places.max(axis=0).tolist() == [6, 11]  # its 5 x 5 pixels
+    assert neuron.value == pytest.approx(run_digits(neuron.blob, "conv1")[3, 2, 7], rel=1e-4)
+    places, channel = changed("everywhere")
+    assert places.min(axis=0).max() <= 1 and places.max(axis=0).min() >= 26
+    assert channel.value == pytest.approx(run_digits(channel.blob, "conv1")[3].mean(), rel=1e-4)
+
+
+def run_digits(x: np.ndarray[Any, Any], blob: str) -> np.ndarray[Any, Any]:
+    return np.asarray(netsurgery.run(digits(), {"data": x[None]}, [blob])[blob][0])
