@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .exporters.caffe2.export import to_caffe2 as to_caffe2
     from .exporters.onnx.export import to_onnx as to_onnx
     from .exporters.onnx.save import save_onnx as save_onnx
+    from .exporters.onnx.session import session as session
     from .exporters.torch.module import to_torch as to_torch
     from .formats.layer_text import layer as layer
     from .formats.load import load as load
@@ -81,6 +82,7 @@ _HOME = {
     "save_caffe": "formats.save",
     "save_caffe2": "exporters.caffe2.export",
     "save_onnx": "exporters.onnx.save",
+    "session": "exporters.onnx.session",
     "to_caffe2": "exporters.caffe2.export",
     "to_onnx": "exporters.onnx.export",
     "to_prototxt": "formats.save",

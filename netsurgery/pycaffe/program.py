@@ -6,10 +6,10 @@ between two runs at no cost. What a layer computes from its parameters while it 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..exporters.onnx.session import options
 from .settings import SETTINGS, gpu_providers
 
 if TYPE_CHECKING:
@@ -93,19 +93,15 @@ def _open(model: onnx.ModelProto, large: Mapping[str, Array]) -> Any:
     import onnxruntime
     from onnx import external_data_helper
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.enable_mem_pattern = False
-    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
-        options.intra_op_num_threads = int(threads)
+    chosen = options()
     for proto in model.graph.initializer:
         if proto.name in large:
             proto.raw_data = b""
             external_data_helper.set_external_data(proto, "memory")
     if large:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in large.values()]
-        options.add_external_initializers(list(large), values)
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=_providers())
+        chosen.add_external_initializers(list(large), values)
+    return onnxruntime.InferenceSession(model.SerializeToString(), chosen, providers=_providers())
 
 
 def _providers() -> list[Any]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source, UnavailableError
 from ..exporters.onnx.save import save_onnx
+from ..exporters.onnx.session import cores, options
 from ..net import Net
 from .runtimes.as_caffe import caffe_files
 from .runtimes.caffe import lacking_layers
@@ -124,7 +125,7 @@ def time_net(
         total,
         other,
         rounds,
-        threads or os.cpu_count() or 1,
+        threads or cores(),
         {name: tuple(value.shape) for name, value in feeds.items()},
     )
     return _with_caffe(times, net, rounds, caffe)
@@ -138,12 +139,10 @@ def _profile(
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     def session(profiled: bool) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads or 0
-        options.enable_profiling = profiled
-        options.profile_file_prefix = str(folder / "profile")
-        return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+        chosen = options(threads=threads, free=False)
+        chosen.enable_profiling = profiled
+        chosen.profile_file_prefix = str(folder / "profile")
+        return onnxruntime.InferenceSession(os.fspath(path), chosen, providers=["CPUExecutionProvider"])
 
     try:
         plain = session(False)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
+from ..exporters.onnx.session import cores
 from ..files.output import replacing
 from ..files.wire import BYTES, VARINT, put_tag, put_varint
 from ..formats.preprocessing import read_mean
-from .model import cores
 from .samples import Sample, samples
 
 Array = NDArray[np.float32]

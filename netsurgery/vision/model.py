@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError
 from ..exporters.convert import input_axes
 from ..exporters.onnx.save import save_onnx
+from ..exporters.onnx.session import options
 from ..net import Net
 from . import cache
 
@@ -30,14 +31,8 @@ class Model:
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
         self.failures = (state.Fail, state.InvalidArgument, state.RuntimeException)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads or cores()
-        options.enable_mem_pattern = False  # it would remember every size that it meets
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # leaves the cores to whoever reads images
-        self.session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+        chosen = options(threads=threads, spin=False)  # leaves the cores to whoever reads images
+        self.session = onnxruntime.InferenceSession(os.fspath(path), chosen, providers=["CPUExecutionProvider"])
         self.blobs = tuple(blobs)
         self.input = self.session.get_inputs()[0].name
         batch = self.session.get_inputs()[0].shape[0]
@@ -132,8 +127,3 @@ def input_shape(net: Net) -> tuple[int, int, int]:
     shape = net.shapes()[name]
     channels, height, width = (n if isinstance(n, int) else 0 for n in shape[1:])
     return channels, height, width
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

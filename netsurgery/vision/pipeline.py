@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
+from ..exporters.onnx.session import cores
 from ..files.images import read_image
 from .images import ImageFile
-from .model import Model, cores
+from .model import Model
 
 Array = NDArray[np.float32]
 R = TypeVar("R")

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError, Source
 from ..exporters.onnx.int8 import save_int8
 from ..exporters.onnx.save import save_onnx
+from ..exporters.onnx.session import cores
 from ..formats.preprocessing import PYCAFFE, Preprocessing
 from ..net import Layer, Net
 from .accuracy import Tally, ranks
 from .data_layer import transform
 from .judges import Judges, find_judges
 from .mean import ahead
-from .model import Model, cores, image_input, input_shape
+from .model import Model, image_input, input_shape
 from .samples import Sample, is_stored, samples
 from .score_record import Record
 
