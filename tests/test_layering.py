@@ -16,7 +16,7 @@ import netsurgery
 PACKAGE = Path(netsurgery.__file__).parent
 ROOMS = [
     ["errors", "_proto"],
-    ["options"],
+    ["limits", "options"],
     ["message"],
     ["kind", "html_table", "sources"],
     ["naming"],

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 from ..errors import NetsurgeryError, Source
+from .boundary import reading
 
 
 def database_kind(path: str | os.PathLike[str]) -> str:
@@ -43,15 +46,13 @@ def _lmdb(path: str) -> Iterator[tuple[bytes, bytes]]:
         raise NetsurgeryError(
             "reading an LMDB needs the package lmdb", source=Source(path), fix="pip install lmdb"
         ) from None
-    try:
-        with (
-            lmdb.open(path, readonly=True, lock=False, subdir=os.path.isdir(path)) as environment,
-            environment.begin() as transaction,
-        ):
-            for key, value in transaction.cursor():
-                yield bytes(key), bytes(value)
-    except lmdb.Error as error:
-        raise NetsurgeryError(f"cannot be read: {error}", source=Source(path), expected="an LMDB") from None
+    with ExitStack() as stack:
+        with reading(path, "an LMDB", error=NetsurgeryError):
+            environment = lmdb.open(path, readonly=True, lock=False, subdir=os.path.isdir(path))
+            stack.enter_context(environment)
+            transaction = stack.enter_context(environment.begin())
+            entries = iter(transaction.cursor())
+        yield from _entries(entries, path, "an LMDB")
 
 
 def _leveldb(path: str) -> Iterator[tuple[bytes, bytes]]:
@@ -61,13 +62,19 @@ def _leveldb(path: str) -> Iterator[tuple[bytes, bytes]]:
         raise NetsurgeryError(
             "reading a LevelDB needs the package plyvel", source=Source(path), fix="pip install plyvel"
         ) from None
-    try:
+    with reading(path, "a LevelDB", error=NetsurgeryError, problem="cannot be opened"):
         database = plyvel.DB(path)
-    except plyvel.Error as error:
-        raise NetsurgeryError(f"cannot be opened: {error}", source=Source(path), expected="a LevelDB") from None
     try:
-        yield from database
-    except plyvel.Error as error:
-        raise NetsurgeryError(f"cannot be read: {error}", source=Source(path), expected="a LevelDB") from None
+        yield from _entries(iter(database), path, "a LevelDB")
     finally:
         database.close()
+
+
+def _entries(entries: Iterator[tuple[Any, Any]], path: str, expected: str) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values, one after the other: what reads them raises errors of ours, what uses them its own."""
+    while True:
+        with reading(path, expected, error=NetsurgeryError):
+            entry = next(entries, None)
+        if entry is None:
+            return
+        yield bytes(entry[0]), bytes(entry[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -11,7 +10,8 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from .. import _proto
-from ..errors import NetsurgeryError, ParseError, Source, UnsupportedError
+from ..errors import ParseError, Source, UnsupportedError
+from ..files.boundary import read_file
 from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from ..kind import Refused
 from ..layers import load_plugin, make_layer
@@ -118,19 +118,6 @@ def read_net(
 def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str] | None = None, **options: Any) -> Net:
     """`load` for text in memory; `path` is what errors call it. `options` are those of `load`."""
     return _load_text(text, path, weights, Reading(**options))
-
-
-def read_file(path: str, limit: int, expected: str = "a prototxt file") -> bytes:
-    """The bytes of a file, or the first of them. Raises: NetsurgeryError if it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())  # a buffer of the limit's size would be made at once
-            return file.read(min(limit, found.st_size) if stat.S_ISREG(found.st_mode) else limit)
-    except IsADirectoryError:
-        raise NetsurgeryError("this is a folder", source=Source(path), expected=expected) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetsurgeryError(f"cannot be read: {reason}", source=Source(path), expected=expected) from None
 
 
 def _load_text(text: str | bytes, path: str, weights: str | os.PathLike[str] | None, reading: Reading) -> Net:

@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ParseError, Source
+from ..files.boundary import read_file, reading
+
+MAX_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,16 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Model]:
     """The models of a manifest. Raises: ParseError."""
     file = Path(path)
     source = Source(str(path))
+    expected = "a manifest in TOML"
+    data = read_file(path, MAX_BYTES + 1, expected, ParseError)
+    if len(data) > MAX_BYTES:
+        raise ParseError(f"is larger than {MAX_BYTES} bytes", source=source, expected=expected)
     try:
-        text = file.read_text("utf-8")
-        content = tomllib.loads(text)
-    except OSError as error:
-        raise ParseError(f"cannot be read: {error.strerror}", source=source, expected="a manifest in TOML") from None
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise ParseError("is not text", source=source, expected="a manifest in TOML") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ParseError(f"is not TOML: {error}", source=source, expected="a manifest in TOML") from None
+        raise ParseError("is not text", source=source, expected=expected) from None
+    with reading(source, expected, problem="is not TOML"):
+        content = tomllib.loads(text)
     entries = content.get("model", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
         raise ParseError("lists no models", source=source, expected="[[model]] entries with a prototxt each")

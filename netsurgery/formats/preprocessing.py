@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source, WeightsError
+from ..files.arrays import MAGIC, read_arrays
 from ..files.mapped import map_file
 from ..net import Layer, Net
 from .load import read_net
@@ -128,13 +128,13 @@ def read_mean(text: str) -> Array:
             source=Source(text),
             expected="numbers (104,117,123), mean.binaryproto or mean.npy",
         )
-    if bytes(map_file(text)[:6]) != b"\x93NUMPY":
+    if bytes(map_file(text)[:6]) != MAGIC:
         return read_binaryproto(text)
-    try:
-        mean: NDArray[Any] = np.load(text, allow_pickle=False)
+    mean = read_arrays(text, "an array of numbers", WeightsError)
+    if isinstance(mean, dict) or mean.dtype.kind not in "biuf":
+        raise WeightsError("is no array of numbers", source=Source(text), expected="an array of numbers")
+    with np.errstate(over="ignore"):
         return mean.astype(np.float32)
-    except (ValueError, OSError, TypeError, SyntaxError, TokenError) as error:  # what numpy raises on damaged headers
-        raise WeightsError(f"cannot be read: {error}", source=Source(text), expected="an array of numbers") from None
 
 
 def from_net(net: Net, *, without_mean: bool = False) -> Preprocessing | None:

@@ -9,11 +9,12 @@ import os
 from dataclasses import dataclass, replace
 
 from ..errors import Source
+from ..files.boundary import read_file
 from ..files.output import replacing, replacing_all
 from ..files.signatures import HEAD, is_binary
 from ..message import Message
 from ..net import Net
-from .load import load, read_file
+from .load import load
 from .prototxt.text import MAX_BYTES, parse
 from .prototxt.typed import resolve
 from .prototxt.upgrade import upgrade

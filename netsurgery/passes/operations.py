@@ -11,10 +11,10 @@ from math import isfinite
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source, WeightsError
+from ..files.arrays import read_arrays
 from ..net import Net
 from .change_num_output import change_num_output
 from .convolutionalize import convolutionalize
@@ -110,17 +110,13 @@ def _set_weights(net: Net, text: str) -> Net:
 
 
 def _read_npy(path: str) -> NDArray[Any]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-    except (ValueError, EOFError) as error:
-        problem = f"cannot be read: {error}"
-    else:
-        if isinstance(array, np.ndarray):
-            return array
-        problem = "holds several arrays"
-    raise WeightsError(problem, source=Source(path), expected="a .npy file: one array", fix="--load-weights reads .npz")
+    expected = "a .npy file: one array"
+    array = read_arrays(path, expected, WeightsError)
+    if isinstance(array, dict):
+        raise WeightsError(
+            "holds several arrays", source=Source(path), expected=expected, fix="--load-weights reads .npz"
+        )
+    return array
 
 
 def _fold_preprocessing(net: Net, text: str) -> Net:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..formats.load import read_file
+from ..files.boundary import read_file
 from ..formats.prototxt.phases import filter_net
 from ..formats.prototxt.text import MAX_BYTES, parse
 from ..formats.prototxt.typed import resolve

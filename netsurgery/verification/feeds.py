@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source, UnsupportedError
+from ..files.arrays import read_arrays
 from ..files.images import read_image
 from ..files.pillow import pillow
 from ..net import Layer, Net
@@ -248,16 +249,7 @@ def array_feed(net: Net, given: Mapping[str, Any], seed: int) -> Feed:
 def _read(blob: str, path: str) -> dict[str, Array]:
     """The arrays of a .npy or .npz file by input."""
     source = Source(path)
-    try:
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            arrays = loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except OSError as error:
-        raise NetsurgeryError(
-            f"cannot be read: {error.strerror or error}", source=source, expected="a .npy or .npz file"
-        ) from None
-    except (ValueError, EOFError, _bad_zip()):
-        raise NetsurgeryError("is no .npy or .npz file of numbers", source=source) from None
+    arrays = read_arrays(path, "a .npy or .npz file of numbers", NetsurgeryError)
     if isinstance(arrays, np.ndarray):
         if not blob:
             raise NetsurgeryError("holds one array of no name", source=source, fix=f"--input BLOB={path}")
@@ -269,12 +261,6 @@ def _read(blob: str, path: str) -> dict[str, Array]:
     if len(arrays) == 1:
         return {blob: next(iter(arrays.values()))}
     raise NetsurgeryError(f"holds no array '{blob}'", source=source, expected=f"one of: {', '.join(arrays) or 'none'}")
-
-
-def _bad_zip() -> type[Exception]:
-    from zipfile import BadZipFile
-
-    return BadZipFile
 
 
 def describe(shapes: Mapping[str, Sequence[int]]) -> str:

@@ -80,7 +80,9 @@ def _is_weights(path: Path) -> bool:
 def task_of(model: Model) -> Task:
     """The comparison that a manifest's entry asks for. Raises: NetsurgeryError for an entry that cannot be."""
     if model.onnx is None:
-        raise NetsurgeryError(f"model '{model.name}' has no onnx", expected='onnx = "PATH": what is to be checked')
+        raise NetsurgeryError(
+            f"model '{model.name}' has no onnx", source=model.source, expected='onnx = "PATH": what is to be checked'
+        )
     options = entries_of(model)
     files, pins = Pair(model.prototxt, model.weights, model.onnx), pins_of(model, model.onnx)
     return Task(model.name, files, options.reading, options.surgery, options.inputs, options.comparing, pins)

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError, Source
 from ..exporters.convert import OPTIONS, recorded
+from ..exporters.onnx.external import external_ends
 from ..exporters.onnx.light import read_light
+from ..files.boundary import reading
 from ..formats.options import Reading
 from ..options import from_entries, options_of
 from ..passes.options import Surgery
@@ -68,7 +70,8 @@ def compared_as_recorded(model: Path, comparing: Comparing) -> tuple[Comparing, 
     """How a model is compared that gives out other blobs than the net, or has fewer bits, as it records; and notes of it."""
     told = metadata(model)
     notes = []
-    outputs = json.loads(told.get(OPTIONS, "{}")).get("outputs")
+    with reading(model, f"{OPTIONS} as convert writes it", problem="its record of options cannot be read"):
+        outputs = json.loads(told.get(OPTIONS, "{}")).get("outputs")
     if comparing.outputs is None and isinstance(outputs, list):
         comparing = replace(comparing, outputs=tuple(map(str, outputs)))
     tolerance = {"float16": FP16_RTOL, "int8": INT8_RTOL}.get(told.get("netsurgery.precision", ""))
@@ -96,13 +99,12 @@ def is_current(output: Path, prototxt: Path, weights: Path | None, options: Entr
     the program's version."""
     try:
         told = metadata(output)
-        tensors = read_light(output).proto.graph.initializer
+        beside = external_ends(read_light(output).proto, output)
     except NetsurgeryError:
         return False
     files = {"prototxt": prototxt, "weights": weights}
     if prototxt.name.endswith((".caffemodel", ".h5")):  # the net and its weights in one
         files = {"weights": prototxt}
-    beside = {entry.value for t in tensors for entry in t.external_data if entry.key == "location"}
     return (
         told.get("netsurgery.version") == installed("netsurgery")
         and told.get(OPTIONS) == recorded(options.reading, options.surgery, options.pixels, options.export).get(OPTIONS)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
+from ..files.arrays import arrays_of
 from ..files.images import is_url
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
@@ -76,9 +76,8 @@ class FeatureFolder(Job[str]):
         if data is None:
             return None
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as found:
-                mine = str(found["made_by"]) == self.made_by
-        except (ValueError, KeyError, OSError, EOFError, BadZipFile):
+            mine = str(arrays_of(data, image.name)["made_by"]) == self.made_by
+        except (NetsurgeryError, KeyError):
             return None
         return folder.place(f"{image.name}.npz") if mine else None
 

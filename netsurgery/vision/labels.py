@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from ..errors import NetsurgeryError, Source
-from ..formats.load import read_file
+from ..files.boundary import read_file
 
 MAX_BYTES = 16 << 20
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source
+from ..files.boundary import open_file, read_file, reading
 from ..files.databases import database_kind, records
 from ..files.images import read_gray, read_image
+from ..limits import require_values
 from .datum import read_datum
 from .images import LISTS, SUFFIXES
 from .resize_bytes import resize_bytes
+
+MAX_BYTES = 1 << 30
+"""Of a list: a hundred million of samples."""
 
 TABLES, ARRAYS = (".csv", ".tsv"), (".h5", ".hdf5")
 
@@ -142,14 +148,8 @@ def _table(path: Path) -> Iterator[tuple[str, int | None]]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    except OSError as error:
-        raise NetsurgeryError(
-            f"cannot be read: {error.strerror}",
-            source=Source(str(path)),
-            expected="a list of images (.txt), a table (.csv), a folder, LMDB, LevelDB or HDF5",
-        ) from None
+    expected = "a list of images (.txt), a table (.csv), a folder, LMDB, LevelDB or HDF5"
+    return read_file(path, MAX_BYTES, expected).decode("utf-8-sig", "surrogateescape").splitlines()
 
 
 def _folder(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
@@ -203,14 +203,19 @@ def _arrays(path: str) -> Iterator[Sample]:
         import h5py
     except ImportError:
         raise NetsurgeryError("HDF5 needs the package h5py", fix="pip install 'netsurgery[hdf5]'") from None
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise NetsurgeryError(f"cannot be read: {error}", source=Source(path), expected="HDF5") from None
-    with file:
-        if "data" not in file:
-            raise NetsurgeryError("has no dataset 'data'", source=Source(path), expected=f"one of: {', '.join(file)}")
-        data, labels = file["data"], file.get("label")
-        for row in range(len(data)):
-            label = None if labels is None else int(np.asarray(labels[row]).reshape(-1)[0])
-            yield Sample(f"{os.path.basename(path)}:{row}", label, _holder(np.asarray(data[row], np.float32)))
+    open_file(path, "HDF5", NetsurgeryError).close()  # which waits for no stream
+    with ExitStack() as stack:
+        with reading(path, "HDF5", error=NetsurgeryError):
+            file = stack.enter_context(h5py.File(path, "r"))
+            if "data" not in file:
+                raise NetsurgeryError(
+                    "has no dataset 'data'", source=Source(path), expected=f"one of: {', '.join(file)}"
+                )
+            data, labels = file["data"], file.get("label")
+            count = len(data)
+            require_values(data.shape[1:], "samples", source=Source(path), error=NetsurgeryError)
+        for row in range(count):
+            with reading(path, "HDF5", error=NetsurgeryError, problem=f"row {row} cannot be read"):
+                label = None if labels is None else int(np.asarray(labels[row]).reshape(-1)[0])
+                values = np.asarray(data[row], np.float32)
+            yield Sample(f"{os.path.basename(path)}:{row}", label, _holder(values))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
 import tracemalloc
 from pathlib import Path
 
 import cases
 import pytest
+from damage import damaged
 
 import netsurgery
 from netsurgery import NetsurgeryError
@@ -17,66 +17,6 @@ from netsurgery.layers import find, names
 
 CASES = [case for case in cases.find("conformance", "conformance-forks") if cases.weights(case)]
 TEXTS = [(case / "net.prototxt").read_bytes() for case in CASES]
-WORDS = (
-    b"{",
-    b"}",
-    b'"',
-    b"[",
-    b"]",
-    b"#",
-    b"\\",
-    b":",
-    b"\0",
-    b"\xff",
-    b"nan",
-    b"-1",
-    b"layer {",
-    b"layers {",
-    b'bottom: "x" ',
-)
-NUMBERS = (b"4294967295", b"2147483647", b"99999999", b"65536", b"255", b"7", b"0", b"-1", b"3.5")
-
-
-def damaged(data: bytes, others: list[bytes], rng: random.Random, text: bool) -> bytes:
-    """The data with a few bits, bytes, pieces, lines or numbers changed."""
-    for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        if not data:
-            break
-        at = rng.randrange(len(data))
-        end = min(len(data), at + rng.choice((1, 10, 100, 1000)))
-        match rng.randrange(10 if text else 7):
-            case 0:
-                data = data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
-            case 1:
-                data = data[:at]
-            case 2:
-                other = rng.choice(others)
-                begin = rng.randrange(len(other))
-                data = data[:at] + other[begin : begin + rng.choice((10, 100, 10000))] + data[rng.choice((at, end)) :]
-            case 3:
-                data = data[:at] + data[end:]
-            case 4:
-                data = data[:at] + data[at:end] * rng.choice((2, 3, 10)) + data[end:]
-            case 5:
-                data = (
-                    data[:at]
-                    + bytes([rng.choice((0, 0x0A, 0x12, 0x7F, 0x80, 0xFF))]) * rng.choice((1, 2, 9))
-                    + data[at + 1 :]
-                )
-            case 6:
-                data = data[:at] + rng.randbytes(end - at if end - at < 20 else 20) + data[end:]
-            case 7:
-                data = data[:at] + rng.choice(WORDS) + data[at:]
-            case 8:
-                found = list(re.finditer(rb"\d+", data))
-                if found:
-                    number = rng.choice(found)
-                    data = data[: number.start()] + rng.choice(NUMBERS) + data[number.end() :]
-            case 9:
-                lines = data.split(b"\n")
-                lines[rng.randrange(len(lines))] = rng.choice(rng.choice(others).split(b"\n"))
-                data = b"\n".join(lines)
-    return data
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,8 +17,11 @@ import onnx
 from numpy.typing import NDArray
 
 from ...errors import ParseError, Source
+from ...files.boundary import reading
 from ...files.mapped import map_file
+from ...files.protobuf_text import require_text
 from ...files.wire import BYTES, Buffer, MalformedError, fields
+from .external import external_ends
 
 BIG = 1024
 """Bytes from which on a tensor is left where it is."""
@@ -54,10 +57,10 @@ class LightModel:
 
 def read_light(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> LightModel:
     """Reads a model, from a file or from memory, without its large tensors. Raises: ParseError if it is none."""
-    if isinstance(model, onnx.ModelProto):
-        return _lightened(model, "")
-    if isinstance(model, bytes):
-        return _lightened(_parsed(model, "<bytes>"), "")
+    if isinstance(model, onnx.ModelProto | bytes):
+        proto = _parsed(model, "<bytes>") if isinstance(model, bytes) else model
+        _require_sound(proto, "<in memory>")
+        return _lightened(proto, "")
     path = Path(os.path.realpath(model))  # runtimes refuse links
     data = map_file(model, ParseError)
     proto = onnx.ModelProto()
@@ -70,7 +73,18 @@ def read_light(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Light
         raise _no_model(str(path), error.problem) from None
     if not proto.graph.node and not proto.graph.output:
         raise _no_model(str(path), "it holds no graph")
+    _require_sound(proto, str(path))
     return LightModel(proto, str(path.parent), os.fspath(model))
+
+
+def _require_sound(proto: onnx.ModelProto, path: str) -> None:
+    """Raises: ParseError for names that are no text, types of values that there are not, and numbers outside of the model's folder."""
+    require_text(proto, Source(path), "is no ONNX model", "a .onnx file")
+    external_ends(proto, path)
+    types = onnx.TensorProto.DataType.values()
+    for value in (*proto.graph.input, *proto.graph.output):
+        if value.type.HasField("tensor_type") and value.type.tensor_type.elem_type not in types:
+            raise _no_model(path, f"'{value.name}' is of element type {value.type.tensor_type.elem_type}")
 
 
 def _without_graphs(data: Buffer) -> bytes:
@@ -153,12 +167,8 @@ def _parsed(data: bytes, name: str) -> onnx.ModelProto:
 
 
 def _parse(message: Any, data: bytes, name: str) -> None:
-    from google.protobuf.message import DecodeError
-
-    try:
+    with reading(name, "a .onnx file", problem="is no ONNX model"):
         message.ParseFromString(data)
-    except DecodeError as error:
-        raise _no_model(name, str(error)) from None
 
 
 def _no_model(name: str, why: str) -> ParseError:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import onnx
 
-from ...errors import Source, WeightsError
+from ...errors import ParseError, Source, WeightsError
 from ...files.mapped import map_file
 from ...formats.weights.hashes import sha256, structure_hash
+from .external import external_ends, file_of
 
 FIX = "put the original file back, or convert again (with --weights embed nothing can come apart)"
 
@@ -20,17 +21,17 @@ def check_links(model: onnx.ModelProto, path: str | os.PathLike[str], *, full: b
 
     Raises: WeightsError that says which file, and what is wrong with it.
     """
-    source, folder = Source(os.fspath(path)), Path(os.path.realpath(path)).parent
+    source = Source(os.fspath(path))
     recorded = {prop.key: prop.value for prop in model.metadata_props}
-    for location, end in _ends(model).items():
-        file = folder / location
+    for location, end in external_ends(model, path).items():
+        file = file_of(location, path)
         if not file.is_file():
             raise WeightsError(
                 f"its weights are in {location}, which is not there", source=source, expected=str(file), fix=FIX
             )
         size = file.stat().st_size
         linked = Path(location).name == recorded.get("netsurgery.weights") and "netsurgery.weights.size" in recorded
-        wanted = int(recorded["netsurgery.weights.size"]) if linked else end
+        wanted = _size(recorded["netsurgery.weights.size"], source) if linked else end
         if size != wanted if linked else size < wanted:
             raise WeightsError(
                 f"its weights are in {location}, which has {size} bytes",
@@ -42,15 +43,10 @@ def check_links(model: onnx.ModelProto, path: str | os.PathLike[str], *, full: b
             _check_hashes(file, location, recorded, source, full)
 
 
-def _ends(model: onnx.ModelProto) -> dict[str, int]:
-    """Each file beside the model, and how long it must be at least."""
-    ends: dict[str, int] = {}
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            entry = {e.key: e.value for e in tensor.external_data}
-            end = int(entry.get("offset", 0)) + int(entry.get("length", 0))
-            ends[entry["location"]] = max(ends.get(entry["location"], 0), end)
-    return ends
+def _size(text: str, source: Source) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise ParseError(f"records '{text[:40]}' as the size of its weights", source=source, expected="a number")
+    return int(text)
 
 
 def _check_hashes(file: Path, location: str, recorded: dict[str, str], source: Source, full: bool) -> None:

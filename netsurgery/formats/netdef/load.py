@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ParseError, ShapeError, Source, UnsupportedError, UnsupportedLayersError
+from ...files.boundary import reading
 from ...layers.core.dims import numbers
 from ...message import quote
 from ...net import Layer, Net, Origin
@@ -23,9 +24,11 @@ from ..layer_text import layer as layer_from_text
 from .groups import SHAPE, Group, groups
 from .operators import OPERATORS
 from .reader import Array, Importer, Op
-from .wire import FILLS, fill, read_fills, read_netdef
+from .wire import EXPECTED, FILLS, fill, read_fills, read_netdef
 
 DECIDED = frozenset([*FILLS, "ConstantFill"])
+MISFIT = "its inputs or arguments are not those of such an operator"
+SCHEMA = "an operator as Caffe2's schema has it"
 
 
 def load_netdef(
@@ -172,12 +175,15 @@ def _versions(proto: Any, inputs: Sequence[str]) -> list[tuple[list[str], list[s
 
 def _take_operator(net: Importer, proto: Any, names: tuple[list[str], list[str]], source: Source) -> None:
     inputs, outputs = names
+    if not outputs:
+        raise ParseError("has no output", layer=f"'{proto.name}' ({proto.type})", source=source, expected=EXPECTED)
     if proto.type in DECIDED and not proto.input:
         net.fills[outputs[0]] = fill(proto, source)
         return
     arguments = {argument.name: argument for argument in proto.arg}
     op = Op(proto.type, proto.name or outputs[0], inputs, outputs, arguments, source)
-    OPERATORS[proto.type](net, op)
+    with reading(source, SCHEMA, layer=op, problem=MISFIT):
+        OPERATORS[proto.type](net, op)
     op.check_all_asked()
 
 
@@ -186,12 +192,15 @@ def _take_group(net: Importer, group: Group, names: Sequence[tuple[list[str], li
     spelled = {
         old: new for read, written, op in group.wiring(names) for old, new in zip(op, (*read, *written), strict=True)
     }
+    if lost := [name for name in group.blobs if name not in net.fills]:
+        raise ParseError(f"the init net does not fill in '{lost[0]}'", source=net.source, expected=EXPECTED)
     found = [np.asarray(net.fills[name]) for name in group.blobs]
     layer = _layer_of(group.text, net.source, found)  # how many blobs there are tells variants of a type apart
     op = Op("", layer.name, [], list(layer.tops), {}, net.source)
     bottoms = [net.blob(op, spelled.get(b, b)) for b in layer.bottoms]
     shapes = layer.kind.weight_shapes([net.shapes[b] for b in bottoms])
-    blobs = [blob.reshape(numbers(shape)) for blob, shape in zip(found, shapes, strict=True)]
+    with reading(net.source, "the blobs of the layer", layer=layer, problem="its parameters do not fit"):
+        blobs = [blob.reshape(numbers(shape)) for blob, shape in zip(found, shapes, strict=True)]
     made = _layer_of(group.text, net.source, blobs).with_blobs(
         {b: spelled.get(b, b) for b in (*layer.bottoms, *layer.tops)}
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 
 from ..._proto.caffe2 import new
 from ...errors import ParseError, Source, UnsupportedError
+from ...files.boundary import reading
 from ...files.mapped import map_file
+from ...files.protobuf_text import require_text
 from ...files.wire import BYTES, FIXED32, Buffer, MalformedError, field, fields, text
+from ...limits import require_values
 
 Array = NDArray[Any]
 
@@ -38,18 +42,16 @@ EXPECTED = "a NetDef of Caffe2: init_net.pb or predict_net.pb"
 def read_netdef(path: str | os.PathLike[str]) -> Any:
     """A NetDef (a protobuf message), from .pb, or from text (.pbtxt). Raises: ParseError."""
     from google.protobuf import text_format
-    from google.protobuf.message import DecodeError
 
     source = Source(os.fspath(path))
     data = map_file(path, ParseError)
     net = new("NetDef")
-    try:
+    with reading(source, EXPECTED, problem="is no NetDef"):
         if source.file.endswith((".pbtxt", ".prototxt", ".txt")):
             text_format.Parse(bytes(data).decode("utf-8", "replace"), net, allow_unknown_field=True)
         else:
             net.ParseFromString(bytes(data))
-    except (DecodeError, text_format.ParseError) as error:
-        raise ParseError(f"is no NetDef: {error}", source=source, expected=EXPECTED) from None
+    require_text(net, source, "is no NetDef", EXPECTED)
     if not net.op and not net.external_input and not net.name:  # an init net may have nothing to fill in
         raise ParseError("holds no operators", source=source, expected=EXPECTED)
     return net
@@ -71,37 +73,46 @@ def read_fills(path: str | os.PathLike[str]) -> dict[str, Array]:
     found: dict[str, Array] = {}
     if not name.endswith(".pb"):
         for op in read_netdef(path).op:
+            if not op.output:
+                raise ParseError(f"operator {op.type} has no output", source=Source(name), expected=EXPECTED)
             found[op.output[0]] = fill(op, Source(name))
         return found
     data = map_file(path, ParseError)
-    for output, kind, (start, end) in _operators(data, name):
-        place = _values(data, start, end, name) if kind == "GivenTensorFill" else None
+    for _, kind, (start, end) in _operators(data, name):
+        try:
+            place = _values(data, start, end) if kind == "GivenTensorFill" else None
+        except MalformedError as error:
+            raise _no_netdef(error, name) from None
+        begin, stop, values = place or (end, end, None)
         op = new("OperatorDef")
-        if place is None:
-            op.ParseFromString(data[start:end])
-            found[op.output[0]] = fill(op, Source(name))
-        else:
-            begin, stop, values = place
+        with reading(name, EXPECTED, problem="is no NetDef"):
             op.ParseFromString(data[start:begin] + data[stop:end])
-            found[output[0]] = _shaped(op, values, Source(name))
+        require_text(op, Source(name), "is no NetDef", EXPECTED)
+        found[op.output[0]] = fill(op, Source(name)) if values is None else _shaped(op, values, Source(name))
     return found
 
 
 def fill(op: Any, source: Source) -> Array:
     """What a fill operator puts into its output. Raises: UnsupportedError, ParseError."""
     told = {argument.name: argument for argument in op.arg}
+    title = f"'{op.output[0] if op.output else ''}' ({op.type})"
     if op.type in FILLS:
         values = told["values"] if "values" in told else new("Argument")
-        return _shaped(op, np.array(values.floats or values.ints or [], FILLS[op.type]), source)
+        with reading(source, EXPECTED, layer=title, problem="its values cannot be read"):
+            array: Array = np.array(values.floats or values.ints or [], FILLS[op.type])
+        return _shaped(op, array, source)
     if op.type == "ConstantFill" and not op.input:
         dtype = _DTYPES.get(told["dtype"].i if "dtype" in told else 1)
         value = told.get("value")
         number = 0 if value is None else value.i if value.HasField("i") else value.f
         if dtype is not None:
-            return np.full(tuple(told["shape"].ints if "shape" in told else ()), number, dtype)
+            shape = tuple(told["shape"].ints if "shape" in told else ())
+            require_values(shape, "a constant", layer=title, source=source)
+            with reading(source, EXPECTED, layer=title, problem="its constant cannot be made"):
+                return np.full(shape, number, dtype)
     raise UnsupportedError(
         f"operator {op.type} of an init net does not fill in given numbers",
-        layer=f"'{op.output[0] if op.output else ''}' ({op.type})",
+        layer=title,
         source=source,
         expected=", ".join([*FILLS, "ConstantFill"]),
         fix="run the init net once, and save the blobs as GivenTensorFill (caffe2.python.predictor.mobile_exporter does)",
@@ -111,7 +122,7 @@ def fill(op: Any, source: Source) -> Array:
 def _shaped(op: Any, values: Array, source: Source) -> Array:
     """Values in the shape that the operator says."""
     shape = next((tuple(argument.ints) for argument in op.arg if argument.name == "shape"), ())
-    if np.prod(shape, dtype=object) != values.size:
+    if any(n < 0 for n in shape) or prod(shape) != values.size:
         raise ParseError(
             f"{values.size} values for the shape {'x'.join(map(str, shape)) or 'scalar'}",
             layer=f"'{op.output[0]}' ({op.type})",
@@ -137,12 +148,14 @@ def _operators(data: Buffer, name: str) -> Iterator[tuple[list[str], str, tuple[
                 raise MalformedError("an operator without an output", begin)
             yield outputs, kind, (begin, end)
     except MalformedError as error:
-        raise ParseError(
-            f"is no NetDef: {error.problem}", source=Source(name), expected=EXPECTED, fix=error.fix
-        ) from None
+        raise _no_netdef(error, name) from None
 
 
-def _values(data: Buffer, start: int, end: int, name: str) -> tuple[int, int, Array] | None:
+def _no_netdef(error: MalformedError, name: str) -> ParseError:
+    return ParseError(f"is no NetDef: {error.problem}", source=Source(name), expected=EXPECTED, fix=error.fix)
+
+
+def _values(data: Buffer, start: int, end: int) -> tuple[int, int, Array] | None:
     """The argument `values` of a fill operator: where it begins and ends, and its numbers; None where there is none like that."""
     at = start
     for number, wire, begin, stop in fields(data, start, end):

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import Source, WeightsError
+from ...files.boundary import reading
 from ...files.mapped import MappedFile
+from ...limits import lift, limits
 from .blob import MAX_AXES, MAX_COUNT, StoredBlob
 from .model_file import MAX_BLOBS, MAX_LAYERS, ModelFile, StoredLayer
 
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 MAX_NESTING = 16
 """Groups within groups, which hold layers with a slash in their name."""
-MAX_RATIO = 10
-"""A file may unpack to this many times its own size."""
 
 
 def read_hdf5(path: str, mapped: MappedFile) -> ModelFile:
@@ -42,26 +42,22 @@ def read_hdf5(path: str, mapped: MappedFile) -> ModelFile:
         raise WeightsError(
             "is an HDF5 file, and h5py is not installed", source=source, fix="pip install 'netsurgery[hdf5]'"
         ) from None
-    # What h5py raises for a damaged file depends on where the damage is.
-    try:
-        with h5py.File(path, "r") as file:
-            data = file.get("data")
-            if not isinstance(data, h5py.Group):
-                raise WeightsError("has no group 'data'", source=source, expected="a .caffemodel.h5 as Caffe writes it")
-            layers = []
-            budget = MAX_RATIO * len(mapped)
-            for name, datasets in _layers(data, source):
-                blobs = []
-                for dataset in datasets:
-                    if dataset is not None:
-                        budget -= _check(dataset, name, budget, source)
-                    blobs.append(None if dataset is None else _blob(dataset, mapped))
-                layers.append(StoredLayer(name, "", tuple(blobs), source))
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        reason = str(error).strip("'\"").split("\n")[0]
-        raise WeightsError(
-            f"cannot be read as HDF5: {reason}", source=source, fix="download or copy it again"
-        ) from None
+    with (
+        reading(path, error=WeightsError, problem="cannot be read as HDF5", fix="download or copy it again"),
+        h5py.File(path, "r") as file,
+    ):
+        data = file.get("data")
+        if not isinstance(data, h5py.Group):
+            raise WeightsError("has no group 'data'", source=source, expected="a .caffemodel.h5 as Caffe writes it")
+        layers = []
+        budget = limits().ratio * len(mapped)
+        for name, datasets in _layers(data, source):
+            blobs = []
+            for dataset in datasets:
+                if dataset is not None:
+                    budget -= _check(dataset, name, budget, source)
+                blobs.append(None if dataset is None else _blob(dataset, mapped))
+            layers.append(StoredLayer(name, "", tuple(blobs), source))
     if not layers:
         raise WeightsError("holds no layers", source=source, expected="a .caffemodel.h5 as Caffe writes it")
     found = frozenset(blob.precision for layer in layers for blob in layer.blobs if blob)
@@ -121,7 +117,8 @@ def _check(dataset: Any, layer: str, budget: int, source: Source) -> int:
             f"blob {index} of shape {'x'.join(map(str, dataset.shape))} is larger than the file can hold",
             layer=f"'{layer}'",
             source=source,
-            expected=f"values of at most {MAX_RATIO} times the size of the file",
+            expected=f"values of at most {limits().ratio} times the size of the file",
+            fix=lift("ratio"),
         )
     return size
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import NetsurgeryError, Source, WeightsError
+from ...files.arrays import read_npz
+from ...files.boundary import open_file, reading
 from ...files.copy import copy_array
 from ...files.output import replacing
 
@@ -62,32 +64,21 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
     """
     name = os.fspath(path)
     suffix = _suffix(name)
-    try:
-        if suffix == ".npz":
-            with np.load(name, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        return _read_safetensors(name)
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, AttributeError, KeyError) as error:
-        problem = f"cannot be read: {error}"
-    raise WeightsError(problem, source=Source(name), expected=f"a {suffix} file of arrays")
+    expected = f"a {suffix} file of arrays"
+    return read_npz(name, expected, WeightsError) if suffix == ".npz" else _read_safetensors(name, expected)
 
 
-def _read_safetensors(path: str) -> dict[str, Array]:
+def _read_safetensors(path: str, expected: str) -> dict[str, Array]:
     try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors import numpy as tensors
     except ImportError:
         raise NetsurgeryError(
             "reading .safetensors needs the package safetensors",
             source=Source(path),
             fix="pip install 'netsurgery[safetensors]'",
         ) from None
-    try:
-        return dict(load_file(path))
-    except SafetensorError as error:
-        raise ValueError(str(error)) from None
+    with open_file(path, expected, WeightsError), reading(path, expected, error=WeightsError):
+        return dict(tensors.load_file(path))
 
 
 def _suffix(path: str) -> str:

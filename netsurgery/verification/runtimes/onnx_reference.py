@@ -11,6 +11,8 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from ...errors import NetsurgeryError, Source, UnsupportedError
+from ...exporters.onnx.light import read_light
+from ...files.boundary import reading
 from ...net import Net
 from .base import Runtime, model_path
 
@@ -92,6 +94,7 @@ def open_opinion(net: Net, model: Model) -> Evaluator:
         raise UnsupportedError("--against onnx needs an ONNX model", expected="MODEL.onnx as what is checked")
     if isinstance(model, onnx.ModelProto):
         return Evaluator(model, "")
-    if isinstance(model, bytes):
-        return Evaluator(onnx.ModelProto.FromString(model), "")
-    return Evaluator(onnx.load(model_path(model)), model_path(model))
+    path = model_path(model)
+    read_light(model)  # which refuses numbers outside of the model's folder
+    with reading(path or "<bytes>", "a .onnx file", problem="is no ONNX model"):
+        return Evaluator(onnx.load(path) if path else onnx.ModelProto.FromString(model), path)

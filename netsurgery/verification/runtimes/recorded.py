@@ -9,11 +9,12 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ...errors import NetsurgeryError, ParseError, Source
+from ...files.arrays import read_npz
+from ...files.boundary import reading
 from ...net import Net
 from ..feeds import Feed, describe
 from .base import Runtime
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 ABOUT = "netsurgery"
 """The entry that says where the numbers come from."""
+
+EXPECTED = "recorded numbers: .npz"
 
 
 class Recorded(Runtime):
@@ -87,26 +90,34 @@ class Recorded(Runtime):
         raise NetsurgeryError("holds no run of these inputs", source=Source(self.path))
 
 
+def _about(array: Array, path: str) -> dict[str, Any]:
+    """What a recording says of itself. Raises: ParseError if it is not what `netsurgery record` writes."""
+    with reading(path, EXPECTED, problem=f"'{ABOUT}' in it cannot be read"):
+        about = json.loads(str(array))
+    if not isinstance(about, dict):
+        raise ParseError(f"'{ABOUT}' in it is no record", source=Source(path), expected=EXPECTED)
+    for key, kind in {"computed_by": str, "versions": dict, "sha256": dict, "by_interpreter": list}.items():
+        value = about.get(key, kind())
+        inner = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, kind) or not all(isinstance(word, str) for word in inner):
+            raise ParseError(f"'{ABOUT}' in it says {key}: {value!r}", source=Source(path), expected=EXPECTED)
+    return about
+
+
 def open_opinion(path: str) -> Recorded:
     """Raises: ParseError for a file that is no recording."""
     source = Source(path)
     runs: dict[str, tuple[dict[str, Array], dict[str, Array]]] = {}
     about: dict[str, Any] = {}
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for key in arrays.files:
-                run, _, rest = key.partition("/")
-                side, _, blob = rest.partition("/")
-                if key == ABOUT:
-                    about = json.loads(str(arrays[key]))
-                elif blob and side in ("in", "out"):
-                    runs.setdefault(run, ({}, {}))[side == "out"][blob] = arrays[key]
-    except OSError as error:
-        raise ParseError(
-            f"cannot be read: {error.strerror or error}", source=source, expected="recorded numbers: .npz"
-        ) from None
-    except (ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        raise ParseError(f"is no .npz file of numbers: {error}", source=source) from None
+    for key, array in read_npz(path, EXPECTED).items():
+        run, _, rest = key.partition("/")
+        side, _, blob = rest.partition("/")
+        if key == ABOUT:
+            about = _about(array, path)
+        elif blob and side in ("in", "out"):
+            if array.dtype.kind not in "biuf":
+                raise ParseError(f"'{key}' holds {array.dtype}", source=source, expected="numbers")
+            runs.setdefault(run, ({}, {}))[side == "out"][blob] = array
     if not any(values for _, values in runs.values()):
         raise ParseError(
             "holds no recorded runs",

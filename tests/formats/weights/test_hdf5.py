@@ -139,7 +139,8 @@ def test_files_that_unpack_to_far_more_than_their_size_are_refused(tmp_path: Pat
     tracemalloc.stop()
     assert message == (
         "layer 'conv': blob 0 of shape 1048576x512 is larger than the file can hold\n"
-        "  expected: values of at most 10 times the size of the file"
+        "  expected: values of at most 10 times the size of the file\n"
+        "  fix: NETSURGERY_LIMITS=ratio=NUMBER in the environment sets another limit, NETSURGERY_LIMITS=off sets none"
     )
 
 

@@ -1,0 +1,114 @@
+"""Arrays from .npy and .npz files: the one reader of the project. What a header says is held against the bytes that there are, and
+against the limits, before memory is taken; nothing is unpickled.
+
+Source: numpy/lib/format.py (the format), numpy/lib/_npyio_impl.py (NpzFile)
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+import zipfile
+from math import prod
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import NetsurgeryError, ParseError, Source
+from ..limits import lift, limits
+from .boundary import open_file, reading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+MAGIC = b"\x93NUMPY"
+KINDS = "biufcSU"
+"""Kinds of values that arrays may hold: numbers and text."""
+
+
+def read_arrays(
+    path: str | os.PathLike[str], expected: str = "a .npy or .npz file", error: type[NetsurgeryError] = ParseError
+) -> Array | dict[str, Array]:
+    """The array of a .npy file, or those of a .npz file by name.
+
+    Raises: `error` if it is missing, damaged, something else, or unpacks to more than the limits let it.
+    """
+    with open_file(path, expected, error) as file, reading(path, expected, error=error):
+        return _arrays(file, Source(os.fspath(path)), expected, error)
+
+
+def read_npz(
+    path: str | os.PathLike[str], expected: str = "a .npz file", error: type[NetsurgeryError] = ParseError
+) -> dict[str, Array]:
+    """The arrays of a .npz file by name. Raises: `error`, as `read_arrays` does, and for a .npy file."""
+    arrays = read_arrays(path, expected, error)
+    if not isinstance(arrays, dict):
+        raise error("is one array, a .npy file", source=Source(os.fspath(path)), expected=expected)
+    return arrays
+
+
+def arrays_of(data: bytes, name: str) -> dict[str, Array]:
+    """The arrays of a .npz file in memory, which errors call `name`. Raises: ParseError."""
+    expected = "a .npz file"
+    with reading(name, expected):
+        arrays = _arrays(io.BytesIO(data), Source(name), expected, ParseError)
+    if not isinstance(arrays, dict):
+        raise ParseError("is one array, a .npy file", source=Source(name), expected=expected)
+    return arrays
+
+
+def _arrays(file: IO[bytes], source: Source, expected: str, error: type[NetsurgeryError]) -> Array | dict[str, Array]:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(len(MAGIC))
+    file.seek(0)
+    if head == MAGIC:
+        return _array(file, size, "")
+    if not head.startswith(b"PK"):
+        raise error("is neither .npy nor .npz", source=source, expected=expected)
+    limit = limits().unpacked_from(size)
+    arrays: dict[str, Array] = {}
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        if (total := sum(member.file_size for member in members)) > limit:
+            raise error(
+                f"unpacks to {total} bytes", source=source, expected=f"at most {limit} bytes", fix=lift("unpacked")
+            )
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            with archive.open(member) as stored:
+                arrays[name] = _array(stored, member.file_size, f"'{name}' ")
+    return arrays
+
+
+def _array(file: IO[bytes], size: int, what: str) -> Array:
+    """The array of an open .npy file of that many bytes. Raises: ValueError, and what NumPy does for a damaged header."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{what}is of version {version[0]}.{version[1]} of the format")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():  # of headers that Python 2 wrote, or nobody
+        warnings.simplefilter("ignore")
+        shape, fortran, dtype = header(file)
+    if dtype.hasobject or dtype.kind not in KINDS:
+        raise ValueError(f"{what}holds {dtype}, not numbers")
+    count = prod(shape)
+    if any(n < 0 for n in shape) or (dtype.itemsize < 1 and count):
+        raise ValueError(f"{what}is of shape {shape}")
+    length = count * dtype.itemsize
+    left = size - file.tell()
+    if length > left:
+        raise ValueError(f"{what}is cut off: shape {shape} needs {length} bytes, and {left} are left")
+    data = bytearray(length)
+    view, done = memoryview(data), 0
+    while done < length:
+        step = file.readinto(view[done:])  # type: ignore[attr-defined]
+        if not step:
+            raise ValueError(f"{what}is cut off")
+        done += step
+    file.read(1)  # at its end a member of an archive is held against its checksum
+    array: Array = np.frombuffer(data, dtype) if length else np.empty(count, dtype)
+    return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
