@@ -40,6 +40,7 @@ COMMANDS = (
     "pycaffe",
     "record",
     "saliency",
+    "scan",
     "score",
     "sizes",
     "time",

@@ -80,8 +80,8 @@ def heatmap(
     Example: netsurgery heatmap deploy.prototxt weights.caffemodel photos/ -o maps --mean 104,117,123
     """
     from ..files.words import split_words
-    from ..vision.heatmap import Options
     from ..vision.heatmap_files import heatmaps
+    from ..vision.heatmap_job import Options
     from ..vision.images import find_images
 
     net_file, weights, images = split_words(words, "IMAGE...")

@@ -44,6 +44,14 @@ Output = Annotated[
     str | None,
     typer.Option("--output", metavar="BLOB", help="The blob, if not the net's output.", show_default=False),
 ]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K|NAME",
+        help='The class that is nothing; "" for none. Default: the one called "background".',
+        show_default=False,
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(metavar="tcp://HOST:8786", help="A Dask scheduler, whose workers do it.", show_default=False),

@@ -15,8 +15,10 @@ from .colormap import colours
 from .dream import Dream, dream
 from .features import feature_files, features
 from .filters import activations, filters
-from .heatmap import Heatmap, Options, heatmap
+from .heatmap import heatmap
 from .heatmap_files import heatmaps
+from .heatmap_job import Options
+from .heatmap_result import Heatmap
 from .images import find_images
 from .labels import read_labels
 from .maximize import Maximum, maximize
@@ -25,8 +27,11 @@ from .patches import Patch, patches
 from .picture import to_png
 from .preprocess import deprocess, oversample, preprocess
 from .resize import resize
+from .scan import Detection, Scanning, scan
+from .scan_files import scan_files
 
 __all__ = [
+    "Detection",
     "Dream",
     "Heatmap",
     "Maximum",
@@ -34,6 +39,7 @@ __all__ = [
     "Patch",
     "Prediction",
     "Preprocessing",
+    "Scanning",
     "activations",
     "classify",
     "classify_files",
@@ -56,5 +62,7 @@ __all__ = [
     "read_labels",
     "read_mean",
     "resize",
+    "scan",
+    "scan_files",
     "to_png",
 ]

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files.images import is_url
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from .cache import made_by
-from .heatmap import Heatmap, HeatmapJob, Options, plan
-from .images import Folder, ImageFile, find_images
+from .heatmap import plan
+from .heatmap_job import HeatmapJob, Options
+from .heatmap_result import Heatmap
+from .images import Folder, ImageFile, find_for
 from .jobs import run_job
 from .picture import grid, to_16_bits, to_png
 from .pipeline import Job, Outcome, Sample
@@ -83,15 +84,7 @@ class HeatmapFiles(Job[dict[str, Any]]):
         }
 
     def done(self, image: ImageFile) -> dict[str, Any] | None:
-        if self.force:
-            return None
-        data = Folder(self.folder).read(f"{image.name}.json")
-        try:
-            found = json.loads(data) if data else None
-        except ValueError:
-            return None
-        mine = isinstance(found, dict) and found.get("made_by") == self.made_by and found.get("image") == image.path
-        return found if mine else None
+        return None if self.force else Folder(self.folder).finished(image, self.made_by)
 
 
 def heatmaps(
@@ -116,11 +109,7 @@ def heatmaps(
     Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
     """
     made, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
-    found = find_images(images, folder)
-    here = os.fspath(folder)
-    place = here if is_url(here) or scheduler is None else os.path.abspath(here)
-    if scheduler is not None:
-        found = [image if is_url(image.path) else replace(image, path=os.path.abspath(image.path)) for image in found]
+    found, place = find_for(images, folder, scheduler)
     files = HeatmapFiles(
         replace(job, thumbnail=OVERLAY_SIDE),
         place,

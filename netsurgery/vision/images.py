@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -68,6 +69,19 @@ def find_images(
         taken[unique.lower()] = path
         found[path] = unique
     return [ImageFile(path, name) for path, name in found.items()]
+
+
+def find_for(
+    given: Sequence[str | os.PathLike[str] | ImageFile], results: str | os.PathLike[str], scheduler: str | None
+) -> tuple[list[ImageFile], str]:
+    """`find_images`, and where results go, as the workers of a `scheduler` (None: there is none) know them.
+
+    Raises: NetsurgeryError."""
+    found, folder = find_images(given, results), os.fspath(results)
+    if scheduler is None:
+        return found, folder
+    found = [image if is_url(image.path) else replace(image, path=os.path.abspath(image.path)) for image in found]
+    return found, folder if is_url(folder) else os.path.abspath(folder)
 
 
 def _inside(folder: str | os.PathLike[str] | None) -> Callable[[str], bool]:
@@ -186,6 +200,16 @@ class Folder:
         except OSError as error:
             raise NetsurgeryError(f"cannot be written: {error}", source=Source(place)) from None
         return place
+
+    def finished(self, image: ImageFile, made_by: str) -> dict[str, Any] | None:
+        """The summary NAME.json of an image, if one of the same `made_by` is there."""
+        data = self.read(f"{image.name}.json")
+        try:
+            found = json.loads(data) if data else None
+        except ValueError:
+            return None
+        mine = isinstance(found, dict) and found.get("made_by") == made_by and found.get("image") == image.path
+        return found if mine else None
 
     def _make(self, folder: str) -> None:
         try:

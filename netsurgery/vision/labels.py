@@ -72,3 +72,12 @@ def _called(label: str) -> set[str]:
 
 def name_of(labels: Sequence[str], number: int) -> str:
     return labels[number] if number < len(labels) else f"channel {number}"
+
+
+def find_background(background: str | None, count: int, labels: Sequence[str], blob: str) -> int | None:
+    """The class that is nothing: by number or label; None: the one that is called "background", if there is one; "": there is none.
+
+    Raises: NetsurgeryError for one that there is not."""
+    if background is None:
+        return next((i for i, label in enumerate(labels) if "background" in _called(label)), None)
+    return int(find_channel(background, count, labels, blob)) if background else None

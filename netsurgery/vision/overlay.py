@@ -47,7 +47,7 @@ def overlay(
 def blend(image: NDArray[Any], values: NDArray[Any], low: float, high: float, colormap: str = "viridis") -> Picture:
     """The overlay without its bar."""
     over = resize(np.asarray(values), image.shape[:2])
-    gray = _gray(image)
+    gray = gray_of(image)
     times = -(-LEAST_SIDE // min(gray.shape))
     if times > 1:  # the map smoothly, the image as it is
         gray = gray.repeat(times, axis=0).repeat(times, axis=1)
@@ -61,7 +61,7 @@ def classes(image: NDArray[Any], numbers: NDArray[Any], names: Sequence[str] = (
 
     Shapes: image (H, W, 3) or (H, W), numbers (H, W).
     """
-    gray = _gray(image)
+    gray = gray_of(image)
     times = max(1, -(-LEAST_SIDE // min(gray.shape)))
     gray = gray.repeat(times, axis=0).repeat(times, axis=1)
     over = numbers.repeat(times, axis=0).repeat(times, axis=1).astype(np.intp)
@@ -104,7 +104,8 @@ def _range(values: NDArray[Any], low: float | None, high: float | None) -> tuple
     return bottom if low is None else low, top if high is None else high
 
 
-def _gray(image: NDArray[Any]) -> Array:
+def gray_of(image: NDArray[Any]) -> Array:
+    """The brightness of an image (H, W, 3) or (H, W) of uint8 or floats: (H, W), 0 to 1."""
     x = image.astype(np.float32) / 255 if image.dtype == np.uint8 else image.astype(np.float32)
     if x.ndim == 3:
         x = x @ np.array(LUMA, np.float32) if x.shape[2] == 3 else x[:, :, 0]

@@ -16,7 +16,8 @@ from seeing import LABELS, NET, PIXELS, call, digits, photo, picture, save
 from netsurgery import vision
 from netsurgery.vision import cache
 from netsurgery.vision.colormap import colours
-from netsurgery.vision.heatmap import Options, plan
+from netsurgery.vision.heatmap import plan
+from netsurgery.vision.heatmap_job import Options
 from netsurgery.vision.model import open_model
 from netsurgery.vision.overlay import BRIGHTEST, DARKEST, MAP_SHARE
 

@@ -16,7 +16,8 @@ import netsurgery
 from netsurgery import vision
 from netsurgery.formats.load import from_text
 from netsurgery.formats.preprocessing import Preprocessing
-from netsurgery.vision.heatmap import Options, plan
+from netsurgery.vision.heatmap import plan
+from netsurgery.vision.heatmap_job import Options
 from netsurgery.vision.model import open_model
 
 MEMNET = cases.FIXTURES / "conformance" / "surgery" / "memnet_slim"
