@@ -140,6 +140,11 @@ class Kind:
         """The shapes of the tops. Sizes are ints or Dims: write ordinary arithmetic, `self.require(...)` for what must be equal."""
         self._unable("has no type that says what it computes", "make layers with netsurgery.layer")
 
+    def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+        """The shape that bottom `index` must have beside the others, whose shapes are given where they are known; None where it may
+        have any."""
+        return None
+
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         """The shapes of the layer's blobs, given those of its bottoms."""
         self.require_supported()

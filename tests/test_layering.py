@@ -149,3 +149,10 @@ def test_the_public_api_is_what_it_says() -> None:
         assert value.__doc__, name
         assert isinstance(value, type(netsurgery)) == (name in ("kernels", "passes", "vision")), f"{name} is a module"
     assert dir(netsurgery) == netsurgery.__all__
+
+
+def test_a_layer_type_fits_on_a_page() -> None:
+    lines = {path.name: len(path.read_text().splitlines()) for path in (PACKAGE / "layers").glob("*.py")}
+    del lines["__init__.py"]
+    assert len(lines) > 100
+    assert {name: n for name, n in lines.items() if n > 150} == {}, "what several types share goes to layers/shared"

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..message import Message
-from .caffe2.operators import conv, full
-from .caffe2.recurrence import each
-from .core import Array, Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensor, Tensors, product
+from .caffe2 import convlstm as _convlstm_caffe2
+from .core import Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensors, product
+from .shared import convlstm_onnx as _convlstm_onnx
+from .shared.convlstm_cell import ConvLSTMCell
 from .shared.convolve import convolve
-from .shared.recurrence import emit_scan, with_hidden
-from .shared.windows import Windows, least_axes, read_windows
+from .shared.recurrence import indicators_shape, with_hidden
+from .shared.windows import least_axes, read_windows
 
 
 class ConvLSTM(LayerType):
@@ -71,16 +72,10 @@ class ConvLSTM(LayerType):
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x, m = bottoms[0], self.units
         peep = (1, x[1], m, *x[3:])[self.peep_axis :][: self.peep_axes]
-        return [
-            (4 * m, x[2] // self.group_x, *self.of_x.kernel),
-            (1,),
-            (1,),
-            (4 * m, m // self.group_h, *self.of_h.kernel),
-            *[(4 * m,)] * self.bias,
-            *[peep] * (3 * self.peeps),
-            (1,),
-            (1,),
-        ]
+        of_x: Shape = (4 * m, x[2] // self.group_x, *self.of_x.kernel)
+        of_h: Shape = (4 * m, m // self.group_h, *self.of_h.kernel)
+        unused: Shapes = [(1,), (1,)]
+        return [of_x, *unused, of_h, *[(4 * m,)] * self.bias, *[peep] * (3 * self.peeps), *unused]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, cont = bottoms[:2]
@@ -98,6 +93,9 @@ class ConvLSTM(LayerType):
                 self.require(n, wanted, f"a size of the state (bottom {i})")
         return [(*x[:2], *state[2:]), *[state] * (2 * self.hidden)]
 
+    def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+        return indicators_shape(index, bottoms)
+
     def memory_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], self.units, *bottoms[0][3:])] * len(self.memory)
 
@@ -107,17 +105,17 @@ class ConvLSTM(LayerType):
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, cont = bottoms[:2]
         t, n, m = x.shape[0], x.shape[1], self.units
-        bias, peeps = self._parts(weights)
-        of_x = convolve(x.reshape(t * n, *x.shape[2:]), weights[0], self.of_x, self.group_x)
+        cell = self._cell(weights)
+        of_x = convolve(x.reshape(t * n, *x.shape[2:]), cell.of_x[0], *cell.of_x[1:])
         of_x = of_x.reshape(t, n, 4 * m, *x.shape[3:])
         h, c = (s[0] for s in bottoms[2:]) if self.hidden else [np.zeros((n, m, *x.shape[3:]), x.dtype)] * 2
         y = np.empty((t, n, m, *x.shape[3:]), x.dtype)
         for step in range(t):
             on = cont[step].reshape(-1, 1, 1, 1).astype(x.dtype)
-            gates = of_x[step] + convolve(h * on, weights[3], self.of_h, self.group_h)
-            if bias is not None:
-                gates += bias.reshape(-1, 1, 1)
-            for k, w in enumerate(peeps):
+            gates = of_x[step] + convolve(h * on, cell.of_h[0], *cell.of_h[1:])
+            if cell.bias is not None:
+                gates += cell.bias.reshape(-1, 1, 1)
+            for k, w in enumerate(cell.peeps):
                 gates[:, k * m : (k + 1) * m] += w * c
             i, f, o = np.split(1 / (1 + np.exp(-gates[:, : 3 * m])), 3, axis=1)
             c = on * f * c + i * np.tanh(gates[:, 3 * m :])
@@ -125,65 +123,10 @@ class ConvLSTM(LayerType):
         return [y, h[None], c[None]][: 1 + 2 * self.hidden]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x, cont = bottoms[:2]
-        m = self.units
-        t, n, _, rows, columns = (op.size(x, i) for i in range(5))
-        bias, peeps = self._parts(weights)
-        bias_input = op.weight(bias, "bias") if bias is not None else None
-        flat = op.reshape(x, -1, op.size(x, 2), rows, columns)
-        kernel = op.weight(weights[0], "weight")
-        of_x = op("Conv", flat, kernel, bias_input, **self.of_x.attributes, group=self.group_x)
-        gates = op.reshape(of_x, t, n, 4 * m, rows, columns)
-        recurrent, holes = (
-            op.weight(weights[3], "recurrent"),
-            [op.weight(w, f"peephole{k}") for k, w in enumerate(peeps)],
-        )
-        at: Windows = self.of_h
-
-        def step(inner: Op, gates: Tensor, cont: Tensor, h: Tensor, c: Tensor) -> Tensors:
-            moved = inner("Conv", inner("Mul", h, cont), recurrent, **at.attributes, group=self.group_h)
-            parts = list(inner.many(4, "Split", inner("Add", gates, moved), inner.ints([m] * 4), axis=1))
-            for k, w in enumerate(holes):
-                parts[k] = inner("Add", parts[k], inner("Mul", w, c))
-            i, f, o = (inner("Sigmoid", part) for part in parts[:3])
-            left = inner("Mul", inner("Mul", cont, f), c)
-            c = inner("Add", left, inner("Mul", i, inner("Tanh", parts[3])))
-            return [inner("Mul", o, inner("Tanh", c)), c]
-
-        if self.hidden:
-            first = [op("Squeeze", s, op.ints(0)) for s in bottoms[2:]]
-        else:
-            first = [op("Expand", op.const(0.0), op.ints(n, m, rows, columns))] * 2
-        y, *last = emit_scan(op, step, gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
-        return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)][: 1 + 2 * self.hidden]
+        return _convlstm_onnx.emit(op, self._cell(weights), bottoms)[: 1 + 2 * self.hidden]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x, cont = bottoms[:2]
-        m, steps = self.units, op.number(x.shape[0])
-        rows, columns = (op.number(n) for n in x.shape[3:])
-        bias, peeps = self._parts(weights)
-        added = op.weight(bias, "b") if bias is not None else None
-        flat = op.reshape(x, -1, op.size(x, 2), rows, columns)
-        gates = conv(op, flat, op.weight(weights[0], "x_w"), added, self.of_x, self.group_x)
-        gates = op.reshape(gates, steps, -1, 4 * m, rows, columns)
-        kernel, holes = op.weight(weights[3], "h_w"), [op.weight(w[None], f"peep{k}") for k, w in enumerate(peeps)]
-        if self.hidden:
-            h, c = (op("Squeeze", s, dims=(0,)) for s in bottoms[2:])
-        else:
-            h = c = full(op, 0.0, op.size(x, 1), m, rows, columns)
-        tops = []
-        for now, on in zip(
-            each(op, gates, steps), each(op, op("ExpandDims", cont, dims=(2, 3, 4)), steps), strict=True
-        ):
-            moved = conv(op, op("Mul", h, on), kernel, None, self.of_h, self.group_h)
-            parts = list(op.many(4, "Split", op("Add", now, moved), axis=1, split=(m,) * 4))
-            parts[:3] = [op("Add", part, op("Mul", c, w)) for part, w in zip(parts, holes, strict=False)] or parts[:3]
-            i, f, o = (op("Sigmoid", part) for part in parts[:3])
-            c = op("Add", op("Mul", op("Mul", f, on), c), op("Mul", i, op("Tanh", parts[3])))
-            h = op("Mul", o, op("Tanh", c))
-            tops.append(h)
-        y = op("Concat", *tops, axis=0, add_axis=1)
-        return [y, *(op("ExpandDims", s, dims=(0,)) for s in (h, c))][: 1 + 2 * self.hidden]
+        return _convlstm_caffe2.emit(op, self._cell(weights), bottoms)[: 1 + 2 * self.hidden]
 
     def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         x, blobs = bottoms[0], self.weight_shapes(bottoms)
@@ -192,9 +135,13 @@ class ConvLSTM(LayerType):
     def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
         return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
 
-    def _parts(self, weights: Arrays) -> tuple[Array | None, list[Array]]:
-        """The bias, and the three peepholes in a shape that spreads over (N, M, H, W)."""
-        bias = weights[4] if self.bias else None
+    def _cell(self, weights: Arrays) -> ConvLSTMCell:
         first = 4 + self.bias
         behind = (1,) * (5 - self.peep_axis - self.peep_axes)
-        return bias, [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]]
+        return ConvLSTMCell(
+            self.units,
+            (weights[0], self.of_x, self.group_x),
+            (weights[3], self.of_h, self.group_h),
+            weights[4] if self.bias else None,
+            [w.reshape(*w.shape, *behind) for w in weights[first : first + 3 * self.peeps]],
+        )

@@ -8,24 +8,9 @@ from math import prod
 import numpy as np
 
 from .caffe2.operators import conv
-from .core import (
-    Array,
-    Arrays,
-    Filler,
-    LayerType,
-    Op,
-    Params,
-    Reach,
-    Reaches,
-    Shape,
-    Shapes,
-    Size,
-    Tensor,
-    Tensors,
-    he_normal,
-    near,
-)
+from .core import Array, Arrays, Filler, LayerType, Op, Params, Reach, Reaches, Shape, Shapes, Size, Tensor, Tensors
 from .core.dims import product
+from .core.fillers import he_normal, near
 from .shared.convolve import convolve
 from .shared.windows import Windows
 
@@ -113,13 +98,16 @@ class DenseBlock(LayerType):
         offset = bias - mean * (1 / factor if factor else 0.0) * gain
         return np.nan_to_num(gain, posinf=np.inf, neginf=-np.inf), np.where(np.isnan(gain), 0, offset)
 
+    def _norm_relu(self, op: Op, v: Tensor, names: tuple[str, str], norm: Arrays, weights: Arrays) -> Tensor:
+        gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in self._affine(norm, weights))
+        scaled = op("Mul", v, op.weight(gain, names[0]))
+        return op("Relu", op("Add", scaled, op.weight(offset, names[1])))
+
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
-            gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in self._affine(norm[:4], weights))
-            scaled = op("Mul", x, op.weight(gain, f"scale{t}"))
-            z = op("Relu", op("Add", scaled, op.weight(offset, f"shift{t}")))
+            z = self._norm_relu(op, x, (f"scale{t}", f"shift{t}"), norm[:4], weights)
             if self.use_bc:  # the second bn goes into the 1x1 convolution before it
                 gain, offset = self._affine(norm[5:], weights)
                 point = (norm[4] * gain.reshape(-1, 1, 1, 1)).astype(np.float32)
@@ -131,18 +119,12 @@ class DenseBlock(LayerType):
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-
-        def norm_relu(v: Tensor, t: str, *norm: Array) -> Tensor:
-            gain, offset = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in self._affine(norm, weights))
-            y = op("Mul", v, op.weight(gain, f"s{t}"))
-            return op("Relu", op("Add", y, op.weight(offset, f"b{t}")))
-
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
-            z = norm_relu(x, f"{t}", *norm[:4])
+            z = self._norm_relu(op, x, (f"s{t}", f"b{t}"), norm[:4], weights)
             if self.use_bc:
                 z = conv(op, z, op.weight(norm[4], f"point{t}"), None, _POINT)
-                z = norm_relu(z, f"{t}_bc", *norm[5:])
+                z = self._norm_relu(op, z, (f"s{t}_bc", f"b{t}_bc"), norm[5:], weights)
             turned = op.weight(np.ascontiguousarray(kernel[:, :, ::-1, ::-1]), f"w{t}")
             x = op("Concat", x, conv(op, z, turned, None, _SAME), axis=1)
         return [x]

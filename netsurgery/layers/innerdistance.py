@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product
-from .innerproduct import unit_rows
+from .shared.matrices import unit_rows
 from .shared.reduce import reduce
 
 

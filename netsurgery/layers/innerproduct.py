@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from ..message import Field, Message
-from .core import Array, Arrays, LayerType, Op, Params, Shape, Shapes, Size, Surgery, Tensor, Tensors, he_normal, near
+from .core import Array, Arrays, LayerType, Op, Params, Shape, Shapes, Size, Surgery, Tensors, he_normal, near
 from .core.dims import product
 from .shared.grouped import take_in
-from .shared.windows import kernel_fields
-
-
-def unit_rows(w: Array, k: int) -> Array:
-    """`normalize` of happynear's forks: every k values in a row divided by sqrt(sum of squares + 1e-6), whatever their axis."""
-    rows = w.reshape(-1, k)
-    length = np.sqrt((rows * rows).sum(axis=1, keepdims=True) + w.dtype.type(1e-6))
-    return np.asarray((rows / length).reshape(w.shape))
+from .shared.matrices import times_bottom, times_bottom_caffe2, to_convolution, unit_rows
 
 
 class InnerProduct(LayerType):
@@ -81,7 +73,7 @@ class InnerProduct(LayerType):
         x = bottoms[0]
         axis = self.axis(self.from_axis, len(x.shape))
         if len(bottoms) == 2:
-            return [self._by_bottom(op, x, bottoms[1], axis)]
+            return [times_bottom(op, x, bottoms[1], axis, self.transpose)]
         weights = self._matrices(weights)
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
@@ -102,31 +94,15 @@ class InnerProduct(LayerType):
             return weights
         return [unit_rows(weights[0], weights[0].shape[0 if self.transpose else 1]), *weights[1:]]
 
-    def _by_bottom(self, op: Op, x: Tensor, w: Tensor, axis: int) -> Tensor:
-        rows = x if len(x.shape) == 2 and axis == 1 else op("Flatten", x, axis=axis)
-        matrix = w if len(w.shape) == 2 else op("Flatten", w, axis=1)
-        y = op("Gemm", rows, matrix, None, transB=int(not self.transpose))
-        if axis == 1:
-            return y
-        return op.reshape(y, *(op.size(x, i) for i in range(axis)), op("Slice", op("Shape", y), op.ints(1), op.ints(2)))
-
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
+        axis = self.axis(self.from_axis, len(x.shape))
         if len(bottoms) == 2:
-            return [self._by_bottom_caffe2(op, x, bottoms[1])]
+            return [times_bottom_caffe2(op, x, bottoms[1], axis, self.transpose)]
         weights = self._matrices(weights)
         bias = op.weight(weights[1], "b") if self.bias_term else op.const(np.zeros(self.num_output))
         kind = "FCTransposed" if self.transpose else "FC"
-        axis = self.axis(self.from_axis, len(x.shape))
         return [op(kind, x, op.weight(weights[0], "w"), bias, axis=axis if axis != 1 else None)]
-
-    def _by_bottom_caffe2(self, op: Op, x: Tensor, w: Tensor) -> Tensor:
-        axis = self.axis(self.from_axis, len(x.shape))
-        matrix = op.reshape(w, op.size(w, 0), -1)
-        rows = op.reshape(x, -1, op.number(product(x.shape[axis:])))
-        y = op("MatMul", rows, matrix, trans_b=None if self.transpose else 1)
-        n = op.number(product(w.shape[1:]) if self.transpose else w.shape[0])
-        return op.reshape(y, *(op.size(x, i) for i in range(axis)), n)
 
     def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         return product(bottoms[0]) * tops[0][-1]
@@ -160,17 +136,7 @@ class InnerProduct(LayerType):
 
     def as_convolution(self, params: Message, kernel: Sequence[int]) -> Message:
         """Its parameters as those of a Convolution with that kernel, in the style of Caffe's models."""
-        old = [f for f in params.fields if f.name == "inner_product_param"][-1]
-        inner: Message = old.value
-        counts, fillers = (
-            [f for f in inner.fields if f.name in names]
-            for names in (("num_output", "bias_term"), ("weight_filler", "bias_filler"))
-        )
-        new = Message("ConvolutionParameter", (*counts, *kernel_fields(kernel), *fillers), inner.source)
-        # A convolution_param that is there already was never read.
-        others = [f for f in params.fields if f is old or f.name not in ("inner_product_param", "convolution_param")]
-        fields = (replace(f, name="convolution_param", value=new) if f is old else f for f in others)
-        return replace(params, fields=tuple(fields), text="")
+        return to_convolution(params, kernel)
 
     def as_kernels(self, weight: Array, seen: Sequence[int]) -> Array:
         """Its matrix as the kernels of a Convolution over a map of shape `seen`, on the same bytes unless it is transposed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import ClassVar
 
@@ -11,12 +10,12 @@ import numpy as np
 
 from ..errors import ShapeError
 from .caffe2 import pooling as _pooling_caffe2
-from .core import NOWHERE, Arrays, Field, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, show, window
+from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, show, window
 from .shared import pooling_onnx as _pooling_onnx
-from .shared.pool_windows import PoolWindows, check_global, read_pool_windows
+from .shared.pool_windows import PoolWindows, check_global, read_pool_windows, read_rounding, whole_map, with_kernel
 from .shared.pools import greatest, greatest_places, sums
 from .shared.spellings import least_axes
-from .shared.windows import Windows, kernel_fields, require_second
+from .shared.windows import Windows, require_second
 
 
 class Pooling(LayerType):
@@ -45,11 +44,7 @@ class Pooling(LayerType):
     def read(self, p: Params) -> None:
         self.q = q = p.message(self.message)
         self.method = q.get_str("pool")
-        self.round_up = (
-            q.get_bool("ceil_mode") if q.has("ceil_mode") else True
-        )  # NVIDIA's and other forks' way to say it
-        if q.has("round_mode"):
-            self.round_up = q.get_str("round_mode") == "CEIL"
+        self.round_up = read_rounding(q)
         self.global_pooling = q.get_bool("global_pooling")
         if q.has("axis"):
             require_second(q)
@@ -104,8 +99,7 @@ class Pooling(LayerType):
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         sizes = x.shape[2:]
-        ones = (1,) * len(sizes)
-        at = Windows(sizes, ones, (0,) * len(sizes), ones) if self.global_pooling else self.windows(x.ndim)
+        at = whole_map(sizes) if self.global_pooling else self.windows(x.ndim)
         out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
         if self.method == "AVE":
             ends = [
@@ -137,9 +131,9 @@ class Pooling(LayerType):
         if self.global_pooling and self.top_count == 1:
             return [op("MaxPool" if self.method == "MAX" else "AveragePool", x, global_pooling=1)]
         if self.global_pooling:
-            ones = (1,) * (len(x.shape) - 2)
-            at = Windows(tuple(op.number(n) for n in x.shape[2:]), ones, (0,) * len(ones), ones)
-            return _pooling_caffe2.emit(op, x, PoolWindows(at, True, (False,) * len(ones)), ones, self, self.method)
+            at = whole_map(tuple(op.number(n) for n in x.shape[2:]))
+            pools = PoolWindows(at, True, (False,) * len(at.kernel))
+            return _pooling_caffe2.emit(op, x, pools, at.stride, self, self.method)
         pools = self.pools(x.shape)
         return _pooling_caffe2.emit(op, x, pools, pools.out(x.shape[2:]), self, self.method)
 
@@ -152,8 +146,4 @@ class Pooling(LayerType):
 
     def with_window(self, params: Message, sizes: Sequence[int]) -> Message:
         """Its parameters with a kernel of these sizes and stride 1 in place of what they say of its windows."""
-        old = params.last(self.message, Message("PoolingParameter"))
-        gone = ("kernel_", "stride", "pad", "global_pooling")
-        others = [f for f in old.fields if not f.name.startswith(gone)]
-        new = replace(old, fields=(*others, *kernel_fields(sizes), Field("stride", 1)), text="")
-        return params.with_fields(Field(self.message, new))
+        return with_kernel(params, self.message, sizes)

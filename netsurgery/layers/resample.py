@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .caffe2 import resample as _resample_caffe2
 from .core import Array, Arrays, LayerType, Op, Params, Reach, Reaches, Shape, ShapeError, Shapes, Tensor, Tensors
 from .shared.resample_onnx import emit_positions, emit_shares
 
@@ -116,25 +117,8 @@ class Resample(LayerType):
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
-        old = [op.number(n) for n in x.shape[2:]]
         new = [op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self._size(x.shape))]
-        factors = [np.float32(n) / np.float32(m) for n, m in zip(old, new, strict=True)]
-        smooth = self.antialias and max(factors) > 1
-        for axis in (0, 1):  # a matrix for each axis: the shares of the old places in the new ones
-            f, other = factors[axis], factors[1 - axis]
-            at = np.arange(new[axis], dtype=np.float32) * f + other / 2 - np.float32(0.5)
-            if self.method == "NEAREST":
-                x = op("Gather", x, op.const(np.floor(at + np.float32(0.5)), "int64"), axis=2 + axis)
-                continue
-            d = np.abs(at[:, None] - np.arange(old[axis])) / (f if smooth else 1)
-            k = np.maximum(1 - d, 0) if self.method == "LINEAR" else _cubic(d)
-            total = k.sum(axis=1, keepdims=True)
-            shares = op.const(np.where(total == 0, 0, k / np.where(total == 0, 1, total)))
-            if axis == 0:
-                x = op("BatchMatMul", shares, x, broadcast=1)
-            else:
-                x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
-        return [x]
+        return [_resample_caffe2.emit(op, x, new, self.method, self.antialias)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         rest = [None] * (len(bottoms) - 1)  # of a second bottom the size alone counts
@@ -144,9 +128,3 @@ class Resample(LayerType):
         # position 0 lies at (the other factor - 1) / 2
         axes = [(f, (g - 1) / 2, taps * (f if smooth else 1)) for f, g in zip(factors, factors[::-1], strict=True)]
         return [[Reach(f, at - span, at + span) for f, at, span in axes], *rest]
-
-
-def _cubic(d: Array) -> Array:
-    """Catmull-Rom's kernel at the distance d."""
-    near, far = 1.5 * d**3 - 2.5 * d**2 + 1, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
-    return np.where(d < 1, near, np.where(d < 2, far, 0))

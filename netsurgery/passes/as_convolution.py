@@ -14,7 +14,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import RewriteError
-from ..layers.innerproduct import InnerProduct, unit_rows
+from ..layers.innerproduct import InnerProduct
+from ..layers.shared.matrices import unit_rows
 from ..message import Message
 from ..net import Layer
 

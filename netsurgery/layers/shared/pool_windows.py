@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..core import Params, Size, ceil_div, minimum
+from ..core import Field, Message, Params, Size, ceil_div, minimum
 from .spellings import DILATION, KERNEL, PAD, STRIDE, has_length, read_axes
-from .windows import Windows
+from .windows import Windows, kernel_fields
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,18 @@ class PoolWindows:
         return minimum(out, ceil_div(n + pad, stride)) if drops else out
 
 
+def read_rounding(q: Params) -> bool:
+    """Whether a size is rounded up: always in BVLC's; `ceil_mode` is NVIDIA's and other forks' way to say it, `round_mode` BVLC's."""
+    ceil = q.get_bool("ceil_mode") if q.has("ceil_mode") else True
+    return q.get_str("round_mode") == "CEIL" if q.has("round_mode") else ceil
+
+
+def whole_map(sizes: tuple[int, ...]) -> Windows:
+    """The one window that holds a map of these sizes."""
+    ones = (1,) * len(sizes)
+    return Windows(sizes, ones, (0,) * len(sizes), ones)
+
+
 def read_pool_windows(q: Params, spatial: int, *, each: bool) -> Windows:
     """Kernel, stride, padding and dilation of a pooling. With `each`, in any of the forks' spellings; else as BVLC reads them, who lets
     stride_h without stride_w mean a stride_w of 1."""
@@ -52,6 +64,15 @@ def check_global(q: Params) -> None:
     pads = [*q.get_ints("pad"), q.get_int("pad_h", 0), q.get_int("pad_w", 0), q.get_int("pad_l", 0)]
     if {*steps} != {1} or any(pads):
         raise q.refuse("pad", "global_pooling with pad or stride", expected="pad 0 and stride 1")
+
+
+def with_kernel(params: Message, message: str, sizes: Sequence[int]) -> Message:
+    """A pooling's parameters with a kernel of these sizes and stride 1 in place of what they say of its windows."""
+    old = params.last(message, Message("PoolingParameter"))
+    gone = ("kernel_", "stride", "pad", "global_pooling")
+    others = [f for f in old.fields if not f.name.startswith(gone)]
+    new = replace(old, fields=(*others, *kernel_fields(sizes), Field("stride", 1)), text="")
+    return params.with_fields(Field(message, new))
 
 
 def _one_word(q: Params) -> bool:

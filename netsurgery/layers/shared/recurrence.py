@@ -16,6 +16,12 @@ Step = Callable[..., Tensors]
 """(op, gates of x at one time (N, G), continuation (N, 1), *states (N, H)) -> the next states."""
 
 
+def indicators_shape(index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+    """What the indicators, the second bottom, must be: one for each time step and stream of the first."""
+    x = bottoms[0]
+    return x[:2] if index == 1 and x is not None else None
+
+
 class Recurrent(LayerType):
     """The bottoms of BVLC's recurrent layers: x, the continuation indicators (0 where a sequence begins), a static input if there is one
     more than needed, and with `expose_hidden` the states before the first step; with it the last states are tops too.
@@ -47,6 +53,9 @@ class Recurrent(LayerType):
         self.fillers = w, b, *(w,) * static, w, w, b  # LSTM has no output matrix: it takes the first of them
         if self.num_output < 1:
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
+
+    def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+        return indicators_shape(index, bottoms)
 
     def memory_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], self.num_output)] * len(self.memory)
