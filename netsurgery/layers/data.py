@@ -16,7 +16,7 @@ class Data(LayerType):
 
     Shapes: (batch_size, C, H, W) where the file tells all four (see _image), and (batch_size) for labels; else not declared.
     Source: data_layer.cpp, image_data_layer.cpp, memory_data_layer.cpp, window_data_layer.cpp, hdf5_data_layer.cpp, data_transformer.cpp;
-        annotated_data_layer.cpp, video_data_layer.cpp (SSD); dense_image_data_layer.cpp (SegNet)
+        annotated_data_layer.cpp, video_data_layer.cpp (SSD); dense_image_data_layer.cpp (SegNet); memory_data_layer.cpp (naibaf7)
     """
 
     types = (
@@ -59,6 +59,10 @@ class Data(LayerType):
             self.label_shape = (batch, 1, *image[1:]) if whole else None
         elif self.type in ("AnnotatedData", "HDF5Data"):  # as many as there are
             self.label_shape = None
+        if self.type == "MemoryData" and (dims := q.get_ints("dim")):  # naibaf7's: any number of axes
+            self.data_shape, self.label_shape, self.image_size = dims, dims[:1], None
+        elif self.data_shape is None and (stated := p.message("input_param").messages("shape")):
+            self.data_shape, self.image_size = stated[0].get_ints("dim"), None  # Caffe reads it of Input alone
 
     @staticmethod
     def _message(p: Params, name: str) -> Params:
@@ -78,8 +82,9 @@ class Data(LayerType):
             sides, channels = self._read_size(q, transform), self._channels(q, transform)
         if crop := transform.get_int("crop_size") or (q.get_int("crop_size", 0) if self.type == "VideoData" else 0):
             sides = crop, crop
-        elif transform.get_int("crop_h") and transform.get_int("crop_w"):
-            sides = transform.get_int("crop_h"), transform.get_int("crop_w")
+        for h, w in (("crop_h", "crop_w"), ("crop_height", "crop_width")):
+            if not crop and transform.get_int(h) and transform.get_int(w):
+                sides = transform.get_int(h), transform.get_int(w)
         return channels, *sides
 
     def _read_size(self, q: Params, transform: Params) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from ..layers.core.dims import Shape, numbers
 from ..layers.innerproduct import InnerProduct
 from ..message import Field, Message
 from ..net import Layer, Net
+from ._data_words import told
 
 
 def make_input(name: str, tops: Mapping[str, Sequence[int] | None], source: Source = Source()) -> Layer:
@@ -33,31 +34,96 @@ def check_shape(blob: str, shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def find_shape(data: Layer, top: str, net: Net) -> tuple[tuple[int, ...], str]:
-    """The shape of the input that takes the place of a data layer's top, one item, and from what it follows.
+USUAL = (224, 227, 299, 300, 321, 384, 416, 448, 512, 608)
+"""Heights and widths that published nets take."""
+
+
+def with_data_shapes(
+    net: Net, data: Mapping[str, Layer], given: Mapping[str, tuple[int, ...]]
+) -> tuple[Net, dict[str, str]]:
+    """The net whose inputs, each in place of a top of a data layer, have shapes: those given, else what the data layers say, of one item;
+    of as many as they read at once where the layers fit with no other number. And from what each shape follows.
+
+    Raises: RewriteError for an input whose shape does not follow.
+    """
+    first: ShapeError | None = None
+    for whole in (False, True):
+        try:
+            made, why = _sized(net, data, given, whole)
+            known_shapes(made)
+            return made, why
+        except ShapeError as error:
+            first = first or error
+    try:
+        return _sized(net, data, given, False)
+    except ShapeError:
+        raise first from None  # type: ignore[misc]
+
+
+def _sized(
+    net: Net, data: Mapping[str, Layer], given: Mapping[str, tuple[int, ...]], whole: bool
+) -> tuple[Net, dict[str, str]]:
+    why: dict[str, str] = {}
+    late: dict[str, RewriteError] = {}
+    for top, layer in data.items():
+        try:
+            shape, why[top] = (given[top], "as given") if top in given else _find_shape(layer, top, net, whole)
+            net = with_shape(net, top, shape)
+        except RewriteError as error:
+            late[top] = error
+    for top, refusal in late.items():
+        asked = _asked_shape(net, top)
+        if asked is None:
+            raise refusal
+        shape, why[top] = asked
+        net = with_shape(net, top, shape)
+    return net, why
+
+
+def _asked_shape(net: Net, top: str) -> tuple[tuple[int, ...], str] | None:
+    """The shape that a layer asks for which reads the blob beside others, and that it is so."""
+    shapes = known_shapes(net)
+    for layer in net.readers(top):
+        asked = layer.kind.bottom_shape(layer.bottoms.index(top), [shapes.get(b) for b in layer.bottoms])
+        if asked is not None and all(isinstance(n, int) for n in asked):
+            return numbers(asked), f"as '{layer.name}' asks"
+    return None
+
+
+def _find_shape(data: Layer, top: str, net: Net, whole: bool) -> tuple[tuple[int, ...], str]:
+    """The shape of the input that takes the place of a data layer's top, one item or the whole batch, and from what it follows.
 
     Raises: RewriteError if it does not follow.
     """
     index = data.tops.index(top)
-    image = data.kind.image_size
+    says = told(data)
+    items, why = (says.items, ", as many items as it reads at once") if whole and says.items > 1 else (1, "")
+    image = says.image if any(says.image) else data.kind.image_size
     declared = data.kind.declared(len(data.tops))[index]
     if declared is not None and image is None:
         return declared, "as declared"
     if declared is not None and index:
-        return (1, *declared[1:]), "as its parameters say"
+        return (items, *declared[1:]), f"as its parameters say{why}"
+    if index == 1 and says.labels:
+        return (items, says.labels), f"as its parameters say{why}"
+    size = USUAL[0]
     if index == 0:
         stated, height, width = image or (0, 0, 0)
-        if height and width:
-            for channels, why in _channels(stated, net):
-                if _fits(net, top, (1, channels, height, width)):
-                    return (1, channels, height, width), why
-        elif vector := _vector(net, top):
-            return (1, vector), f"as the weights of '{net.readers(top)[0].name}' want"
+        for channels, which in _channels(stated, net) if height and width else ():
+            if _fits(net, top, (items, channels, height, width)):
+                return (items, channels, height, width), f"{which}{why}"
+        if not (height and width) and (vector := _vector(net, top)):
+            return (items, vector), f"as the weights of '{net.readers(top)[0].name}' want"
+        if not (height and width):
+            fitting = [n for n in USUAL if _stands(net, top, (items, stated or 3, n, n))]
+            size = fitting[0] if fitting else size
+            if len(fitting) == 1:
+                return (items, stated or 3, size, size), f"of the usual sizes the only one that its layers fit{why}"
     raise RewriteError(
         f"the shape of input '{top}' does not follow",
         layer=data,
         expected="crop_size or another size in its parameters, and channels that the first weights want",
-        fix=f"--input-shape {top}=1,3,224,224, or input_shapes={{'{top}': (1, 3, 224, 224)}} in Python",
+        fix=f"--input-shape {top}=1,3,{size},{size}, or input_shapes={{'{top}': (1, 3, {size}, {size})}} in Python",
     )
 
 
@@ -101,6 +167,15 @@ def _fits(net: Net, top: str, shape: Sequence[int]) -> bool:
         return all(same for _, _, same in _weights(with_shape(net, top, shape)))
     except ShapeError:
         return False
+
+
+def _stands(net: Net, top: str, shape: Sequence[int]) -> bool:
+    """Whether the layers and the weights of the net fit when the input has this shape."""
+    try:
+        known_shapes(with_shape(net, top, shape))
+    except ShapeError:
+        return False
+    return _fits(net, top, shape)
 
 
 def _weights(net: Net) -> Iterator[tuple[Layer, list[Shape], bool]]:

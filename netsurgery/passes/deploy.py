@@ -15,7 +15,7 @@ from dataclasses import replace
 from ..layers import find, make_layer
 from ..message import Message
 from ..net import Layer, Net, require_net
-from ._inputs import check_shape, find_shape, fitted, make_input, with_shape
+from ._inputs import check_shape, fitted, make_input, with_data_shapes, with_shape
 
 SCORES = re.compile(r"(Loss|Accuracy|Evaluate|Evaluation|Metrics?|Writer|Write)(V?\d+|OHEM)?$")
 """How forks name layers that only training and testing need."""
@@ -29,9 +29,10 @@ def needs_deploy(net: Net) -> bool:
 def deploy(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None = None) -> Net:
     """The net without data layers, labels, losses and scores; the net itself if it has none. What it did is in `net.notes`.
 
-    Tops of data layers become inputs of one item; the shape is the crop or scaled size with the channels that the first weights
-    want, or that of `input_shapes`. A loss with an activation inside leaves it (SoftmaxWithLoss: Softmax, named prob); what a score
-    judges becomes an output: its first bottom behind layers with weights. Labels and whatever else only losses and scores need goes.
+    Tops of data layers become inputs of one item, or of a whole batch where the layers fit with that alone; the shape is the crop or
+    scaled size with the channels that the first weights want, or that of `input_shapes`. A loss with an activation inside leaves it
+    (SoftmaxWithLoss: Softmax, named prob); what a score judges becomes an output: its first bottom behind layers with weights. Labels
+    and whatever else only losses and scores need goes.
     Which layers belong to the phase and the stages was decided when the net was read: all that it has count.
 
     Raises: RewriteError for an input whose shape does not follow.
@@ -62,13 +63,11 @@ def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], named: Collection[
     kept = _without_scores(net, scores, useful, notes)
     layers, data = _with_inputs(kept, net, useful, notes)
     net = net.with_layers(layers)
-    for top, layer in data.items():
-        if top in named:
-            notes.append(f"layer {layer.title} became input '{top}', its axes as given")
-            continue
-        shape, why = (given[top], "as given") if top in given else find_shape(layer, top, net)
-        net = with_shape(net, top, shape)
-        notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {why}")
+    notes.extend(f"layer {data[t].title} became input '{t}', its axes as given" for t in data if t in named)
+    net, why = with_data_shapes(net, {t: layer for t, layer in data.items() if t not in named}, given)
+    for top, reason in why.items():
+        layer, shape = data[top], net.inputs[top] or ()
+        notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {reason}")
         if top == layer.tops[0] and (done := layer.kind.preparation):
             notes.append(f"input '{top}' is expected as the layer prepared it: {done}")
     return net

@@ -34,6 +34,17 @@ DATA = [
     ("ImageData", SMALL % "is_color: false" + CROP % "", [(2, 1, 20, 20), (2,)]),
     ("ImageData", "image_data_param { source: 'list' }", [None, (1,)]),
     ("MemoryData", "memory_data_param { batch_size: 1 channels: 3 height: 5 width: 6 }", [(1, 3, 5, 6), (1,)]),
+    ("MemoryData", "memory_data_param { dim: [2, 1, 7, 5, 6] }", [(2, 1, 7, 5, 6), (2,)]),  # naibaf7's
+    (
+        "Data",
+        "data_param { batch_size: 3 } input_param { shape { dim: 1 dim: 3 dim: 5 dim: 6 } }",
+        [(1, 3, 5, 6), (3,)],
+    ),
+    (
+        "Data",  # PSPNet's and yjxiong's
+        "data_param { batch_size: 3 } transform_param { crop_height: 7 crop_width: 5 " + MEANS + " }",
+        [(3, 3, 7, 5), (3,)],
+    ),
     ("HDF5Data", "hdf5_data_param { batch_size: 3 source: 'x' }", [None, None]),
     ("WindowData", "window_data_param { batch_size: 3 fg_threshold: 0.5 }" + CROP % "", [(3, 3, 20, 20), (3,)]),
     (

@@ -1,0 +1,77 @@
+"""Shapes of inputs that take the place of data layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import netsurgery
+from netsurgery.errors import RewriteError
+from netsurgery.formats.load import from_text
+from netsurgery.passes.deploy import deploy
+
+IMAGES = """layer { name: "data" type: "%s" top: "data" top: "label" transform_param { crop_size: 4 }
+  %s { batch_size: 6 new_height: 8 new_width: 8 %s } }
+"""
+CONV = 'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 2 kernel_size: 1 } }\n'
+STEPS = """layer { name: "steps" type: "Reshape" bottom: "conv" top: "steps" reshape_param { shape { dim: 6 dim: 1 dim: 32 } } }
+layer { name: "marks" type: "HDF5Data" top: "cont" hdf5_data_param { source: "marks" batch_size: 6 } }
+layer { name: "lstm" type: "LSTM" bottom: "steps" bottom: "cont" top: "lstm" recurrent_param { num_output: 3 } }
+"""
+PARTS = """layer { name: "parts" type: "Slice" bottom: "label" top: "first" top: "marks" slice_param { axis: 1 slice_point: 1 } }
+layer { name: "places" type: "Reshape" bottom: "marks" top: "places" reshape_param { shape { dim: 0 dim: 4 dim: 2 } } }
+layer { name: "mean" type: "Pooling" bottom: "conv" top: "mean" pooling_param { pool: AVE global_pooling: true } }
+"""
+
+
+def test_a_whole_batch_where_one_item_does_not_fit_and_what_a_reader_asks_for() -> None:
+    made = deploy(from_text(IMAGES % ("ImageData", "image_data_param", "") + CONV + STEPS))
+    assert made.inputs == {"data": (6, 3, 4, 4), "cont": (6, 1)}
+    assert made.notes[-2:] == (
+        "deploy: layer 'data' (ImageData) became input 'data' of 6x3x4x4: as its parameters say, as many items as it reads at once",
+        "deploy: layer 'marks' (HDF5Data) became input 'cont' of 6x1: as 'lstm' asks",
+    )
+    x = {"data": np.ones((6, 3, 4, 4), np.float32), "cont": np.ones((6, 1), np.float32)}
+    assert netsurgery.run(netsurgery.initialize(made, seed=1), x)["lstm"].shape == (6, 1, 3)
+    one = STEPS.replace("dim: 6", "dim: 1")
+    assert deploy(from_text(IMAGES % ("ImageData", "image_data_param", "") + CONV + one)).inputs == {
+        "data": (1, 3, 4, 4),
+        "cont": (1, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("type", "message", "labels"),
+    [
+        ("MultiLabelImageData", "multi_label_image_data_param", "label_num: 9"),
+        ("ImageFloatData", "image_float_data_param", "label_dim: 9"),
+    ],
+)
+def test_data_layers_of_unknown_types_are_understood_by_their_words(type: str, message: str, labels: str) -> None:
+    made = deploy(from_text(IMAGES % (type, message, labels) + CONV + PARTS))
+    assert made.inputs == {"data": (1, 3, 4, 4), "label": (1, 9)}
+    gray = IMAGES % (type, message, labels + " is_color: false")
+    assert deploy(from_text(gray + CONV)).inputs == {"data": (1, 1, 4, 4)}
+
+
+UNSIZED = """layer { name: "data" type: "%s" top: "data" top: "label" data_param { source: "s" batch_size: 6 } %s }
+layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param { pool: AVE kernel_size: 64 stride: 64 } }
+layer { name: "y" type: "Reshape" bottom: "pool" top: "y" reshape_param { axis: 1 shape { dim: %d } } }
+"""
+
+
+@pytest.mark.parametrize("type", ["BoxData", "Data"])
+def test_the_usual_size_that_alone_fits(type: str) -> None:
+    made = deploy(from_text(UNSIZED % (type, "transform_param { force_color: true }", 3 * 10 * 10)))
+    assert made.inputs == {"data": (1, 3, 608, 608)}
+    assert made.notes[-1].endswith("of the usual sizes the only one that its layers fit")
+
+
+def test_of_several_sizes_none_is_chosen_but_one_that_fits_is_advised() -> None:
+    net = from_text(UNSIZED % ("Data", "", 3 * 5 * 5), "n.prototxt")
+    with pytest.raises(RewriteError) as error:
+        deploy(net)
+    assert str(error.value).endswith(
+        "fix: --input-shape data=1,3,299,299, or input_shapes={'data': (1, 3, 299, 299)} in Python"
+    )
+    assert deploy(net, {"data": (1, 3, 299, 299)}).shapes()["y"] == (1, 75)
