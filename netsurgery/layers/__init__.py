@@ -158,6 +158,7 @@ FILES: dict[str, str] = {
     "MultiROIPooling": "multiroipooling",
     "NegSquare": "negsquare",
     "Nms": "nms",
+    "Noise": "noise",
     "NdConvolution": "convolution",
     "NdPooling": "pooling",
     "Pooling3D": "pooling3d",

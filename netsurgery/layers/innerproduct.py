@@ -28,6 +28,7 @@ class InnerProduct(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("inner_product_param")
+        p.ignore("inner_distance_param", why="InnerDistance reads it; InnerProduct of the same fork does not")
         self.num_output = q.get_int("num_output")
         self.bias_term = q.get_bool("bias_term")
         self.from_axis = q.get_int("axis")

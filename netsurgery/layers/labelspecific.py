@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .. import _proto
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 
 
@@ -71,4 +72,5 @@ class LabelSpecificRescale(LabelSpecificAdd):
         q = p.message(self.message)
         if q.get_bool("rescale_test"):
             raise q.refuse("rescale_test", "scores are rescaled by their labels when testing", expected="false")
+        q.ignore(*_proto.message(q.type), why="they say what happens in the TRAIN phase")
         super().read(p)
