@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Json, Labels, NetAndImages, NoCache, Output, Quiet, Scheduler, Threads, read_labels
-from .printing import Printed, console, open_images_net, watched
+from .printing import EXIT_BAD_INPUT, Printed, console, note, open_images_net, watched
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -23,6 +24,22 @@ def classify(
     oversample: Annotated[
         bool, typer.Option("--oversample", help="Average over ten crops: corners, middle, and these mirrored.")
     ] = False,
+    windows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BOXES.csv",
+            help="Score windows instead of images: a table of filename,ymin,xmin,ymax,xmax, as detect.py's.",
+            show_default=False,
+        ),
+    ] = None,
+    context: Annotated[
+        int,
+        typer.Option("--context-pad", min=0, help="Pixels of the input around a window that show what surrounds it."),
+    ] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output-file", "-o", help="The windows' scores of all classes: FILE.csv.", show_default=False),
+    ] = None,
     blob: Output = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
@@ -33,19 +50,47 @@ def classify(
     """Say what images show: the best classes of each.
 
     Example: netsurgery classify deploy.prototxt weights.caffemodel cat.jpg --labels synset_words.txt --mean 104,117,123
+
+    As detect.py: netsurgery classify deploy.prototxt rcnn.caffemodel --windows boxes.csv --context-pad 16 -o scores.csv
     """
+    from ..errors import NetsurgeryError
     from ..files.words import split_words
     from ..vision.classify import classify_files
     from ..vision.images import find_images
 
-    net_file, weights, images = split_words(words, "IMAGE...")
+    net_file, weights, images = split_words(words, "IMAGE...", least=0 if windows else None)
+    if windows is None and (context or output):
+        raise NetsurgeryError("--context-pad and -o are for windows", expected="--windows BOXES.csv")
+    if windows is not None and (images or oversample or pixels.resize):
+        raise NetsurgeryError(
+            "images, --oversample or --resize beside --windows",
+            expected="windows alone: the table names the images, and each window is warped to the net's input",
+        )
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "pycaffe")
+    names = read_labels(labels)
+    if windows is not None:
+        from ..vision.windows import classify_windows, read_windows
+
+        boxes = read_windows(windows)
+        scored = classify_windows(
+            net,
+            boxes,
+            output=blob,
+            context=context,
+            beside=windows.parent,
+            preprocessing=preprocessing,
+            keep=not no_cache,
+            scheduler=scheduler,
+            threads=threads,
+        )
+        _print_windows(scored, len(boxes), names, top, output, as_json, quiet)
+        return
     found = find_images(images)
     outcomes = classify_files(
         net,
         found,
         output=blob,
-        labels=read_labels(labels),
+        labels=names,
         top=top,
         oversample=oversample,
         preprocessing=preprocessing,
@@ -63,6 +108,38 @@ def classify(
             else:
                 out.print(_table(one.image.path, one.result or ()))
         printed.end()
+
+
+def _print_windows(
+    outcomes: Any, count: int, labels: tuple[str, ...], top: int, output: Path | None, as_json: bool, quiet: bool
+) -> None:
+    """The best classes of each window, or all scores in a file."""
+    from ..vision.classify import best
+    from ..vision.labels import check_labels
+    from ..vision.windows import write_scores
+
+    printed, out, scored, failed = Printed(as_json), console(), [], {}
+    for one in outcomes:
+        if one.error is not None:
+            failed[one.image.path] = str(one.error)
+        for window in one.result or ():
+            check_labels(labels, len(window.scores), "of the scores")
+            scored.append(window)
+            found = best(window.scores, labels, top)
+            place = {"image": window.filename, "window": list(window.window)}
+            if as_json:
+                printed.add({**place, "classes": [asdict(x) for x in found]})
+            elif output is None:
+                out.print(_table(f"{window.filename} {', '.join(map(str, window.window))}", found))
+    for path, error in failed.items():
+        printed.add({"image": path, "error": error})
+        note(error)
+    printed.end()
+    if output is not None:
+        write_scores(output, scored)
+        note(f"{output}: {len(scored)} of {count} windows", quiet or as_json)
+    if failed:
+        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def _table(image: str, found: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
+from ..vision.context import with_context
 from . import io
 from .classifier import transformer_for
 from .net import Net
@@ -79,24 +80,11 @@ class Detector(Net):
         if not self.context_pad:
             top, left, bottom, right = window
             return im[top:bottom, left:right]
-        low, high = np.array(window[:2], dtype=float), np.array(window[2:], dtype=float)
         side = self.blobs[self.inputs[0]].width
-        # of rows and columns, the last pixel of a window counts as inside
-        half = (high - low + 1) / 2.0
-        grown = half * (side / (side - 2.0 * self.context_pad))
-        low, high = np.round(low + half - grown), np.round(low + half + grown)
-        scale = side / (high - low + 1)
-        before = [round(n) for n in np.maximum(-low, 0) * scale]
-        low, high = np.clip(low, 0, im.shape[:2]), np.clip(high, 0, im.shape[:2])
-        if (high <= low).any():
+        fill = np.ones(self.crop_dims, dtype=np.float32) * self.crop_mean
+        crop = with_context(im, window, self.context_pad, side, fill)
+        if crop is None:
             raise ValueError(f"the window {tuple(window)} lies outside of the image, {im.shape[:2]}")
-        height, width = (
-            min(round(n), side - margin) for n, margin in zip((high - low + 1) * scale, before, strict=True)
-        )
-        (top, left), (bottom, right) = low.astype(int), high.astype(int)
-        crop: NDArray[Any] = np.ones(self.crop_dims, dtype=np.float32) * self.crop_mean
-        inside = io.resize_image(im[top:bottom, left:right], (height, width))
-        crop[before[0] : before[0] + height, before[1] : before[1] + width] = inside
         return crop
 
     def configure_crop(self, context_pad: int | None) -> None:

@@ -29,6 +29,7 @@ from .preprocess import deprocess, oversample, preprocess
 from .resize import resize
 from .scan import Detection, Scanning, scan
 from .scan_files import scan_files
+from .windows import Scored, classify_windows, read_windows
 
 __all__ = [
     "Detection",
@@ -40,9 +41,11 @@ __all__ = [
     "Prediction",
     "Preprocessing",
     "Scanning",
+    "Scored",
     "activations",
     "classify",
     "classify_files",
+    "classify_windows",
     "colours",
     "deprocess",
     "dream",
@@ -61,6 +64,7 @@ __all__ = [
     "read_image",
     "read_labels",
     "read_mean",
+    "read_windows",
     "resize",
     "scan",
     "scan_files",

@@ -53,6 +53,10 @@ class Job(Generic[R]):
         """The pixels of a file. Raises: NetsurgeryError."""
         return read_image(path)
 
+    def load(self, image: ImageFile) -> Sample:
+        """What the net is to be run on for an image that is not read yet. Raises: NetsurgeryError."""
+        return self.prepare(self.read(image.path))
+
     def prepare(self, image: NDArray[Any]) -> Sample:
         """What the net is to be run on. Raises: NetsurgeryError for an image that does not fit."""
         raise NotImplementedError
@@ -111,7 +115,7 @@ def stream(
 
 def _prepared(job: Job[R], image: ImageFile) -> Sample:
     found = job.done(image)
-    return job.prepare(job.read(image.path)) if found is None else Sample((), found, finished=True)
+    return job.load(image) if found is None else Sample((), found, finished=True)
 
 
 def _finished(job: Job[R], image: ImageFile, sample: Sample) -> Outcome[R]:

@@ -71,7 +71,7 @@ def samples(
         return
     if files := _array_files(name):
         for file in files:
-            yield from _arrays(_found(file, Path(name).parent, root))
+            yield from _arrays(place_of(file, Path(name).parent, root))
         return
     if os.path.isdir(name):
         entries = _folder(Path(name), labelled)
@@ -82,7 +82,7 @@ def samples(
     else:
         entries = _list(Path(name), labelled)
     for file, label in entries:
-        place = _found(file, Path(name).parent, root)
+        place = place_of(file, Path(name).parent, root)
         yield Sample(file, label, _reader(place, resize, gray))
 
 
@@ -181,7 +181,7 @@ def class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     return tuple(p.name for p in sorted(p for p in place.iterdir() if p.is_dir()))
 
 
-def _found(file: str, beside: Path, root: str | os.PathLike[str]) -> str:
+def place_of(file: str, beside: Path, root: str | os.PathLike[str]) -> str:
     """Where a list's path leads: below the root as Caffe has it, else as it is, else beside the list."""
     if root:
         return os.path.join(os.fspath(root), file.lstrip("/"))
