@@ -99,7 +99,7 @@ def __getattr__(name: str) -> Any:
     if name in ("passes", "vision"):
         return import_module(f".{name}", __name__)
     if name == "kernels":
-        return import_module(".vision.kernels", __name__)
+        return import_module(".passes.kernels", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

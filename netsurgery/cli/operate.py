@@ -101,6 +101,13 @@ def operate(
     set_weights: Annotated[
         list[str] | None, _operation("LAYER:BLOB=FILE.npy", "Put an array in place of a blob (0: weights, 1: bias).")
     ] = None,
+    set_kernel: Annotated[
+        list[str] | None,
+        _operation(
+            "LAYER=KERNEL,...",
+            "Kernels by design: conv1=sobel-x,gaussian:5,emboss:45 (also prewitt-x, laplacian, gabor, identity).",
+        ),
+    ] = None,
     load_weights: Annotated[
         list[str] | None, _operation("FILE", "Take blobs from a .npz or .safetensors file that --dump-weights wrote.")
     ] = None,

@@ -18,6 +18,7 @@ from .fold_preprocessing import fold_preprocessing
 from .fold_scale import fold_scale
 from .initialize import initialize
 from .insert import insert
+from .kernels import set_kernels
 from .raw_detections import raw_detections
 from .recurrent_state import recurrent_state
 from .rename import rename
@@ -43,6 +44,7 @@ __all__ = [
     "recurrent_state",
     "rename",
     "set_input_shape",
+    "set_kernels",
     "set_weights",
     "transplant",
     "unfold_groups",

@@ -25,6 +25,7 @@ from .fold_preprocessing import fold_preprocessing
 from .fold_scale import fold_scale
 from .initialize import initialize
 from .insert import insert
+from .kernels import set_kernels
 from .set_input_shape import set_input_shape
 from .set_weights import set_weights
 from .transplant import transplant
@@ -109,6 +110,11 @@ def _set_weights(net: Net, text: str) -> Net:
     return set_weights(net, layer, _number("--set-weights", index, expected), _read_npy(path))
 
 
+def _set_kernel(net: Net, text: str) -> Net:
+    layer, kernels = _pair("--set-kernel", text, "LAYER=KERNEL,..., such as conv=sobel-x,gaussian:5,emboss")
+    return set_kernels(net, layer, *kernels.split(","))
+
+
 def _read_npy(path: str) -> NDArray[Any]:
     expected = "a .npy file: one array"
     array = read_arrays(path, expected, WeightsError)
@@ -175,6 +181,7 @@ OPERATIONS: Mapping[str, Callable[..., Net]] = {
     "rename_blob": lambda net, text: net.renamed(blobs=_renames("--rename-blob", text)),
     "rename_layer": lambda net, text: net.renamed(layers=_renames("--rename-layer", text)),
     "set_input_shape": _set_input_shape,
+    "set_kernel": _set_kernel,
     "set_weights": _set_weights,
     "transplant": _transplant,
     "unfold_groups": unfold_groups,

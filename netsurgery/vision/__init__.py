@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing, read_mean
-from . import kernels
+from ..passes import kernels
 from .classify import Prediction, classify, classify_files
 from .colormap import colours
 from .dream import Dream, dream

@@ -62,6 +62,7 @@ def test_every_operation_has_an_option(command: Command, model: tuple[Path, Path
     used = {
         "initialize": "random",
         "set_weights": f"fc:0={tmp_path / 'w.npy'}",
+        "set_kernel": "conv=sobel-x,emboss",
         "dump_weights": dump,
         "load_weights": dump,
         "transplant": f"{model[1]},conv=conv",

@@ -11,6 +11,9 @@ Source: Caffe's net surgery tutorial (Designer Filters), examples/net_surgery.ip
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,6 +127,51 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
         top, left = (a - b for a, b in zip(place.shape[1:], k.shape[1:], strict=True))
         place[:, top // 2 : top // 2 + k.shape[1], left // 2 : left // 2 + k.shape[2]] = k
     return (weight, *(np.zeros(shape, np.float32) for shape in wanted[1:]))
+
+
+DESIGNS: Mapping[str, tuple[Callable[..., Kernel], tuple[str, ...]]] = {
+    "sobel-x": (partial(sobel, "x"), ("size",)),
+    "sobel-y": (partial(sobel, "y"), ("size",)),
+    "prewitt-x": (partial(prewitt, "x"), ("size",)),
+    "prewitt-y": (partial(prewitt, "y"), ("size",)),
+    "laplacian": (laplacian, ()),
+    "laplacian-diagonal": (partial(laplacian, True), ()),
+    "gaussian": (gaussian, ("size", "sigma")),
+    "emboss": (emboss, ("angle",)),
+    "gabor": (gabor, ("size", "wavelength", "angle", "sigma")),
+    "identity": (identity, ("size",)),
+}
+"""Kernels by name, and the numbers that may follow it."""
+
+
+def design(text: str) -> Kernel:
+    """A kernel in words: a name and numbers, such as sobel-x, gaussian:5:1.2 (size, sigma) or gabor:11:5:45 (size, wavelength, angle).
+
+    Raises: NetsurgeryError."""
+    name, *values = text.strip().split(":")
+    if name not in DESIGNS:
+        near = get_close_matches(name, DESIGNS, n=1)
+        raise NetsurgeryError(
+            f"there is no kernel '{name}'",
+            expected=", ".join(DESIGNS),
+            fix=f"did you mean '{near[0]}'?" if near else "",
+        )
+    function, names = DESIGNS[name]
+    try:
+        numbers = [int(value) if key == "size" else float(value) for key, value in zip(names, values, strict=False)]
+        legible = len(values) <= len(names) and all(math.isfinite(number) for number in numbers)
+    except ValueError:
+        legible = False
+    if not legible:
+        raise NetsurgeryError(f"the kernel '{text}'", expected=":".join([name, *(key.upper() for key in names)]))
+    return function(**dict(zip(names, numbers, strict=False)))
+
+
+def set_kernels(net: Net, layer: str, *designs: str) -> Net:
+    """The net whose Convolution has these kernels, in words (see `design`), one for each output channel: see `fit`.
+
+    Raises: as `design` and `fit`."""
+    return net.with_weights(layer, *fit(net, layer, *map(design, designs)))
 
 
 def _blob(kernel: NDArray[Any]) -> Kernel:
