@@ -40,6 +40,9 @@ class Kind:
     shares_memory: bool = False
     """Whether Caffe's tops lie in the memory of the bottom (Reshape, Split): a layer in place on one changes all."""
 
+    overwrites: ClassVar[tuple[int, ...]] = ()
+    """The bottoms whose numbers Caffe's layer changes for those that read them after it; this one leaves them alone."""
+
     is_input: bool = False
     """Whether the tops are fed from outside (Input, data layers)."""
 

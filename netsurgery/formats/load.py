@@ -183,7 +183,7 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
     if inline is not None and stored is not None:  # Caffe takes what the net holds, and then what the file holds
         stored = replace(stored, layers=(*inline.layers, *stored.layers))
     own = {
-        **replacements(reading.dialect or "", (str(f.value.last("type", "")) for f in fields), notes),
+        **replacements(reading.dialect or "", [f.value for f in fields], notes),
         **{type: custom_op(domain) for type, domain in reading.custom_ops.items()},
         **(reading.layers or {}),
     }
@@ -302,10 +302,10 @@ def _layers(
 
 
 def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tuple[Layer, ...]:
-    """The layers, those refused that in place would change what others read of the same memory: Caffe's numbers are not those of the
-    net as it is written."""
+    """The layers, those refused that in place, or in what they read, would change what others read of the same memory: Caffe's numbers
+    are not those of the net as it is written."""
     memory = Memory(layers)
-    made = []
+    made: list[Layer] = []
     for layer, message in zip(layers, messages, strict=True):
         names = zip(message.all("bottom"), message.all("top"), layer.bottoms, layer.tops, strict=False)
         in_place = {top: bottom for old, new, bottom, top in names if old == new}
@@ -315,6 +315,15 @@ def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tupl
                     f"in place it would change '{other}' too, which lies in the same memory in Caffe and is needed later",
                     layer=layer,
                     expected="another top, or a bottom that shares no memory (Split, Reshape, Flatten share it)",
+                )
+                layer = replace(layer, kind=Refused(error))
+        for bottom in (layer.bottoms[i] for i in layer.kind.overwrites):
+            if reader := next((later for later in layers[len(made) + 1 :] if bottom in later.bottoms), None):
+                error = UnsupportedError(
+                    f"it changes its bottom '{bottom}', which layer {reader.title} reads after that",
+                    layer=layer,
+                    expected="that nothing reads the blob later",
+                    fix="put what reads it before this layer",
                 )
                 layer = replace(layer, kind=Refused(error))
         memory.add(layer, in_place)

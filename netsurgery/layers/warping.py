@@ -13,7 +13,7 @@ from .shared.remap_onnx import emit_places, emit_remap
 class Warping(LayerType):
     """y[:, i, j] = x at column j + flow[0], row i + flow[1], between four pixels in steps of 1/32, the edge repeating outside.
 
-    The fork adds the places to its second bottom, which others that read it then see; this layer leaves it alone.
+    The fork adds the places to its second bottom, which others that read it then see.
 
     Shapes: image (1, 3, H, W), flow (1, 2, H, W) -> (1, 3, H, W); the fork itself only takes 256 x 256.
     Source: JunhyeongBak/Caffe_Light_Field, layers/warping_layer.py
@@ -21,7 +21,8 @@ class Warping(LayerType):
 
     types = ("Python:warping_layer.WarpingLayer",)
     bottoms = (2, 2)
-    note = "by formula, of Caffe_Light_Field; leaves its second bottom as it was"
+    overwrites = (1,)
+    note = "by formula, of Caffe_Light_Field; refused where a layer behind it reads its second bottom, which the fork changes"
 
     def read(self, p: Params) -> None:
         no_settings(p)

@@ -127,6 +127,29 @@ def test_polygons_without_the_field_are_a_dialect() -> None:
     assert "channels of loc: 60" in refusal(plain.shapes, ShapeError)
 
 
+def test_priors_at_offsets_show_that_all_classes_suppress_each_other() -> None:
+    """tl_ssd's DetectionOutput: one box of two classes stays once."""
+    text = "num_classes: 3 code_type: CENTER_SIZE background_label_id: 0"
+    feed = {
+        "loc": np.zeros((1, 4)),
+        "conf": np.array([[0, 0.8, 0.7]]),
+        "prior": np.array([[[0, 0, 1, 1], [1, 1, 1, 1]]]),
+    }
+    feed = {name: x.astype(np.float32) for name, x in feed.items()}
+    plain = detection(text, 4, 3, 1)
+    prior = """layer { name: "m" type: "Input" top: "m" input_param { shape { dim: 1 dim: 1 dim: 2 dim: 2 } } }
+        layer { name: "p" type: "PriorBox" bottom: "m" bottom: "m" top: "p"
+          prior_box_param { min_size: 1 aspect_ratio: 2 offset_w: 0.5 offset_h: 0.5 } }"""
+    shown = from_text(to_prototxt(plain) + prior)
+    assert [note.partition(":")[0] for note in shown.notes] == [
+        "read in the dialect tl_ssd, which prior_box_param.offset_h, prior_box_param.offset_w shows"
+    ]
+    rows = [
+        len(netsurgery.run(net, f)["y"][0, 0]) for net, f in ((plain, feed), (shown, feed | {"m": unit((1, 1, 2, 2))}))
+    ]
+    assert rows == [2, 1]
+
+
 @pytest.mark.parametrize(
     ("params", "problem"),
     [

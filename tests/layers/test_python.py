@@ -83,8 +83,28 @@ def test_a_dialect_chooses_between_layers_of_one_name() -> None:
     (closer,) = agree(from_text(inputs + text, dialect="person_search"), feed)
     width = usual["y"][:, 3] - usual["y"][:, 1]
     np.testing.assert_allclose((closer["y"][:, 3] - closer["y"][:, 1]).max(), width.max() - 1)
+    shown = from_text(inputs + text + 'layer { name: "p" type: "Softmax" bottom: "s" top: "pid_prob" }')
+    np.testing.assert_array_equal(netsurgery.run(shown, feed)["y"], closer["y"])
+    assert [note.partition(":")[0] for note in shown.notes] == [
+        "read in the dialect person_search, which pid_prob shows"
+    ]
     with pytest.raises(NetsurgeryError, match="dialect 'klingon' is not known"):
         from_text(inputs + text, dialect="klingon")
+
+
+def test_a_bottom_that_a_layer_changes_may_not_be_read_after_it() -> None:
+    inputs = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims((1, c, 4, 5))} }} }} }}\n'
+        for name, c in (("x", 3), ("f", 2))
+    )
+    warp = one("Python", "python_param { module: 'warping_layer' layer: 'WarpingLayer' }", ("x", "f")) + "\n"
+    later = 'layer { name: "z" type: "ReLU" bottom: "f" top: "z" }\n'
+    assert refusal(from_text(inputs + warp + later, "net.prototxt").require_supported, UnsupportedError) == (
+        "net.prototxt:3: layer 'y' (Python): it changes its bottom 'f', which layer 'z' (ReLU) reads after that\n"
+        "  expected: that nothing reads the blob later\n"
+        "  fix: put what reads it before this layer"
+    )
+    from_text(inputs + later + warp).require_supported()
 
 
 PARAM_STRS: list[tuple[str, dict[str, Any]]] = [
