@@ -19,7 +19,7 @@ What `netsurgery layers` prints, from the registry; `python docs/build.py` write
 
 def page() -> str:
     return HEAD + "".join(
-        f"| `{row.type}` | {_cell(row.origin)} | {_cell(row.held)} | {_cell(', '.join(row.onnx))} | {'yes' if row.caffe2 else 'no'} "
+        f"| `{row.type}` | {_cell(row.whose)} | {_cell(row.held)} | {_cell(', '.join(row.onnx))} | {'yes' if row.caffe2 else 'no'} "
         f"| {_cell(row.computes)} | {_cell(row.note)} |\n"
         for row in entries()
     )

@@ -34,6 +34,11 @@ class Entry:
     computes: str
     note: str
 
+    @property
+    def whose(self) -> str:
+        """BVLC or SSD, or the file of the fork."""
+        return self.source if self.origin == "fork" else self.origin
+
 
 def entries() -> Iterator[Entry]:
     """Every layer type, sorted by name."""

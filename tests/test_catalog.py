@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import onnx
 import pytest
 
@@ -9,6 +11,8 @@ from netsurgery.catalog import describe, entries
 from netsurgery.layers import FILES, find, names
 from netsurgery.layers.core.layer_type import LayerType
 
+WHOSE = re.compile(r"\w/\w|\bof \w|\(\w")
+"""A repository, or whose file it is."""
 ALL = {entry.type: entry for entry in entries()}
 
 
@@ -40,6 +44,13 @@ def test_entries(type: str, origin: str, held: str, operators: set[str]) -> None
     assert (entry.origin, entry.held) == (origin, held)
     assert operators <= set(entry.onnx)
     assert entry.caffe2
+
+
+def test_the_list_says_whose_each_layer_is() -> None:
+    assert ALL["Warp"].whose == "warp_layer.cu of PWC-Net"
+    assert ALL["ReLU"].whose == "BVLC" and ALL["PriorBox"].whose == "SSD"
+    vague = {name for name in FILES if ALL[name].origin == "fork" and not WHOSE.search(ALL[name].whose)}
+    assert not vague
 
 
 def test_caffe2_is_said_as_it_is() -> None:

@@ -36,7 +36,7 @@ def layers(reading: Annotated[Reading, Only(("plugin",))], as_json: Json = False
     for row in rows:
         cells = (
             row.type,
-            row.origin,
+            row.whose,
             row.held,
             ", ".join(row.onnx),
             "yes" if row.caffe2 else "no",

@@ -22,7 +22,7 @@ class Convolution(LayerType):
 
     Shapes: (N, C, size...) -> (N, num_output, floor((size + 2 pad - dilation (kernel - 1) - 1) / stride) + 1 ...);
         W (num_output, C / group, kernel...), b (num_output).
-    Source: conv_layer.cpp, base_conv_layer.cpp
+    Source: conv_layer.cpp, base_conv_layer.cpp of BVLC; of video-caffe (NdConvolution) and sk-caffe (ConvolutionSK)
     """
 
     types: ClassVar[tuple[str, ...]] = ("Convolution", "NdConvolution", "ConvolutionSK")

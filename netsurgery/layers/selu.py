@@ -36,7 +36,7 @@ class SeLUDropout(LayerType):
     """y = x
 
     Shapes: any.
-    Source: selu_dropout_layer.cpp, ibid.
+    Source: selu_dropout_layer.cpp of the same two forks
     """
 
     types = ("SeLUDropout", "SeLuDropout")
