@@ -30,7 +30,8 @@ def _linear(a: Attributes, x: Tensor, w: Tensor, b: Tensor | None = None) -> Ten
 
 
 def _batch_normalization(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> Tensor:
-    return functional.batch_norm(x, mean, var, scale, bias, eps=a.get("epsilon", 1e-5))
+    # PyTorch has no gradient of the statistics, and nets do not learn them
+    return functional.batch_norm(x, mean.detach(), var.detach(), scale, bias, eps=a.get("epsilon", 1e-5))
 
 
 def _clip(a: Attributes, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:

@@ -1,6 +1,7 @@
 """Gradients of layers that mix channels: matrices, softmax, normalization over the map.
 
-Source: BVLC/caffe src/caffe/layers/inner_product_layer.cpp, embed_layer.cpp, softmax_layer.cpp, mvn_layer.cpp (Backward_cpu)
+Source: BVLC/caffe src/caffe/layers/inner_product_layer.cpp, embed_layer.cpp, softmax_layer.cpp, mvn_layer.cpp (Backward_cpu);
+    happynear/caffe-windows inner_product_layer.cpp
 """
 
 from __future__ import annotations
@@ -10,17 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from ...layers.shared.matrices import unit_rows
 from ..slot import Slot
 
 
 def inner_product(slot: Slot, kind: Any) -> None:
-    """dx = dy W; dW = dy^T x; db = sum of dy. With `transpose` W lies the other way."""
+    """dx = dy W; dW = dy^T x; db = sum of dy. With `transpose` W lies the other way. A W with `normalize` is the one of length 1, whose
+    gradient happynear's forks add to that of W as it is; a W that is a bottom has its gradient written."""
     x, dy = slot.bottoms[0].read_data(), slot.tops[0].read_diff()
-    weight = slot.blobs[0].read_data()
-    errors = dy.reshape(-1, kind.num_output)
+    own = len(slot.bottoms) == 1
+    holder = slot.blobs[0] if own else slot.bottoms[1]
+    errors = dy.reshape(-1, dy.shape[-1])
     items = x.reshape(len(errors), -1)
-    if slot.param_need[0]:
-        slot.blobs[0].add_diff(items.T @ errors if kind.transpose else errors.T @ items)
+    weight = holder.read_data().reshape(len(holder.read_data()), -1)
+    if kind.normalize:
+        weight = unit_rows(weight, items.shape[1])
+    if slot.param_need[0] if own else slot.bottom_need[1]:
+        total = items.T @ errors if kind.transpose else errors.T @ items
+        (holder.add_diff if own else holder.write_diff)(total.reshape(holder.sizes))
     if len(slot.blobs) > 1 and slot.param_need[1]:
         slot.blobs[1].add_diff(errors.sum(0))
     if slot.bottom_need[0]:
