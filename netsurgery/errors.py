@@ -85,6 +85,14 @@ class UnsupportedLayersError(UnsupportedError):
         super().__init__(f"{count}:\n{listed}" if len(errors) != 1 else listed)
 
 
+class OpsetError(UnsupportedError):
+    """A layer needs operators of ONNX's opset `least`, or of a newer one."""
+
+    def __init__(self, problem: str, *, least: int, layer: str | Placed = "", expected: str = "") -> None:
+        self.least = least
+        super().__init__(problem, layer=layer, expected=expected or f"{least} or newer", fix=f"--opset {least}")
+
+
 class ShapeError(NetsurgeryError):
     """Shapes do not fit: a bottom with the layer, an input with the net, a blob with its layer."""
 

@@ -53,7 +53,7 @@ def group() -> typer.Typer:
     app = side_commands(
         "caffe2",
         "Caffe2",
-        "PyTorch 1.10.2, the last one that holds Caffe2: `verify --runtime caffe2` runs there",
+        "PyTorch 1.10.2, the last one that holds Caffe2: `verify --in caffe2` runs there",
         "Downloads 882 MB on x86-64 Linux (45 to 227 MB elsewhere), of which 0.6 GB stay.",
         caffe2.__doc__,
     )

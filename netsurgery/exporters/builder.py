@@ -28,6 +28,12 @@ class Value:
     name: str
     shape: Any = None
     value: Array | None = None
+    repeated: Array | None = None
+    """What it repeats along axes of free size, if it does nothing else."""
+
+    @property
+    def numbers(self) -> Array | None:
+        return self.repeated if self.value is None else self.value
 
 
 @dataclass(eq=False)
@@ -182,6 +188,8 @@ class Builder(ABC):
                 return [self.constant(v) for v in folded]
         name = self.store.name(f"{self.layer}/{type}")
         outputs = [Value(name if i == 0 else self.store.name(f"{name}:{i}")) for i in range(count)]
+        if type == "Expand" and operands[0] is not None:
+            outputs[0].repeated = operands[0].value
         extra = [Value(self.store.name(f"{name}:{what}")) for what in self.extra_outputs(type)]
         self.operations.append(Operation(type, operands, outputs + extra, attributes, self.layer, name, domain))
         return outputs

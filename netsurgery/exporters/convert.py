@@ -21,12 +21,14 @@ from ..net import Net
 from ..options import said
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
+from ..passes.raw_detections import chooses_boxes, raw_detections
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
 from .onnx.export import dim_name
 from .onnx.opened import require_opens
 from .onnx.save import save_onnx
 from .options import Export
 from .preprocessing import image_name
+from .targets import find_target
 
 READING, SURGERY, PIXELS, EXPORT = Reading(), Surgery(), Pixels(), Export()
 
@@ -94,12 +96,20 @@ def convert(
     Raises: NetsurgeryError; nothing is written then.
     """
     path = Path(output)
+    aim = find_target(export.target)
     _require_format(path, pixels, export)
     require_no_input([os.fspath(path)], [os.fspath(file) for file in (prototxt, weights) if file is not None])
     _refuse_precision(path, export, calibration)
     loaded, net = prepare(prototxt, weights, reading, surgery)
     notes, shapes, outputs, static = net.notes, reading.input_shapes, export.outputs, export.static
     notes += forgotten(net)
+    if aim is not None:
+        static = static or aim.fixed
+        if aim.embed and export.weights_mode == "auto":
+            export = replace(export, weights_mode="embed")
+        if aim.raw and surgery.detections == "boxes" and chooses_boxes(net):
+            surgery, net = replace(surgery, detections="raw"), raw_detections(net)
+            notes += (f"the choice of boxes is left to your code, as with --detections raw: {aim.title} has none",)
     if outputs:
         outputs = fed_back(state_outputs(net), outputs)
     if export.to == "caffe2":
@@ -126,6 +136,7 @@ def convert(
             "input_shapes": shapes,
             "static": static,
             "plain": export.plain,
+            "target": export.target,
             "preprocessing": preprocessing,
             "metadata": recorded(reading, surgery, pixels, export),
         }
@@ -172,6 +183,8 @@ def _require_format(path: Path, pixels: Pixels, export: Export) -> None:
         raise NetsurgeryError(
             f"{what} with --to {to}", expected="the name of a folder, which gets init_net.pb and predict_net.pb"
         )
+    if export.target is not None and path.suffix != ".onnx":
+        raise NetsurgeryError(f"--for {export.target} of what is no ONNX model", expected="a name that ends in .onnx")
     if to is None and path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
     if (path.suffix == ".prototxt" or to) and (export.bake_preprocessing or pixels != PIXELS):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..formats.options import PIXELS
 from ..options import Flag, Many, choice, option, whole
+from .targets import TARGETS
 
 BITS = "Fewer bits"
-DEFAULT_OPSET = 21
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,13 @@ class Export:
 
     to: str | None = option(
         None, choice("caffe2"), "to", "caffe2: write init_net.pb and predict_net.pb into the folder -o."
+    )
+    target: str | None = option(
+        None,
+        choice(*TARGETS),
+        "for",
+        "Where the model will run: chooses opset, sizes, detections and weights for it, and refuses what it cannot compute.",
+        key="target",
     )
     outputs: Sequence[str] | None = option(
         None,
@@ -32,7 +39,9 @@ class Export:
         "plain",
         "Write each layer as the node that is meant for it (LRN), though others are faster in onnxruntime.",
     )
-    opset: int = option(DEFAULT_OPSET, whole(), "opset", "ONNX opset, 17 or newer.")
+    opset: int | None = option(
+        None, whole(), "opset", "ONNX opset, 17 or newer. Default: the oldest that has what the layers need."
+    )
     fold: bool = option(True, Flag(yes=False, no=True), "no-fold", "Keep BatchNorm and Scale as nodes of their own.")
     weights_mode: str = option(
         "auto",

@@ -23,7 +23,12 @@ class BNLL(LayerType):
         return [np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Softplus", bottoms[0])]
+        (x,) = bottoms
+        if op.plain:
+            return [op("Softplus", x)]
+        # runtimes whose Softplus is log(1 + exp(x)) overflow (OpenCV 5)
+        rest = op("Softplus", op("Neg", op("Abs", x)))
+        return [op("Add", op("Relu", x), rest)]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms  # log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)), which does not overflow

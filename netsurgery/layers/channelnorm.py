@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
-from .shared.reduce import reduce
+from .shared.reduce import magnitude
 
 
 class ChannelNorm(LayerType):
@@ -31,7 +31,7 @@ class ChannelNorm(LayerType):
         return [np.sqrt((x * x).sum(axis=1, keepdims=True))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [reduce(op, "ReduceL2", bottoms[0], (1,), keep=True)]
+        return [op("Sqrt", magnitude(op, bottoms[0], (1,), keep=True))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Sqrt", op("ReduceSum", op("Sqr", bottoms[0]), axes=(1,), keepdims=1))]

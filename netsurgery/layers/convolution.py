@@ -10,6 +10,7 @@ import numpy as np
 from ..message import Field, Message
 from .caffe2.operators import conv
 from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Surgery, Tensors, product, window
+from .shared.conv_onnx import emit_conv
 from .shared.convolve import convolve
 from .shared.grouped import spread_groups, take_in
 from .shared.windows import Windows, least_axes, read_windows, require_room, require_second
@@ -98,8 +99,7 @@ class Convolution(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
-        at = self.windows(weights[0].ndim)
-        return [op("Conv", x, w, bias, **at.over(x.shape[2:]).attributes, group=self.group) for x in bottoms]
+        return [emit_conv(op, x, w, bias, self.windows(weights[0].ndim), self.group) for x in bottoms]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = op.weight(weights[0], "w")

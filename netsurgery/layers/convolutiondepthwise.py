@@ -7,6 +7,7 @@ import numpy as np
 from ..message import Field, Message
 from .caffe2.operators import conv
 from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Surgery, Tensors, product, window
+from .shared.conv_onnx import emit_conv
 from .shared.convolve import convolve
 from .shared.windows import Windows, read_windows, require_room
 
@@ -51,7 +52,7 @@ class ConvolutionDepthwise(LayerType):
         w = op.weight(weights[0], "weight")
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         (x,) = bottoms
-        return [op("Conv", x, w, bias, **self.windows.over(x.shape[2:]).attributes, group=weights[0].shape[0])]
+        return [emit_conv(op, x, w, bias, self.windows, weights[0].shape[0])]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         bias = op.weight(weights[1], "b") if self.bias_term else None

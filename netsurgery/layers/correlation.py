@@ -86,20 +86,41 @@ class Correlation(LayerType):
             a = op("Pad", a, op.ints(0, 0, inner, inner, 0, 0, inner, inner))
         if outer:
             b = op("Pad", b, op.ints(0, 0, outer, outer, 0, 0, outer, outer))
-        sizes = [op("Add", op.size(bottoms[0], axis), op.ints(2 * inner)) for axis in (2, 3)]
-        extent = op.ints(*sizes)
-
-        def build(inside: Op, offset: Tensor) -> Tensors:
-            start = inside("Cast", offset, to=7)
-            moved = inside("Slice", b, start, inside("Add", start, extent), inside.ints(2, 3))
-            match = inside("Abs", inside("Sub", a, moved)) if self.subtract else inside("Mul", a, moved)
-            return [reduce(inside, "ReduceMean", match, (1,))]
-
-        offsets = np.array(self.displacements, np.float32) + self.furthest
-        y = op("Scan", op.const(offsets), body=op.body(build, ["offset"]), num_scan_inputs=1, scan_output_axes=[1])
+        h, w = (op("Add", op.size(bottoms[0], axis), op.ints(2 * inner)) for axis in (2, 3))
+        y = self._differences(op, a, b, h, w) if self.subtract else self._products(op, a, b, h, w)
         if self.kernel == 1 and self.stride == 1:
             return [y]
         return [op("AveragePool", y, kernel_shape=(self.kernel,) * 2, strides=(self.stride,) * 2)]
+
+    def _products(self, op: Op, a: Tensor, b: Tensor, h: Tensor, w: Tensor) -> Tensor:
+        """(N, G G, h, w). Rows of a times rows of b as matrices, of whose products the diagonals are what is asked for: as many numbers
+        are computed in vain as there are columns for each displacement, and still it is 19 times as fast as one map after the other
+        (FlowNet-C, 1 thread)."""
+        d, reach = self.furthest, self.furthest // self.step * self.step
+        offsets = range(-reach, reach + 1, self.step)
+        rows = op("Transpose", a, perm=(0, 2, 3, 1))
+        columns = op("Transpose", b, perm=(0, 2, 1, 3))
+        products = []
+        for dy in offsets:
+            moved = op("Slice", columns, op.ints(d + dy), op("Add", h, op.ints(d + dy)), op.ints(1))
+            products.append(op("Unsqueeze", op("MatMul", rows, moved), op.ints(1)))
+        y = op("Concat", *products, axis=1) if len(products) > 1 else products[0]
+        # (N, G, h, w, w + 2 D): rows made longer by one put the diagonals below each other
+        wide = op("Add", w, op.ints(2 * d))
+        flat = op("Pad", op.reshape(y, 0, len(offsets), h, -1), op.ints([0] * 7, w))
+        y = op.reshape(flat, 0, len(offsets), h, w, op("Add", wide, op.ints(1)))
+        y = op("Slice", y, op.ints(d - reach), op.ints(d + reach + 1), op.ints(4), op.ints(self.step))
+        y = op.reshape(op("Transpose", y, perm=(0, 1, 4, 2, 3)), 0, len(offsets) ** 2, h, w)
+        return op("Div", y, op("Cast", op.size(a, 1), to=1))
+
+    def _differences(self, op: Op, a: Tensor, b: Tensor, h: Tensor, w: Tensor) -> Tensor:
+        """(N, G G, h, w), one map after the other."""
+        maps = []
+        for offset in self.displacements:
+            start = op.ints([self.furthest + n for n in offset])
+            moved = op("Slice", b, start, op("Add", start, op.ints(h, w)), op.ints(2, 3))
+            maps.append(reduce(op, "ReduceMean", op("Abs", op("Sub", a, moved)), (1,), keep=True))
+        return op("Concat", *maps, axis=1) if len(maps) > 1 else maps[0]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = bottoms

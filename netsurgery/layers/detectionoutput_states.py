@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.boxes import by_score, suppress
-from .shared.boxes_onnx import LOWEST, emit_halves, emit_only_best
+from .shared.boxes_onnx import LOWEST, emit_halves, emit_nms, emit_only_best
 from .shared.detection_boxes import DetectionBoxes
 
 
@@ -92,9 +92,8 @@ class StateDetectionOutput(DetectionBoxes):
             tested = op("Concat", low, op("Max", low, high), axis=-1)
         # what is found first is better: the first of an image are its best
         limits = [n for n in (self.top_k, self.keep_top_k) if n >= 0]
-        most = op.const(min(limits), "int64") if limits else op("Squeeze", op("Mul", p, op.ints(k)))
-        threshold = op.const(max(self.threshold, LOWEST))
-        found = op("NonMaxSuppression", tested, scores, most, op.const(min(self.overlap, 1.0)), threshold)
+        most = op.ints(min(limits)) if limits else op("Mul", p, op.ints(k))
+        found = emit_nms(op, tested, scores, most, self.overlap, max(self.threshold, LOWEST))
         image, _, at = op.many(3, "Split", found, op.ints(1, 1, 1), axis=1)
         label, prior = op("Div", at, p), op("Mod", at, p)
         key = op("Neg", op("Cast", op("Squeeze", op("Add", op("Mul", image, op.ints(k)), label), op.ints(1)), to=1))

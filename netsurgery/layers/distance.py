@@ -5,6 +5,7 @@ from __future__ import annotations
 from .core import Arrays, Op, Params, Shapes, Tensors
 from .shared.losses import Loss
 from .shared.python_layers import no_settings
+from .shared.reduce import magnitude
 
 
 class Distance(Loss):
@@ -43,4 +44,4 @@ class Distance(Loss):
         n = op("Cast", op.size(x, 0), to=1)
         away = op("Sub", op("Mul", x, n), op("ReduceSum", x, op.ints(0), keepdims=1))
         away = op("Div", away, op("Mul", n, op("Sub", n, op.const(1))))
-        return [op.reshape(op("ReduceSumSquare", away, keepdims=0), 1)]
+        return [op.reshape(magnitude(op, away), 1)]

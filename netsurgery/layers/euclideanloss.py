@@ -7,6 +7,7 @@ import numpy as np
 from .caffe2.losses import alike, count, total
 from .core import Arrays, Op, Shapes, Tensors, product
 from .shared.losses import Loss, emit_alike, emit_count
+from .shared.reduce import magnitude
 
 
 class EuclideanLoss(Loss):
@@ -30,7 +31,7 @@ class EuclideanLoss(Loss):
         return [np.dot(d, d) / len(bottoms[0]) / 2]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        total = op("ReduceSumSquare", op("Sub", *emit_alike(op, *bottoms)), keepdims=0)
+        total = magnitude(op, op("Sub", *emit_alike(op, *bottoms)))
         return [op("Div", total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, product
 from .shared.boxes import by_score, suppress
-from .shared.boxes_onnx import emit_grid
+from .shared.boxes_onnx import emit_grid, emit_nms
 from .shared.evaluation import Evaluation, Truth
 from .shared.evaluation_onnx import emit_evaluation
 
@@ -135,9 +135,9 @@ class EvalDetection(Evaluation):
         """(image, box) of those that stay, by image and falling score: (K, 2)."""
         if self.overlap >= 0:
             least = float(np.nextafter(np.float32(self.overlap), np.float32(0))) if self.overlap else 0.0
-            most = op.const(1 if not self.overlap else self.room, "int64")
+            most = op.ints(1 if not self.overlap else self.room)
             chance = op("Unsqueeze", score, op.ints(1))
-            survivors = op("NonMaxSuppression", box, chance, most, op.const(min(least, 1.0)), center_point_box=1)
+            survivors = emit_nms(op, box, chance, most, least, centred=True)
             return op("Gather", survivors, op.ints(0, 2), axis=1)
         _, order = op.many(2, "TopK", score, op.ints(self.room), axis=1)
         every = op("Range", op.const(0, "int64"), op("Squeeze", batch), op.const(1, "int64"))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .core import Arrays, Op, Params, Shapes, Tensors, product
 from .shared.boxes import by_score, suppress
-from .shared.boxes_onnx import LOWEST, emit_grid
+from .shared.boxes_onnx import LOWEST, emit_grid, emit_nms
 from .shared.evaluation import Evaluation, Truth
 from .shared.evaluation_onnx import emit_evaluation
 
@@ -104,10 +104,8 @@ class EvalDetectionYolo2(Evaluation):
         score = op.reshape(op("Where", fits, score, op.const(LOWEST)), batch, self.room, self.classes)
         score = op("Transpose", score, perm=(0, 2, 1))
         least = float(np.nextafter(np.float32(self.overlap), np.float32(0))) if self.overlap > 0 else 0.0
-        most = op.const(0 if self.overlap < 0 else self.room if self.overlap else 1, "int64")
-        survivors = op(
-            "NonMaxSuppression", box, score, most, op.const(min(least, 1.0)), op.const(-1), center_point_box=1
-        )
+        most = op.ints(0 if self.overlap < 0 else self.room if self.overlap else 1)
+        survivors = emit_nms(op, box, score, most, least, -1, centred=True)
         image, named = (op("Gather", survivors, op.const(i, "int64"), axis=1) for i in (0, 1))
         found = (
             image,

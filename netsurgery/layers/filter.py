@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .caffe2.operators import cast
 from .core import SAME, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, by_data
+from .shared.pick import pick
 
 
 class Filter(LayerType):
@@ -49,8 +50,7 @@ class Filter(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         *data, selector = bottoms
         flat = selector if len(selector.shape) == 1 else op.reshape(selector, -1)
-        chosen = op("Cast", flat, to=9)
-        return [op("Compress", x, chosen, axis=0) for x in data]
+        return pick(op, op("Cast", flat, to=9), *data)
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         *data, selector = bottoms

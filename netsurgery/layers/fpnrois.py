@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, by_data, product
+from .shared.pick import pick
 from .shared.python_layers import no_settings
 
 LEAST, MOST = 2, 5
@@ -61,8 +62,7 @@ class RegionLevels(LayerType):
         level = op("Clip", op("Floor", op("Add", octave, op.const(4))), op.const(LEAST), op.const(MOST))
         level = op("Squeeze", level, op.ints(1))
         levels = [
-            self.emit_filled(op, op("Compress", rois, op("Equal", level, op.const(i)), axis=0))
-            for i in range(LEAST, MOST + 1)
+            self.emit_filled(op, pick(op, op("Equal", level, op.const(i)), rois)[0]) for i in range(LEAST, MOST + 1)
         ]
         return [op("Concat", *levels, axis=0), *levels]
 

@@ -13,6 +13,7 @@ from .caffe2.losses import count, items, labels, total
 from .caffe2.operators import part
 from .core import Arrays, Op, Params, Shapes, Tensors, product
 from .shared.losses import Loss, emit_count, emit_rows
+from .shared.reduce import magnitude
 
 
 class HingeLoss(Loss):
@@ -53,7 +54,7 @@ class HingeLoss(Loss):
                 index = op("Slice", index, op.ints(0), op.size(x, 0), op.ints(0))
         signs = op("OneHot", index, op.size(rows, 1), np.array([1, -1], np.float32))
         margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
-        total = op("ReduceSumSquare" if self.squared else "ReduceSum", margins, keepdims=0)
+        total = magnitude(op, margins) if self.squared else op("ReduceSum", margins, keepdims=0)
         return [op("Div", total, emit_count(op, x, [0]))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product
 from .shared.matrices import unit_rows
-from .shared.reduce import reduce
+from .shared.reduce import magnitude
 
 
 class InnerDistance(LayerType):
@@ -72,7 +72,7 @@ class InnerDistance(LayerType):
             w = op("Flatten", bottoms[1], axis=1)
         rows = op("Unsqueeze", op("Flatten", x, axis=axis), op.ints(1))
         far = op("Sub", rows, w)  # (M, N, K): products of squares would cancel
-        y = reduce(op, "ReduceSumSquare" if self.kind == "L2" else "ReduceL1", far, (2,))
+        y = magnitude(op, far, (2,), power=2 if self.kind == "L2" else 1)
         if axis == 1:
             return [y]
         width = self.num_output if self.own else op.size(bottoms[1], 0)

@@ -10,6 +10,9 @@ from .core import Array, Arrays, LayerType, Message, Op, Params, Reaches, Shapes
 MOST_CHANNELS = 384
 """Up to so many channels the band matrix of their neighbours is faster than the node, whose work does not grow with their square."""
 
+BLOCK = 16
+"""Of how many channels runtimes make blocks."""
+
 
 class LRN(LayerType):
     """ACROSS_CHANNELS: y = x (k + alpha / n * sum of x^2 over the n nearest channels)^-beta, n being `local_size`.
@@ -63,7 +66,10 @@ class LRN(LayerType):
         channels, usual = x.shape[1], self.alpha > 0 and self.beta > 0  # else runtimes refuse the node
         if self.within or not usual:
             return [self._divided(op, x, self._base(op, x))]
-        if op.plain or not isinstance(channels, int) or channels > MOST_CHANNELS:
+        if not isinstance(channels, int) and not op.plain:  # OpenVINO's node wants to know how many
+            return [self._divided(op, x, self._base(op, x))]
+        # OpenCV 5 fills up blocks of channels with zeros, which would divide zeros: 0 / 0
+        if op.plain or not isinstance(channels, int) or channels > MOST_CHANNELS or channels % BLOCK:
             return [op("LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)]
         # the sum over neighbours as a 1x1 Conv: 2 to 4 times as fast as the node (tests/benchmarks/bench_layers.py)
         place = np.arange(channels)

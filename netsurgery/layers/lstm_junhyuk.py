@@ -118,7 +118,7 @@ class LstmJunhyuk(LayerType):
             cont = op(
                 "Gather", on, op("Add", op("Unsqueeze", rows, op.ints(1, 2)), op("Unsqueeze", columns, op.ints(1)))
             )
-        y, *last = emit_scan(op, step, gates, cont, first)
+        y, *last = emit_scan(op, step, x.shape[0], gates, cont, first)
         return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last[: max(len(bottoms) - 2, 0)])]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

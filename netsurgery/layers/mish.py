@@ -25,7 +25,9 @@ class Mish(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-        return [op("Mul", x, op("Tanh", op("Softplus", x)))]
+        softplus = op("Softplus", x if op.plain else op("Neg", op("Abs", x)))
+        softplus = softplus if op.plain else op("Add", op("Relu", x), softplus)  # see BNLL
+        return [op("Mul", x, op("Tanh", softplus))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms

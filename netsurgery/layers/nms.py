@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from .caffe2.nms import emit_peaks
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors
 from .shared.boxes_onnx import emit_grid
+from .shared.pick import pick
 
 NEAR = 3
 """How many pixels around a peak weigh in on where it is."""
@@ -98,7 +99,7 @@ class Nms(LayerType):
         every = op("Range", op.const(0, "int64"), op("Squeeze", op.size(at, 0)), op.const(1, "int64"))
         rank = op("Sub", op("Unsqueeze", every, op.ints(1)), first)
         kept = op.reshape(op("Less", rank, op.ints(self.most)), -1)
-        at, place = (op("Compress", y, kept, axis=0) for y in (at, op("Concat", part, rank, axis=1)))
+        at, place = pick(op, kept, at, op("Concat", part, rank, axis=1))
         heavy = op("Slice", op("Relu", x), op.ints(1, 1), op.ints(2**31, 2**31), op.ints(2, 3))
         heavy = op("Pad", heavy, op.ints(0, 0, 1, 1, 0, 0, 0, 0))
         grid = op("Transpose", emit_grid(op, op.size(x, 3), op.size(x, 2)), perm=(3, 2, 0, 1))  # columns, rows

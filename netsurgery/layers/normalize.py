@@ -6,7 +6,7 @@ import numpy as np
 
 from .caffe2.operators import shifted
 from .core import WHOLE, Arrays, Field, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors
-from .shared.reduce import reduce
+from .shared.reduce import magnitude
 
 
 class Normalize(LayerType):
@@ -79,9 +79,8 @@ class Normalize(LayerType):
         if not self.learned and rank < 4:
             x = op.reshape(x, [0] * rank, [1] * (4 - rank))
         axes = range(1, rank) if self.across_spatial else [1]
-        norm = op(
-            "Add", reduce(op, "ReduceL1" if self.l1 else "ReduceSumSquare", x, axes, keep=True), op.const(self.eps)
-        )
+        total = magnitude(op, x, axes, power=1 if self.l1 else 2, keep=True)
+        norm = op("Add", total, op.const(self.eps))
         if not self.l1:
             norm = op("Sqrt", norm)
         y = op("Div", x, norm)

@@ -9,7 +9,7 @@ from .caffe2.boxes import best_first, column, ranks, suppress
 from .caffe2.operators import full, part
 from .core import Array, LayerType, Op, Params, Shape, Size, Tensor, Tensors
 from .shared.boxes import by_score
-from .shared.boxes_onnx import LOWEST, emit_only_best
+from .shared.boxes_onnx import LOWEST, emit_nms, emit_only_best
 from .shared.proposals import PLUS_ONE, Proposals, anchors, half_up
 from .shared.proposals_single import SingleImage
 
@@ -85,8 +85,7 @@ class Proposal(Proposals):
         score = op("Unsqueeze", op("Where", large, score, op.const(0)), op.ints(1))
         if not isinstance(count, int) or count > self.before:
             score = emit_only_best(op, score, self.before)
-        most, overlap = op.const(self.most, "int64"), op.const(min(self.overlap, 1.0))
-        found = op("NonMaxSuppression", op("Add", boxes, PLUS_ONE), score, most, overlap, op.const(LOWEST))
+        found = emit_nms(op, op("Add", boxes, PLUS_ONE), score, op.ints(self.most), self.overlap, LOWEST)
         image = op("Cast", op("Gather", found, op.ints(0), axis=1), to=1)
         box = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
         return [op("Concat", image, box, axis=1), op("GatherND", score, found)]

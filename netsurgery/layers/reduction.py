@@ -6,9 +6,7 @@ import numpy as np
 
 from .caffe2.operators import scaled
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
-from .shared.reduce import reduce
-
-_NODES = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
+from .shared.reduce import magnitude, reduce
 
 
 class Reduction(LayerType):
@@ -45,7 +43,10 @@ class Reduction(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         axes = range(self.axis(self.from_axis, len(x.shape)), len(x.shape))
-        y = reduce(op, _NODES[self.operation], x, axes)
+        if self.operation in ("ASUM", "SUMSQ"):
+            y = magnitude(op, x, axes, power=1 if self.operation == "ASUM" else 2)
+        else:
+            y = reduce(op, "ReduceMean" if self.operation == "MEAN" else "ReduceSum", x, axes)
         return [y if self.coeff == 1 else op("Mul", y, op.const(self.coeff))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

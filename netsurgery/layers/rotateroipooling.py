@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, UnsupportedError, product
+from .core import Arrays, LayerType, Op, OpsetError, Params, Shapes, Tensor, Tensors, product
+from .shared.pick import pick
 
 OLDEST_OPSET = 18
 """From which on ScatterElements can take the greatest."""
@@ -81,13 +82,8 @@ class RotateROIPooling(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if op.opset < OLDEST_OPSET:
-            raise UnsupportedError(
-                f"opset {op.opset}: its ScatterElements cannot take the greatest of several",
-                layer=self.title,
-                source=self.source,
-                expected=f"{OLDEST_OPSET} or more",
-                fix=f"--opset {OLDEST_OPSET}",
-            )
+            problem = f"opset {op.opset}: its ScatterElements cannot take the greatest of several"
+            raise OpsetError(problem, least=OLDEST_OPSET, layer=self)
         x, rois = bottoms[0], op.reshape(bottoms[1], -1, 6)
         limit = op("Mul", op("Gather", op.reshape(bottoms[2], -1), op.ints(0, 1)), op.const(self.scale))
         limit = op("Min", op("Cast", limit, to=7), op.ints(op.size(x, 2), op.size(x, 3)))
@@ -121,9 +117,9 @@ class RotateROIPooling(LayerType):
             ]
             inside = inner.reshape(inner("And", *fits), -1)
             index = inner("Add", inner("Mul", bins[0], inner.const(self.pooled[1])), bins[1])
-            index = inner("Cast", inner("Compress", inner.reshape(index, -1), inside, axis=0), to=7)
+            index = inner("Cast", pick(inner, inside, inner.reshape(index, -1))[0], to=7)
             planes = inner("Squeeze", inner("Gather", x, inner("Cast", item, to=7), axis=0), inner.ints(0))
-            planes = inner("Compress", inner.reshape(planes, op.size(bottoms[0], 1), -1), inside, axis=1)
+            planes = pick(inner, inside, inner.reshape(planes, op.size(bottoms[0], 1), -1), axis=1)[0]
             none = inner("Expand", inner.const(0), inner.ints(op.size(bottoms[0], 1), count))
             index = inner("Expand", index, inner("Shape", planes))
             return [inner("ScatterElements", none, index, planes, axis=1, reduction="max")]

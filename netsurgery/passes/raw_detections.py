@@ -17,6 +17,11 @@ from ..net import Layer, Net
 TYPE = "DetectionBoxes"
 
 
+def chooses_boxes(net: Net) -> bool:
+    """Whether there is a DetectionOutput."""
+    return any(layer.type == "DetectionOutput" for layer in net.layers)
+
+
 def raw_detections(net: Net) -> Net:
     """The net in which each DetectionOutput gives what it chooses from: boxes x1, y1, x2, y2 as DetectionOutput would give them
     (without share_location one per class: (N, P, C, 4)), the scores of every class, and the priors as they come in.

@@ -98,10 +98,11 @@ class Comparing:
     )
     runtime: str | None = option(
         None,
-        choice("onnxruntime", "netsurgery", "caffe2"),
-        "runtime",
+        choice("onnxruntime", "netsurgery", "caffe2", "openvino", "opencv", "torch", "mnn", "tract", "web"),
+        "in",
         "What runs the model. Default: by the model.",
         panel=COMPARING,
+        key="runtime",
     )
     outputs: Sequence[str] | None = option(
         None,

@@ -61,19 +61,29 @@ def test_lrn_works_in_place_within_channels_only() -> None:
     ],
 )
 def test_lrn_is_what_onnxruntime_computes_fastest_and_plainly_its_own_node(params: str, operators: list[str]) -> None:
-    net = make(one("LRN", f"lrn_param {{ local_size: 3 alpha: 0.5 k: 2 {params} }}"), x=(1, 5, 4, 4))
-    free = {"input_shapes": {"x": [None, 5, None, None]}}
+    net = make(one("LRN", f"lrn_param {{ local_size: 3 alpha: 0.5 k: 2 {params} }}"), x=(1, 16, 4, 4))
+    free = {"input_shapes": {"x": [None, 16, None, None]}}
     model = netsurgery.to_onnx(net, **free)
     assert [node.op_type for node in model.graph.node] == operators
     plain = [node.op_type for node in netsurgery.to_onnx(net, plain=True, **free).graph.node]
     assert plain == (["LRN"] if "WITHIN" not in params else ["Mul", "AveragePool", "Mul", "Add", "Pow", "Mul"])
-    for x in (numbers(1, 5, 4, 4), 30 * numbers(2, 5, 7, 3)):
+    for x in (numbers(1, 16, 4, 4), 30 * numbers(2, 16, 7, 3)):
         want = netsurgery.run(net, {"x": x}, dtype=np.float64)["y"]
         (got,) = cases.session(model.SerializeToString()).run(None, {"x": x})
         assert np.abs(got - want).max() <= 2e-6 * np.abs(want).max()
 
 
-def test_channels_without_end_keep_the_node() -> None:
-    for channels, kind in ((384, "Div"), (385, "LRN")):
+def test_channels_without_end_and_parts_of_blocks_keep_the_node() -> None:
+    for channels, kind in ((384, "Div"), (385, "LRN"), (400, "LRN"), (24, "LRN")):
         model = netsurgery.to_onnx(make(one("LRN"), x=(1, channels, 2, 2)), static=True)
         assert model.graph.node[-1].op_type == kind
+
+
+def test_channels_of_no_known_number_need_no_node_that_wants_to_know() -> None:
+    net = make(one("LRN", "lrn_param { local_size: 3 alpha: 0.5 k: 2 }"), x=(1, 5, 4, 4))
+    model = netsurgery.to_onnx(net)
+    assert "LRN" not in [node.op_type for node in model.graph.node]
+    session = cases.session(model.SerializeToString())
+    for x in (numbers(1, 5, 4, 4), 30 * numbers(2, 9, 7, 3)):
+        want = netsurgery.run(net, {"x": x}, dtype=np.float64)["y"]
+        assert np.abs(session.run(None, {"x": x})[0] - want).max() <= 2e-6 * np.abs(want).max()

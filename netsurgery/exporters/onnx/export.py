@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
+from ...errors import NetsurgeryError, OpsetError, UnsupportedError, UnsupportedLayersError
 from ...formats.preprocessing import Preprocessing
 from ...layers.core.dims import Dim
 from ...net import Layer, Net, as_names, require_net
@@ -19,22 +19,25 @@ from ..builder import Array, Body, Operation, Store, Value
 from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
 from ..preprocessing import record
+from ..targets import find_target, require_target
 from .graph import GraphBuilder
 
-DEFAULT_OPSET = 21
 OLDEST_OPSET = 17
+"""Which onnxruntime computes as exactly and as fast as newer ones, and which the most runtimes read: what is written, unless a layer
+needs a newer one."""
 OLDEST_RUNTIME = "1.26"
 
 
 def to_onnx(
     net: Net,
     *,
-    opset: int = DEFAULT_OPSET,
+    opset: int | None = None,
     fold: bool = True,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
     plain: bool = False,
+    target: str | None = None,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
     fp16: bool = False,
@@ -42,11 +45,12 @@ def to_onnx(
     """The net as an ONNX model in memory, weights included.
 
     Every axis of every input is dynamic unless a layer ties it down; `input_shapes` fixes axes (numbers) or names dynamic ones
-    (strings), `static` fixes all at the declared sizes. `plain` writes each layer as the node that is meant for it (LRN), though others
-    are faster in onnxruntime. `outputs` names the blobs to give (None: the net's outputs). `fold` merges BatchNorm, Scale and Bias
-    into the Convolution, Deconvolution or InnerProduct before them. `preprocessing` is what the input is expected to be: it is
-    recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3) then. `fp16` lets it compute in float16
-    where that is safe, inputs and outputs staying float32.
+    (strings), `static` fixes all at the declared sizes. `opset` is 17 unless a layer needs a newer one. `plain` writes each layer as
+    the node that is meant for it (LRN), though others are faster in onnxruntime. `target` is a runtime of `exporters.targets`, which
+    chooses opset and sizes, and has what it cannot compute refused. `outputs` names the blobs to give (None: the net's
+    outputs). `fold` merges BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them. `preprocessing`
+    is what the input is expected to be: it is recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3)
+    then. `fp16` lets it compute in float16 where that is safe, inputs and outputs staying float32.
 
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
@@ -60,6 +64,7 @@ def to_onnx(
         input_shapes=input_shapes,
         static=static,
         plain=plain,
+        target=target,
         preprocessing=preprocessing,
         bake=bake,
     )
@@ -75,19 +80,24 @@ def to_onnx(
 def build(
     net: Net,
     *,
-    opset: int = DEFAULT_OPSET,
+    opset: int | None = None,
     fold: bool = True,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
     plain: bool = False,
+    target: str | None = None,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """The model without the numbers of its initializers, and those, by name, in the order of `graph.initializer`."""
-    check_opset(opset)
-    program = lower(net, OnnxTarget(opset, plain), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
+    aim = find_target(target)
+    if aim is not None:
+        opset, static = opset or aim.opset, static or aim.fixed
+    opset, program = _lowered(net, opset, plain, outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
+    if aim is not None:
+        require_target(program, aim)
     graph, arrays = _graph(program, _names(input_shapes))
     domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
@@ -106,11 +116,27 @@ def build(
     return model, arrays
 
 
+def _lowered(net: Net, opset: int | None, plain: bool, **options: Any) -> tuple[int, Program]:
+    """The program at this opset, or, for None, at the oldest that says all layers; and which that is."""
+    if opset is not None:
+        check_opset(opset)
+        return opset, lower(net, OnnxTarget(opset, plain), **options)
+    opset = OLDEST_OPSET
+    while True:
+        try:
+            return opset, lower(net, OnnxTarget(opset, plain), **options)
+        except UnsupportedError as error:
+            needs = [e.least for e in getattr(error, "errors", (error,)) if isinstance(e, OpsetError)]
+            if not needs or max(needs) <= opset:
+                raise
+            opset = max(needs)
+
+
 def check_opset(opset: int) -> None:
     """Raises: UnsupportedError for an opset that onnx or onnxruntime does not accept."""
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
-        raise UnsupportedError(f"opset {opset}", expected=f"{OLDEST_OPSET} to {newest}", fix=f"--opset {DEFAULT_OPSET}")
+        raise UnsupportedError(f"opset {opset}", expected=f"{OLDEST_OPSET} to {newest}", fix=f"--opset {OLDEST_OPSET}")
 
 
 def origin(net: Net) -> dict[str, str]:

@@ -33,7 +33,7 @@ from ...formats.preprocessing import Preprocessing
 from ...formats.weights.hashes import sha256, structure_hash
 from ...net import Net, as_names, require_net
 from ..builder import Array
-from .export import DEFAULT_OPSET, build
+from .export import build
 
 EMBED_LIMIT = 1_500_000_000
 """Bytes of weights above which "auto" writes them beside the model: protobuf ends at 2 GB."""
@@ -58,12 +58,13 @@ def save_onnx(
     path: str | os.PathLike[str],
     *,
     weights: str = "auto",
-    opset: int = DEFAULT_OPSET,
+    opset: int | None = None,
     fold: bool = True,
     outputs: Sequence[str] | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
     plain: bool = False,
+    target: str | None = None,
     full_hash: bool = False,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
@@ -80,11 +81,11 @@ def save_onnx(
     """
     require_net(net)
     outputs = None if outputs is None else as_names(outputs)
-    target = Path(path)
+    place = Path(path)
     if weights not in ("auto", "embed", "external", "link"):
         raise UnsupportedError(f"weights={weights!r}", expected="embed, external, link or auto")
     source = _weights_file(net)
-    _refuse_source(target, source)
+    _refuse_source(place, source)
     with ThreadPoolExecutor(1) as pool:  # the hash is read while the weights are copied
         recorded = pool.submit(_hashes, net, source, weights == "link", full_hash)
         model, arrays = build(
@@ -95,6 +96,7 @@ def save_onnx(
             input_shapes=input_shapes,
             static=static,
             plain=plain,
+            target=target,
             preprocessing=preprocessing,
             bake=bake,
             metadata=metadata,
@@ -108,17 +110,17 @@ def save_onnx(
         if weights == "auto":
             weights = "embed" if total <= EMBED_LIMIT else "external"
             if weights == "external":
-                notes += (f"{total / 1e9:.1f} GB of weights stand in {target.name}.data: one file could not hold them",)
+                notes += (f"{total / 1e9:.1f} GB of weights stand in {place.name}.data: one file could not hold them",)
         if weights == "embed":
             if total > 2**31 - 2**20:
                 raise UnsupportedError(
                     f"{total / 1e9:.1f} GB of weights in one file", expected="less than 2 GB", fix="--weights external"
                 )
-            with replacing(target) as file:
+            with replacing(place) as file:
                 _write_model(file, model, arrays, recorded.result)
-            return Written(target, weights, notes=notes)
+            return Written(place, weights, notes=notes)
         linked = source if weights == "link" else None
-        return _save_beside(target, weights, model, arrays, linked, recorded.result, notes)
+        return _save_beside(place, weights, model, arrays, linked, recorded.result, notes)
 
 
 def _weights_file(net: Net) -> MappedFile | None:

@@ -20,6 +20,7 @@ from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
 from ...net import Net, as_names, require_net
 from ..onnx.export import build
 from .graph import Node, constant, last_uses, unknown
+from .operations import OPSET
 
 
 def to_torch(
@@ -51,7 +52,7 @@ class CaffeModule(nn.Module):
         input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     ) -> None:
         super().__init__()
-        model, arrays = build(net, outputs=outputs, fold=False, input_shapes=input_shapes)
+        model, arrays = build(net, opset=OPSET, outputs=outputs, fold=False, input_shapes=input_shapes)
         _require_known(net, model.graph)
         self.inputs = [value.name for value in model.graph.input]
         self.outputs = [value.name for value in model.graph.output]

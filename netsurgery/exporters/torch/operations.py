@@ -71,6 +71,9 @@ def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
+OPSET = 21
+"""ONNX's, whose forms of the operations these are."""
+
 OPERATIONS: dict[str, Operation] = {
     "Abs": _each(torch.abs),
     "Add": _two(torch.add),

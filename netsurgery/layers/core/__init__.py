@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import RewriteError, ShapeError, UnsupportedError
+from ...errors import OpsetError, RewriteError, ShapeError, UnsupportedError
 from ...message import Field, Message
 from .aliases import Array, Arrays, Reaches, Shapes, Surgery, Tensors
 from .builder import Op, Tensor
@@ -25,6 +25,7 @@ __all__ = [
     "LayerType",
     "Message",
     "Op",
+    "OpsetError",
     "ParamStr",
     "Params",
     "Reach",

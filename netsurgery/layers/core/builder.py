@@ -24,6 +24,10 @@ class Tensor(Protocol):
     def value(self) -> NDArray[Any] | None:
         """The numbers, if it is a constant."""
 
+    @property
+    def numbers(self) -> NDArray[Any] | None:
+        """Its numbers where they are known, those along axes of free size once: broadcast to its shape they are all of them."""
+
 
 class Op(Protocol):
     """The builder; the exporter owns the program.

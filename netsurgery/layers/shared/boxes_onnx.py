@@ -53,6 +53,21 @@ def emit_grid(op: Op, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
     return op("Add", count(h, 3, [0, 1]), count(w, 2, [1, 0]))
 
 
+def emit_nms(
+    op: Op,
+    boxes: Tensor,
+    scores: Tensor,
+    most: Tensor,
+    overlap: float,
+    threshold: float | None = None,
+    centred: bool = False,
+) -> Tensor:
+    """NonMaxSuppression of boxes (N, P, 4) with scores (N, C, P): int64 (K, 3). Its numbers are vectors of one, `most` included: some
+    runtimes take no scalars."""
+    numbers = [op.const([min(overlap, 1.0)]), None if threshold is None else op.const([threshold])]
+    return op("NonMaxSuppression", boxes, scores, most, *numbers, center_point_box=1 if centred else None)
+
+
 def emit_suppress(
     op: Op, boxes: Tensor, scores: Tensor, overlap: float, *, at_equal: bool = False, most: int | None = None
 ) -> Tensor:
@@ -62,9 +77,9 @@ def emit_suppress(
         most = 1
     elif at_equal:  # float32 has nothing between this number and the threshold
         overlap = float(np.nextafter(np.float32(overlap), np.float32(0)))
-    limit = op("Squeeze", op.size(scores, 0)) if most is None else op.const(most, "int64")
+    limit = op.size(scores, 0) if most is None else op.ints(most)
     boxes, scores = op("Unsqueeze", boxes, op.ints(0)), op("Unsqueeze", scores, op.ints(0, 1))
-    found = op("NonMaxSuppression", boxes, scores, limit, op.const(min(overlap, 1.0)))
+    found = emit_nms(op, boxes, scores, limit, overlap)
     return op("Gather", found, op.const(2, "int64"), axis=1)
 
 
@@ -86,6 +101,6 @@ def emit_yolo_rows(
 
 
 def emit_only_best(op: Op, scores: Tensor, most: int) -> Tensor:
-    """The scores with all but the `most` best of the last axis (of equal ones the first) set to LOWEST."""
-    best, at = op.many(2, "TopK", scores, op("Min", op.ints(most), op.size(scores, -1)), axis=-1)
-    return op("ScatterElements", op("Expand", op.const(LOWEST), op("Shape", scores)), at, best, axis=-1)
+    """Scores (N, C, P) with all but the `most` best of the last axis (of equal ones the first) set to LOWEST."""
+    best, at = op.many(2, "TopK", scores, op("Min", op.ints(most), op.size(scores, 2)), axis=2)
+    return op("ScatterElements", op("Expand", op.const(LOWEST), op("Shape", scores)), at, best, axis=2)

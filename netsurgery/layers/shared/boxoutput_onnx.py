@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..core import Op, Tensor
-from .boxes_onnx import LOWEST, emit_only_best
+from .boxes_onnx import LOWEST, emit_nms, emit_only_best
 from .greedy_onnx import emit_greedy
+from .pick import pick
 
 
 def emit_choice(
@@ -21,8 +22,8 @@ def emit_choice(
     if before:
         score = emit_only_best(op, score, before)
     if measure == "IOU":
-        most = op.const(after, "int64") if after else op("Squeeze", op.size(score, 2))
-        survivors = op("NonMaxSuppression", corners, score, most, op.const(min(overlap, 1.0)), op.const(LOWEST))
+        most = op.ints(after) if after else op.size(score, 2)
+        survivors = emit_nms(op, corners, score, most, overlap, LOWEST)
         survivors = op("Gather", survivors, op.ints(0, 2), axis=1)
     else:
         survivors = _emit_others(op, corners, op("Squeeze", score, op.ints(1)), after, overlap, measure)
@@ -63,7 +64,7 @@ def _emit_others(op: Op, corners: Tensor, score: Tensor, after: int, overlap: fl
     numbers = op("Range", op.const(0, "int64"), op("Squeeze", op.size(image, 0)), op.const(1, "int64"))
     earlier = op("Less", op("Unsqueeze", image, op.ints(0)), op("Unsqueeze", image, op.ints(1)))
     rank = op("Sub", numbers, op("ReduceSum", op("Cast", earlier, to=7), op.ints(1), keepdims=0))
-    return op("Compress", survivors, op("Less", rank, op.ints(after)), axis=0)
+    return pick(op, op("Less", rank, op.ints(after)), survivors)[0]
 
 
 def _emit_product(op: Op, sides: Tensor) -> Tensor:

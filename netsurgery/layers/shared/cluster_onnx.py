@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..core import Op, Tensor, Tensors
+from .pick import pick
 
 
 class Grouping(Protocol):
@@ -75,7 +76,7 @@ def _emit_groups(op: Op, how: Grouping, box: Tensor, doublings: int) -> Tensor:
     height = op("Gather", size, op.const(1, "int64"), axis=1)
     tall = op("GreaterOrEqual", height, op.const(how.height))
     survivors = op("And", op("And", stands, tall), op("Not", hidden))
-    rows = op("Compress", op("Concat", low, high, op("Log", many), axis=1), survivors, axis=0)
+    rows = pick(op, survivors, op("Concat", low, high, op("Log", many), axis=1))[0]
     rows = op("Cast", op("Cast", rows, to=10), to=1)
     # more rows than there is room for are an error in the fork, and here
     place = op("Range", op.const(0, "int64"), op("Squeeze", op.size(rows, 0)), op.const(1, "int64"))

@@ -35,5 +35,5 @@ def emit(op: Op, cell: ConvLSTMCell, bottoms: Tensors) -> Tensors:
         first = [op("Squeeze", s, op.ints(0)) for s in bottoms[2:]]
     else:
         first = [op("Expand", op.const(0.0), op.ints(n, m, rows, columns))] * 2
-    y, *last = emit_scan(op, step, gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
+    y, *last = emit_scan(op, step, x.shape[0], gates, op("Unsqueeze", cont, op.ints(2, 3, 4)), first)
     return [y, *(op("Unsqueeze", s, op.ints(0)) for s in last)]

@@ -12,8 +12,9 @@ from ..caffe2.boxes import suppress as suppress_caffe2
 from ..caffe2.operators import full, refuse
 from ..core import Array, Arrays, Op, Shapes, Tensor, Tensors, UnsupportedError, by_data, minimum
 from .boxes import by_score, rows_or_none, suppress
-from .boxes_onnx import LOWEST, emit_halves, emit_only_best, emit_rows_or_none
+from .boxes_onnx import LOWEST, emit_halves, emit_nms, emit_only_best, emit_rows_or_none
 from .detection_boxes import DetectionBoxes
+from .pick import pick
 
 
 class Detections(DetectionBoxes):
@@ -93,19 +94,18 @@ class Detections(DetectionBoxes):
         if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing, to ONNX its corners are swapped
             low, high = emit_halves(op, boxes)
             tested = op("Concat", low, op("Max", low, high), axis=-1)
-        limit = op("Squeeze", op.size(scores, 2)) if self.top_k < 0 else op.const(self.top_k, "int64")
-        overlap, threshold = op.const(min(self.overlap, 1.0)), op.const(self.threshold)
-        found = op("NonMaxSuppression", tested, scores, limit, overlap, threshold)
+        limit = op.size(scores, 2) if self.top_k < 0 else op.ints(self.top_k)
+        found = emit_nms(op, tested, scores, limit, self.overlap, self.threshold)
         score = op("GatherND", scores, found)
         can_find = k * most
         if self.keep_top_k >= 0 and not (isinstance(can_find, int) and can_find <= self.keep_top_k):
             nothing = op("Expand", op.const(LOWEST), op("Shape", scores))
             flat = op.reshape(op("ScatterND", nothing, found, score), op.size(bottoms[0], 0), -1)
             best, at = op.many(2, "TopK", flat, op("Min", op.ints(self.keep_top_k), op.size(flat, 1)), axis=1)
-            none = op("Expand", op.const(False, "bool"), op("Shape", flat))
-            kept = op("ScatterElements", none, at, op("Greater", best, op.const(LOWEST)), axis=1)
-            kept = op("GatherND", op("Reshape", kept, op("Shape", scores)), found)
-            found, score = (op("Compress", x, kept, axis=0) for x in (found, score))
+            none = op("Expand", op.const(LOWEST), op("Shape", flat))
+            kept = op("Reshape", op("ScatterElements", none, at, best, axis=1), op("Shape", scores))
+            kept = op("Greater", op("GatherND", kept, found), op.const(LOWEST))
+            found, score = pick(op, kept, found, score)
         item, label = (op("Gather", found, op.ints(i), axis=1) for i in (0, 1))
         if not self.shared:
             item, label = op("Div", item, op.ints(k)), op("Mod", item, op.ints(k))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..core import Op, Tensor
 from .boxes_onnx import emit_halves
+from .pick import pick
 
 
 def emit_evaluation(
@@ -66,7 +67,7 @@ def emit_evaluation(
     rank = op("Sub", _range(op, op.size(box, 0)), first)
     fits = op("Less", rank, op.ints(room))
     place = op("Concat", *(op("Unsqueeze", x, op.ints(1)) for x in (image, rank)), axis=1)
-    place, rows = (op("Compress", x, fits, axis=0) for x in (place, rows))
+    place, rows = pick(op, fits, place, rows)
     table = op("ScatterND", op("Expand", op.const(0), op.ints(batch, room, 4)), place, rows)
     easy_counts = counts if difficult is None else op("And", counts, op("Not", difficult))
     of_image = op("Cast", op("And", _pairs(op, "Equal", images, at), op("Unsqueeze", easy_counts, op.ints(0))), to=1)

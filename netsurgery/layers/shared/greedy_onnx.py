@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core import Op, Tensor, Tensors
+from .pick import pick
 
 
 def emit_greedy(op: Op, count: Tensor, most: int | None, suppressed: Callable[[Op, Tensor, Tensor], Tensor]) -> Tensor:
@@ -29,4 +30,4 @@ def emit_greedy(op: Op, count: Tensor, most: int | None, suppressed: Callable[[O
     alive = op("Concat", op("Expand", op.const(1), count), op.const([0]), axis=0)
     ticks = op("Expand", op.const(0), steps)
     _, survivors = op.many(2, "Scan", alive, ticks, body=op.body(step, ["alive", "tick"]), num_scan_inputs=1)
-    return op("Cast", op("Compress", survivors, op("GreaterOrEqual", survivors, op.const(0)), axis=0), to=7)
+    return op("Cast", pick(op, op("GreaterOrEqual", survivors, op.const(0)), survivors)[0], to=7)

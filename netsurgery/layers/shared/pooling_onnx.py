@@ -21,6 +21,9 @@ def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: 
         whole, _ = _with_windows_behind(op, x, pools, LOWEST)
         return [op("MaxPool", whole, kernel_shape=at.kernel, strides=at.stride, **_dilations(pools))]
     attributes = _attributes(x.shape[2:], pools, out) | _dilations(pools)
+    if not mask and attributes["ceil_mode"] and _may_drop(pools):
+        x = _padded(op, x, pools, LOWEST)
+        attributes["pads"] = (0,) * len(attributes["pads"])
     # an output for the mask, even if nobody reads it, keeps runtimes from their fast ways
     if not mask:
         return [op("MaxPool", x, **attributes)]
@@ -47,12 +50,10 @@ def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], lay
     attributes = _attributes(x.shape[2:], pools, out)
     if not attributes["ceil_mode"]:
         return op("AveragePool", x, count_include_pad=1, **attributes)
-    if op.opset < 19:
-        return _average_without_ceil_mode(op, x, pools)
-    if any(p > k - s for k, s, p in zip(at.kernel, at.stride, at.pad, strict=True) if p):
-        return op("AveragePool", x, count_include_pad=1, **attributes)  # a last window may be dropped
     # Padding of its own: every runtime divides alike, and onnxruntime 3 times as fast (tests/benchmarks/bench_layers.py)
-    if any(at.pad):
+    if _may_drop(pools):
+        x = _padded(op, x, pools, 0.0)
+    elif any(at.pad):
         x = op("Pad", x, op.ints(0, 0, at.pad, 0, 0, at.pad))
     plain = attributes | {"pads": (0,) * (2 * len(at.pad))}
     return op("AveragePool", x, count_include_pad=0, **plain)
@@ -114,28 +115,21 @@ def _with_windows_behind(op: Op, x: Tensor, pools: PoolWindows, value: float) ->
     return op("Pad", x, op.ints([0] * (4 + len(tails)), *tails), op.const(value)), spans
 
 
-def _average_without_ceil_mode(op: Op, x: Tensor, pools: PoolWindows) -> Tensor:
-    """Average of the image padded to whole windows / average of ones on the padded image and zeros behind it: before opset 19 runtimes
-    differ on what `ceil_mode` divides by."""
-    tails, at = [], pools.at
-    for axis, (k, s, p, drops) in enumerate(zip(at.kernel, at.stride, at.pad, pools.drops, strict=True), 2):
+def _may_drop(pools: PoolWindows) -> bool:
+    """Whether a last window may start in the padding behind the image, where Caffe leaves it out."""
+    at = pools.at
+    return any(p > e - s for e, s, p in zip(at.extent, at.stride, at.pad, strict=True) if p)
+
+
+def _padded(op: Op, x: Tensor, pools: PoolWindows, value: float) -> Tensor:
+    """x with padding of its own, behind the image no more than up to the end of the last window that starts in the image: runtimes differ
+    on whether they drop the one behind it."""
+    at, ends = pools.at, []
+    for axis, (e, s, p) in enumerate(zip(at.extent, at.stride, at.pad, strict=True), 2):
         n = op.size(x, axis)
-        windows = op("Add", _divided_up(op, op("Add", n, op.ints(2 * p - k)), s), op.ints(1))
-        if drops:
-            windows = op("Min", windows, _divided_up(op, op("Add", n, op.ints(p)), s))
-        tails.append(op("Sub", op("Add", op("Mul", op("Sub", windows, op.ints(1)), op.ints(s)), op.ints(k)), n))
-    zero, over, before = op.const(0.0), [op.ints(2 * p) for p in at.pad], [0] * (4 + len(tails))
-    behind = [op("Sub", t, o) for t, o in zip(tails, over, strict=True)]
-    if any(at.pad):  # the windows may end inside the padding behind
-        over = [op("Min", t, o) for t, o in zip(tails, over, strict=True)]
-        behind = [op("Max", b, op.ints(0)) for b in behind]
-    ends = [op("Sub", t, op.ints(p)) for t, p in zip(tails, at.pad, strict=True)]
-    image = op("Pad", x, op.ints(0, 0, at.pad, 0, 0, *ends), zero)
-    sizes = [op("Add", op.size(x, axis), o) for axis, o in enumerate(over, 2)]
-    ones = op("Expand", op.const(1.0), op.ints(1, 1, *sizes))
-    ones = op("Pad", ones, op.ints(before, *behind), zero)
-    sums, counts = (op("AveragePool", t, kernel_shape=at.kernel, strides=at.stride) for t in (image, ones))
-    return op("Div", sums, counts)
+        last = op("Sub", op("Mul", _divided_up(op, op("Add", n, op.ints(p)), s), op.ints(s)), op.ints(s + p))
+        ends.append(op("Min", op("Sub", op("Add", last, op.ints(e)), n), op.ints(p)))
+    return op("Pad", x, op.ints(0, 0, at.pad, 0, 0, *ends), op.const(value))
 
 
 def _divided_up(op: Op, a: Tensor, by: int) -> Tensor:

@@ -16,6 +16,10 @@ Step = Callable[..., Tensors]
 """(op, gates of x at one time (N, G), continuation (N, 1), *states (N, H)) -> the next states."""
 
 
+MOST_STEPS = 32
+"""Up to so many steps stand one after the other."""
+
+
 def indicators_shape(index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
     """What the indicators, the second bottom, must be: one for each time step and stream of the first."""
     x = bottoms[0]
@@ -129,7 +133,7 @@ class Recurrent(LayerType):
         if len(x.shape) > 3:
             x = op.reshape(x, 0, 0, weights[0].shape[1], shape=(*x.shape[:2], weights[0].shape[1]))
         states = bottoms[2 + static :]
-        if not static and follows_on(cont.value, exposed=self.expose_hidden):
+        if not static and follows_on(cont.numbers, exposed=self.expose_hidden):
             y, *last = self.emit_whole(op, x, states or None, weights)
         else:
             shift = op.weight(weights[1], "bias")
@@ -139,7 +143,7 @@ class Recurrent(LayerType):
             gates = op("Add", op("MatMul", x, op.weight(np.ascontiguousarray(weights[0].T), "weight")), shift)
             h = op.weight(weights[2 + static], "recurrent")
             first = [op("Squeeze", s, op.ints(0)) for s in states] or zeros(op, x, self.num_output) * self.states
-            y, *last = emit_scan(op, self.step(h), gates, op("Unsqueeze", cont, op.ints(2)), first)
+            y, *last = emit_scan(op, self.step(h), x.shape[0], gates, op("Unsqueeze", cont, op.ints(2)), first)
             if self.expose_hidden:
                 last = [op("Unsqueeze", s, op.ints(0)) for s in last]
         return [self.emit_top(op, y, weights[3 + static :]), *last[: self.states * self.expose_hidden]]
@@ -189,8 +193,16 @@ def zeros(op: Op, x: Tensor, units: int) -> list[Tensor]:
     return [op("Expand", op.const(np.zeros((1, units))), op.ints(op.size(x, 1), units))]
 
 
-def emit_scan(op: Op, step: Step, gates: Tensor, cont: Tensor, first: Tensors) -> tuple[Tensor, ...]:
-    """(top, *last states): `step` along the first axis; the top is the first state after each step."""
+def emit_scan(op: Op, step: Step, steps: Size, gates: Tensor, cont: Tensor, first: Tensors) -> tuple[Tensor, ...]:
+    """(top, *last states): `step` along the first axis, of size `steps`; the top is the first state after each step. Few steps, of a
+    known number, stand one after the other: many runtimes have no Scan, and onnxruntime is no slower."""
+    if isinstance(steps, int) and steps <= MOST_STEPS:
+        states, tops = list(first), []
+        for t in range(steps):
+            here = [op("Gather", x, op.const(t, "int64"), axis=0) for x in (gates, cont)]
+            states = list(step(op, *here, *states))
+            tops.append(op("Unsqueeze", states[0], op.ints(0)))
+        return (op("Concat", *tops, axis=0) if steps > 1 else tops[0], *states)
 
     def build(inner: Op, *tensors: Tensor) -> Tensors:
         states = step(inner, *tensors[len(first) :], *tensors[: len(first)])

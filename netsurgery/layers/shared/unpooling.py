@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import NetsurgeryError
 from ..caffe2.operators import cast, full
-from ..core import Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors, UnsupportedError
+from ..core import Arrays, LayerType, Op, OpsetError, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors
 
 
 class Unpooling(LayerType):
@@ -87,8 +87,9 @@ class Unpooling(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, mask = bottoms
         if op.opset < 18:
-            raise UnsupportedError(
+            raise OpsetError(
                 f"unpooling at opset {op.opset}",
+                least=18,
                 layer=self,
                 expected="opset 18 or newer, whose ScatterElements can let the last of several values win",
             )

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from .base import Model
 
 # What can run the model that is checked: name -> file. The default is chosen by the model: a Net, or ONNX.
-RUNTIMES = {"netsurgery": "netsurgery", "onnxruntime": "onnxruntime", "caffe2": "caffe2"}
+RUNTIMES = {
+    "netsurgery": "netsurgery",
+    "onnxruntime": "onnxruntime",
+    "caffe2": "caffe2",
+    "openvino": "openvino",
+    "opencv": "opencv_onnx",
+    "torch": "torch",
+    "mnn": "mnn",
+    "tract": "tract",
+    "web": "web",
+}
 
 # What can say what the numbers should be.
 OPINIONS = {

@@ -69,10 +69,10 @@ def test_a_damaged_weight_is_further_off_than_float16_allows(net: netsurgery.Net
 
 CHAIN = """
 layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 12 dim: 12 } } }
-layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param { num_output: 16 kernel_size: 3 } }
 layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
 layer { name: "norm1" type: "LRN" bottom: "conv1" top: "norm1" }
-layer { name: "conv2" type: "Convolution" bottom: "norm1" top: "conv2" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "conv2" type: "Convolution" bottom: "norm1" top: "conv2" convolution_param { num_output: 16 kernel_size: 3 } }
 layer { name: "ave" type: "Pooling" bottom: "conv2" top: "ave" pooling_param { pool: AVE global_pooling: true } }
 layer { name: "fc" type: "InnerProduct" bottom: "ave" top: "fc" inner_product_param { num_output: 5 } }
 layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
@@ -82,7 +82,7 @@ layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
 def test_normalization_averages_and_softmax_stay_float32() -> None:
     net = netsurgery.initialize(from_text(CHAIN), how="random")
     fast = {t.name: t.data_type for t in netsurgery.to_onnx(net, fp16=True).graph.initializer}
-    assert fast["norm1/const_4x4x1x1"] == TensorProto.FLOAT  # LRN's own Conv
+    assert fast["norm1/const_16x16x1x1"] == TensorProto.FLOAT  # LRN's own Conv
     model = netsurgery.to_onnx(net, fp16=True, plain=True)
     types = {t.name: t.data_type for t in model.graph.initializer}
     assert {n: t for n, t in types.items() if t != TensorProto.INT64} == {

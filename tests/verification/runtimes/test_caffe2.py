@@ -212,7 +212,7 @@ def test_no_caffe2_is_exit_code_2_never_a_pass(tmp_path: Path, monkeypatch: pyte
         str(LENET / "net.prototxt"),
         str(LENET / "net.caffemodel"),
         str(tmp_path),
-        "--runtime",
+        "--in",
         "caffe2",
     ]
     monkeypatch.setattr(sys, "argv", ["netsurgery", *arguments])

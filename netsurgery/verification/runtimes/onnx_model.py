@@ -1,0 +1,127 @@
+"""What runtimes that read ONNX files share: the model's inputs, outputs and values, and one instance of it at a time."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+import onnx
+
+from ...errors import NetsurgeryError, Source, UnsupportedError
+from ...exporters.onnx.light import LightModel, read_light
+from ...exporters.onnx.links import check_links
+from ...files.boundary import reading
+from ...net import Net
+from .base import Runtime
+
+if TYPE_CHECKING:
+    from .base import Array, Feeds, Model
+
+M = TypeVar("M", bound="OnnxModel")
+
+
+class OnnxModel(Runtime):
+    """A model in a runtime. One instance lives at a time: the model as it is, or with intermediate blobs as outputs, which keeps
+    runtimes from fusing the nodes between them."""
+
+    of_model: ClassVar[bool] = True
+
+    def __init__(self, light: LightModel) -> None:
+        self.light, self.path = light, light.path
+        graph = light.proto.graph
+        given = {tensor.name for tensor in graph.initializer}
+        self._inputs: dict[str, tuple[int | None, ...] | None] = {
+            value.name: tuple(
+                d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
+            )
+            for value in graph.input
+            if value.name not in given
+        }
+        self.dtypes = {
+            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in graph.input
+        }
+        self._outputs = tuple(value.name for value in graph.output)
+        self._instance: tuple[frozenset[str], Any] | None = None
+
+    @property
+    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._outputs
+
+    @property
+    def is_ours(self) -> bool:
+        proto = self.light.proto
+        return proto.producer_name == "netsurgery" or any(p.key == "netsurgery.version" for p in proto.metadata_props)
+
+    @cached_property
+    def blobs(self) -> Collection[str]:
+        return self.light.values | set(self.outputs)
+
+    def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
+        asked = [blob for blob in blobs if blob in self.blobs]
+        instance = self._with(frozenset(asked) - set(self.outputs))
+        given = {name: np.asarray(array, self.dtypes[name]) for name, array in feeds.items() if name in self.inputs}
+        try:
+            values = self.compute(instance, asked, given)
+        except Exception as error:  # what runtimes raise has no base
+            shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in given.items())
+            raise self._failure(f"fails at {shapes}", error) from None
+        return dict(zip(asked, values, strict=True))
+
+    @abstractmethod
+    def open(self, extra: Collection[str]) -> Any:
+        """The model in the runtime, with these values as outputs besides its own."""
+
+    @abstractmethod
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
+        """The values asked for."""
+
+    def whole(self, extra: Collection[str]) -> onnx.ModelProto:
+        """The model with all its numbers in it, and these values as outputs."""
+        model = onnx.ModelProto.FromString(self.light.with_outputs(sorted(extra)))
+        infos = {info.name: info for info in model.graph.value_info}
+        for output in model.graph.output:
+            if output.name in extra and output.name in infos:  # some runtimes want to know the type
+                output.CopyFrom(infos[output.name])
+        for tensor in model.graph.initializer:
+            if tensor.name in self.light.arrays:
+                tensor.data_location = onnx.TensorProto.DEFAULT
+                del tensor.external_data[:]
+                tensor.raw_data = self.light.arrays[tensor.name].tobytes()
+        if self.light.folder:
+            onnx.load_external_data_for_model(model, self.light.folder)
+        return model
+
+    def _with(self, extra: frozenset[str]) -> Any:
+        """The instance that gives these values besides the outputs."""
+        if self._instance is None or self._instance[0] != extra:
+            self._instance = None  # the old one goes before the new one comes
+            try:
+                self._instance = extra, self.open(extra)
+            except Exception as error:
+                raise self._failure("cannot be opened", error) from None
+        return self._instance[1]
+
+    def _failure(self, what: str, error: BaseException) -> NetsurgeryError:
+        version = " ".join(self.versions.values())
+        said = " ".join(str(error).split()) or type(error).__name__
+        return NetsurgeryError(f"{what}: {self.name} {version} says: {said}", source=Source(self.path or "<model>"))
+
+
+def open_onnx(model: Model, make: Callable[[LightModel], M], runtime: str) -> M:
+    """What `make` makes of the model without its large tensors.
+
+    Raises: ParseError; UnsupportedError for a Net; WeightsError if files that the model points to are not what they were."""
+    if isinstance(model, Net):
+        raise UnsupportedError(f"a net in {runtime}", expected="an ONNX model", fix="netsurgery convert writes one")
+    light = read_light(model)
+    if light.path:
+        check_links(light.proto, light.path)
+    with reading(light.path or "<model>", "a .onnx file", problem="is no model that can be run"):
+        return make(light)

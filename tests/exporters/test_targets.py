@@ -1,0 +1,109 @@
+"""What is written for a runtime: its opset and sizes, and refusal by name of what it cannot compute."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cases
+import pytest
+from losses import net_of
+
+import netsurgery
+from netsurgery.errors import NetsurgeryError, UnsupportedError
+from netsurgery.exporters.convert import convert
+from netsurgery.exporters.options import Export
+from netsurgery.exporters.targets import TARGETS, Target
+
+LSTM = cases.FIXTURES / "conformance" / "lstm" / "plain"
+SSD = cases.FIXTURES / "conformance" / "detectionoutput" / "center_size_batch2"
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_takes_a_plain_net(name: str) -> None:
+    target = TARGETS[name]
+    model = netsurgery.to_onnx(cases.load(cases.FIXTURES / "conformance" / "convolution" / "3x3_pad1"), target=name)
+    sizes = [dim.dim_value for value in model.graph.input for dim in value.type.tensor_type.shape.dim]
+    assert (0 not in sizes) == target.fixed
+    assert model.opset_import[0].version == (target.opset or 17)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_operators_that_a_target_lacks_have_reasons(name: str) -> None:
+    import onnx
+
+    assert {*TARGETS[name].lacks} <= {schema.name for schema in onnx.defs.get_all_schemas()}
+    assert all(TARGETS[name].lacks.values())
+
+
+def test_what_a_target_cannot_compute_is_refused_by_name_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    with pytest.raises(UnsupportedError) as refused:
+        convert(LSTM / "net.prototxt", LSTM / "net.caffemodel", path, export=Export(target="opencv"))
+    assert str(refused.value) == (
+        f"{LSTM / 'net.prototxt'}:14: layer 'y' (LSTM): becomes Scan, which OpenCV 5 cannot compute: "
+        "it has no loops; where the number of steps is known (--static) none is needed\n"
+        "  fix: cut the net before it (--output x --output cont), or choose another --for"
+    )
+    assert not [*tmp_path.iterdir()]
+    convert(LSTM / "net.prototxt", LSTM / "net.caffemodel", path, export=Export(target="opencv", static=True))
+    convert(LSTM / "net.prototxt", LSTM / "net.caffemodel", path, export=Export(target="openvino"))
+    cut = Export(target="opencv", outputs=("x", "cont"))
+    convert(LSTM / "net.prototxt", LSTM / "net.caffemodel", path, export=cut)
+
+
+def test_every_layer_that_cannot_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TARGETS, "tract", Target("tract", "", "", lacks={"Sigmoid": "for a test", "Tanh": "too"}))
+    layer = 'layer {{ name: "{0}" type: "{1}" bottom: "x" top: "{0}" }}'
+    net = net_of(" ".join(layer.format(*x) for x in (("a", "Sigmoid"), ("b", "TanH"), ("c", "ReLU"))), {"x": (1, 2)})
+    with pytest.raises(UnsupportedError, match="2 layers cannot be written for tract:") as refused:
+        netsurgery.to_onnx(net, target="tract")
+    assert "'a' (Sigmoid): becomes Sigmoid, which" in str(refused.value)
+    assert "'b' (TanH): becomes Tanh, which" in str(refused.value)
+
+
+def test_boxes_are_left_to_the_users_code_where_a_target_cannot_choose_them(tmp_path: Path) -> None:
+    done = convert(SSD / "net.prototxt", None, tmp_path / "m.onnx", export=Export(target="tensorrt"))
+    assert done.outputs == ("y_boxes", "y_scores", "y_priors")
+    assert "the choice of boxes is left to your code, as with --detections raw: TensorRT has none" in done.notes
+    full = convert(SSD / "net.prototxt", None, tmp_path / "m.onnx", export=Export(target="openvino"))
+    assert full.outputs == ("y",)
+    assert netsurgery.verify(cases.load(SSD), tmp_path / "m.onnx").passed
+
+
+def test_a_target_that_is_none_is_told() -> None:
+    with pytest.raises(NetsurgeryError, match=r"^target 'caffe3' is not known\n  expected: one of: onnxruntime, web"):
+        netsurgery.to_onnx(cases.load(LSTM), target="caffe3")
+
+
+def test_a_target_is_of_onnx_models(tmp_path: Path) -> None:
+    with pytest.raises(NetsurgeryError) as refused:
+        convert(LSTM / "net.prototxt", None, tmp_path / "m.prototxt", export=Export(target="opencv"))
+    assert str(refused.value) == ("--for opencv of what is no ONNX model\n  expected: a name that ends in .onnx")
+
+
+def test_layers_shows_what_a_target_lacks(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    from netsurgery.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["netsurgery", "layers", "--for", "opencv", "--json"])
+    with pytest.raises(SystemExit):
+        main()
+    lacks = {row["type"]: row["lacks"] for row in json.loads(capsys.readouterr().out)}
+    assert lacks["ROIPooling"] == ["MaxRoiPool"]
+    assert lacks["LSTM"] == ["Scan"]
+    assert lacks["Convolution"] == []
+    monkeypatch.setattr(sys, "argv", ["netsurgery", "layers", "--for", "opencv"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "  Scan: it has no loops; where the number of steps" in capsys.readouterr().out
+
+
+def test_the_oldest_opset_that_says_all_layers_is_written() -> None:
+    plain = netsurgery.to_onnx(cases.load(SSD))
+    assert plain.opset_import[0].version == 17
+    unpooled = cases.load(cases.FIXTURES / "conformance-forks" / "upsample_segnet" / "explicit_size")
+    assert netsurgery.to_onnx(unpooled).opset_import[0].version == 18
+    with pytest.raises(UnsupportedError):
+        netsurgery.to_onnx(unpooled, opset=17)
