@@ -167,6 +167,7 @@ FILES: dict[str, str] = {
     "PoolingSK": "pooling",
     "PriorBoxClustered": "priorboxclustered",
     "Proposal": "proposal",
+    "PSROIAlign": "psroialign",
     "PSROIPooling": "psroipooling",
     "Region": "region",
     "ReLU6": "relu6",

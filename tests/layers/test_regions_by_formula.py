@@ -173,3 +173,19 @@ def test_warped_regions_take_the_greatest_sample() -> None:
             ]
             want[r, c, i, j] = max(values, default=0)
         np.testing.assert_allclose(got["y"], want, atol=1e-5)
+
+
+def test_samples_of_other_forks_are_refused() -> None:
+    net = make(
+        one("PSROIAlign", "psroi_align_param { output_dim: 2 group_size: 2 spatial_scale: 1 }", ("x", "r")),
+        x=(1, 8, 4, 5),
+        r=(1, 5),
+    )
+    assert refusal(net.shapes, UnsupportedError).endswith(
+        "layer 'y' (PSROIAlign): sample_num is not set: forks without it take other samples\n"
+        "  expected: sample_num, of afantideng's R-FCN\n"
+        "  fix: sample_num: 2, if the net is of that fork, where it is the default"
+    )
+    uneven = "psroi_align_param { output_dim: 2 group_size: 2 spatial_scale: 1 sample_num: 2 }"
+    net = make(one("PSROIAlign", uneven, ("x", "r")), x=(1, 9, 4, 5), r=(1, 5))
+    assert "channels, output_dim times group_size squared being expected: 9" in refusal(net.shapes, ShapeError)
