@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import NetAndImageAndBlob, NoCache, Quiet, Size, Without, two
-from .printing import note, open_images_net, write_picture
+from .printing import open_images_net, write_tiles
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -28,7 +28,9 @@ def activations(
         typer.Option("--enlarge", min=1, help="Pixels of a position. Default: fills about 1000.", show_default=False),
     ] = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Tiles in a row.", show_default=False)] = None,
-    no_caption: Annotated[bool, typer.Option("--no-caption", help="Leave out blob, shape and range.")] = False,
+    no_caption: Annotated[
+        bool, typer.Option("--no-caption", help="The tiles alone, without numbers and a bar.")
+    ] = False,
     size: Size = None,
     no_cache: NoCache = False,
     quiet: Quiet = False,
@@ -38,22 +40,11 @@ def activations(
     Example: netsurgery activations deploy.prototxt weights.caffemodel photo.jpg conv5 -o conv5.png
     """
     from ..files.words import split_words
-    from ..vision.filters import activations as draw
+    from ..vision.filters import activation_tiles
 
     net_file, weights, (image, blob) = split_words(words, "IMAGE", "BLOB")
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet)
-    picture = draw(
-        net,
-        image,
-        blob,
-        normalize=normalize,
-        sort=sort,
-        times=times,
-        columns=columns,
-        caption=not no_caption,
-        size=two(size),
-        preprocessing=preprocessing,
-        keep=not no_cache,
+    tiles = activation_tiles(
+        net, image, blob, normalize, sort, times, columns, two(size), preprocessing, keep=not no_cache
     )
-    write_picture(output, picture)
-    note(f"{output}: {picture.shape[1]}x{picture.shape[0]} pixels", quiet)
+    write_tiles(output, tiles, no_caption, quiet)

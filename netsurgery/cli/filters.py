@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import NetAndLayer, Quiet
-from .printing import note, open_images_net, write_picture
+from .printing import open_images_net, write_tiles
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
@@ -31,7 +31,9 @@ def filters(
         typer.Option("--enlarge", min=1, help="Pixels of a weight. Default: fills about 1000.", show_default=False),
     ] = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Tiles in a row.", show_default=False)] = None,
-    no_caption: Annotated[bool, typer.Option("--no-caption", help="Leave out layer, shape and range.")] = False,
+    no_caption: Annotated[
+        bool, typer.Option("--no-caption", help="The tiles alone, without numbers and a bar.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Show the kernels of a convolution as a grid: three-channel ones in color, gray being 0.
@@ -39,20 +41,10 @@ def filters(
     Example: netsurgery filters deploy.prototxt weights.caffemodel conv1 -o filters.png
     """
     from ..files.words import split_words
-    from ..vision.filters import filters as draw
+    from ..vision.filters import filter_tiles
 
     net_file, weights, layer = split_words(words, "[LAYER]", least=0)
     _, net, _ = open_images_net(net_file, weights, reading, None, True)
-    picture = draw(
-        net,
-        layer[0] if layer else None,
-        normalize=normalize,
-        channel_order="bgr" if bgr else "rgb",
-        channels=channels,
-        sort=sort,
-        times=times,
-        columns=columns,
-        caption=not no_caption,
-    )
-    write_picture(output, picture)
-    note(f"{output}: {picture.shape[1]}x{picture.shape[0]} pixels", quiet)
+    order = "bgr" if bgr else "rgb"
+    tiles = filter_tiles(net, layer[0] if layer else None, normalize, order, channels, sort, times, columns)
+    write_tiles(output, tiles, no_caption, quiet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json, Labels, NetAndImage, Quiet, Unit, Without, read_labels
-from .printing import note, open_images_net, print_json, write_picture
+from .printing import note, open_images_net, print_json, write_figure
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -35,13 +35,13 @@ def gradcam(
     Example: netsurgery gradcam deploy.prototxt weights.caffemodel cat.jpg --unit prob:281 --blob conv5 -o gradcam.png
     """
     from ..files.words import split_words
-    from ..vision.evidence import picture, write_array
+    from ..vision.evidence import evidence_figure, write_array
     from ..vision.saliency import gradcam as find
 
     net_file, weights, (image,) = split_words(words, "IMAGE")
     _, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
     found = find(net, image, unit, blob=blob, labels=read_labels(labels), preprocessing=done)
-    write_picture(output, picture(found, f"Grad-CAM of {found.blob}"))
+    write_figure(output, evidence_figure(found, f"Grad-CAM of {found.blob}", "sum of weight x map"))
     if array is not None:
         write_array(array, found.map)
     if as_json:

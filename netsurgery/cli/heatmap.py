@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import (
+    Background,
     Force,
     Json,
     Labels,
@@ -25,6 +26,10 @@ from .printing import Printed, note, open_images_net, watched
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+
+
+TOLD = 20
+"""Of how many images it is said which class was taken."""
 
 
 def heatmap(
@@ -50,10 +55,12 @@ def heatmap(
         str,
         typer.Option(
             metavar="K|NAME|top|all|argmax",
-            help="A class by number or name; top: the net's answer for the whole image; all; argmax: the best class of each position.",
+            help="A class by number or name; top: the net's answer for the whole image, or, beside a background, the class with the "
+            "greatest value; all; argmax: the best class of each position.",
         ),
     ] = "top",
     labels: Labels = None,
+    background: Background = None,
     reduce: Annotated[Literal["mean", "max"], typer.Option(help="What is made of the scales' maps.")] = "mean",
     smooth: Annotated[
         float, typer.Option(metavar="SIGMA", help="Blurs the map by a Gaussian, in pixels of the map.")
@@ -96,6 +103,7 @@ def heatmap(
         square=square,
         labels=read_labels(labels),
         colormap=colormap,
+        background=background,
     )
     found = find_images(images, folder)
     outcomes = heatmaps(
@@ -115,6 +123,9 @@ def heatmap(
     with watched(found, "heatmaps", quiet or as_json) as watch:
         for one in watch.through(outcomes):
             printed.add(one.result or {"image": one.image.path, "error": str(one.error)})
+            if one.result and channel == "top" and watch.done <= TOLD:
+                taken = one.result["label"] or one.result["channel"]
+                note(f"{one.image.path}: {taken}, up to {one.result['range'][1]:.4g}", quiet or as_json)
         printed.end()
         skipped = f", {watch.skipped} were there" if watch.skipped else ""
         note(

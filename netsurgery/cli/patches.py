@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Json, Labels, NetAndImages, NoCache, Quiet, Scheduler, Size, Threads, Without, read_labels, two
-from .printing import note, open_images_net, print_json, watched, write_picture
+from .printing import note, open_images_net, print_json, watched, write_figure, write_picture
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -29,9 +29,14 @@ def patches(
     labels: Labels = None,
     times: Annotated[
         int | None,
-        typer.Option("--enlarge", min=1, help="Pixels of a pixel. Default: fills about 1000.", show_default=False),
+        typer.Option(
+            "--enlarge",
+            min=1,
+            help="Pixels of a pixel, with --no-caption. Default: fills about 1000.",
+            show_default=False,
+        ),
     ] = None,
-    no_caption: Annotated[bool, typer.Option("--no-caption", help="Leave out unit and range.")] = False,
+    no_caption: Annotated[bool, typer.Option("--no-caption", help="The patches alone, as the net sees them.")] = False,
     size: Size = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
@@ -47,6 +52,7 @@ def patches(
     from ..vision.images import find_images
     from ..vision.patches import patches as find
     from ..vision.patches import picture
+    from ..vision.tiles_figure import patches_figure
 
     net_file, weights, images = split_words(words, "IMAGE...")
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
@@ -66,7 +72,10 @@ def patches(
             report=watch.see,
         )
         if any(best.values()):
-            write_picture(output, picture(best, times=times, caption=not no_caption))
+            if no_caption:
+                write_picture(output, picture(best, times=times))
+            else:
+                write_figure(output, patches_figure(best))
             note(f"{output}: {sum(map(len, best.values()))} patches of {len(found)} images", quiet or as_json)
         if as_json:
             print_json({str(unit): [patch.to_json() for patch in found] for unit, found in best.items()})

@@ -113,15 +113,38 @@ def open_images_net(
 
 def write_picture(path: Path, picture: Any) -> None:
     """Writes a picture as PNG, whole or not at all. Raises: NetsurgeryError."""
+    from ..vision.picture import to_png
+
+    _write_png(path, lambda: to_png(picture))
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Writes a matplotlib Figure as PNG, whole or not at all. Raises: NetsurgeryError."""
+    from ..vision.figures import figure_png
+
+    _write_png(path, lambda: figure_png(figure))
+
+
+def write_tiles(path: Path, tiles: Any, bare: bool, quiet: bool) -> None:
+    """Writes kernels or maps as PNG: numbered, with a bar, or `bare`. Raises: NetsurgeryError."""
+    if bare:
+        write_picture(path, tiles.picture())
+    else:
+        from ..vision.tiles_figure import tiles_figure
+
+        write_figure(path, tiles_figure(tiles))
+    note(f"{path}: {tiles.title}", quiet)
+
+
+def _write_png(path: Path, data: Callable[[], bytes]) -> None:
     from ..errors import NetsurgeryError
     from ..files.output import replacing
-    from ..vision.picture import to_png
 
     if path.suffix.lower() != ".png":
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .png")
-    data = to_png(picture)
+    content = data()
     with replacing(path) as file:
-        file.write(data)
+        file.write(content)
 
 
 class Printed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import Json, Labels, NetAndImage, Quiet, Unit, Without, read_labels
-from .printing import note, open_images_net, print_json, write_picture
+from .printing import note, open_images_net, print_json, write_figure
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -42,7 +42,7 @@ def saliency(
     Example: netsurgery saliency deploy.prototxt weights.caffemodel cat.jpg --unit prob:281 -o saliency.png
     """
     from ..files.words import split_words
-    from ..vision.evidence import picture, write_array
+    from ..vision.evidence import evidence_figure, write_array
     from ..vision.saliency import saliency as find
 
     net_file, weights, (image,) = split_words(words, "IMAGE")
@@ -57,7 +57,7 @@ def saliency(
         seed=reading.seed,
         preprocessing=done,
     )
-    write_picture(output, picture(found, method))
+    write_figure(output, evidence_figure(found, method, "share of the score" if method == "integrated" else ""))
     if array is not None:
         write_array(array, found.gradient)
     if as_json:

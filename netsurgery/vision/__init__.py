@@ -13,8 +13,10 @@ from ..passes import kernels
 from .classify import Prediction, classify, classify_files
 from .colormap import colours
 from .dream import Dream, dream
+from .evidence import evidence_figure
 from .features import feature_files, features
-from .filters import activations, filters
+from .figures import figure_png
+from .filters import Tiles, activation_tiles, activations, filter_tiles, filters
 from .heatmap import heatmap
 from .heatmap_files import heatmaps
 from .heatmap_job import Options
@@ -28,7 +30,8 @@ from .picture import to_png
 from .preprocess import deprocess, oversample, preprocess
 from .resize import resize
 from .scan import Detection, Scanning, scan
-from .scan_files import scan_files
+from .scan_files import scan_figure, scan_files
+from .tiles_figure import patches_figure, tiles_figure
 from .windows import Scored, classify_windows, read_windows
 
 __all__ = [
@@ -42,6 +45,8 @@ __all__ = [
     "Preprocessing",
     "Scanning",
     "Scored",
+    "Tiles",
+    "activation_tiles",
     "activations",
     "classify",
     "classify_files",
@@ -49,8 +54,11 @@ __all__ = [
     "colours",
     "deprocess",
     "dream",
+    "evidence_figure",
     "feature_files",
     "features",
+    "figure_png",
+    "filter_tiles",
     "filters",
     "find_images",
     "heatmap",
@@ -60,6 +68,7 @@ __all__ = [
     "overlay",
     "oversample",
     "patches",
+    "patches_figure",
     "preprocess",
     "read_image",
     "read_labels",
@@ -67,6 +76,8 @@ __all__ = [
     "read_windows",
     "resize",
     "scan",
+    "scan_figure",
     "scan_files",
+    "tiles_figure",
     "to_png",
 ]

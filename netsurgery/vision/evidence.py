@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source
 from ..files.output import replacing
-from .overlay import overlay
-from .picture import Picture
+from .figures import map_figure
+from .overlay import overlay, shades
 from .saliency import Evidence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOP = 99.5
 """The percentile of a map that is drawn brightest: a few pixels may have far greater gradients than all others."""
 
 
-def picture(found: Evidence, what: str) -> Picture:
-    """The map over its image, from 0, with the class and what was done as title."""
+def evidence_figure(found: Evidence, what: str, unit: str = "") -> Figure:
+    """The map over its image, from 0, with a bar; what was done, and for which class, in the title.
+
+    `unit` names the bar's numbers ("": the derivative).
+
+    Raises: NetsurgeryError without matplotlib (extra `vision`)."""
     high = float(np.percentile(found.map, TOP)) or float(found.map.max()) or 1.0
-    title = f"{what}, {found.unit} {found.label}".rstrip()
-    return overlay(found.image, found.map, low=0.0, high=high, colormap="magma", title=title)
+    title = f"{what}: {found.unit} {found.label}".rstrip() + f", score {found.score:.3g}"
+    picture = overlay(found.image, found.map, low=0.0, high=high, colormap="magma")
+    size = found.image.shape[0], found.image.shape[1]
+    return map_figure(
+        picture, size, 0.0, high, shades("magma"), title=title, unit=unit or f"|d {found.unit} / d {found.blob}|"
+    )
 
 
 def write_array(path: str | os.PathLike[str], values: NDArray[Any]) -> None:

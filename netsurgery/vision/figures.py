@@ -6,17 +6,20 @@ A figure is drawn on a canvas of its own: no window is opened, and whoever uses 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
-from .overlay import BRIGHTEST, DARKEST, gray_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Colour = Sequence[int] | NDArray[np.uint8]
+"""Red, green, blue, 0 to 255."""
 
 DPI = 100
 LONGEST, LONG, SHORT = 10.24, 5.0, 2.2
@@ -66,7 +69,8 @@ def image_figure(height: float, width: float, beside: float = 0.0) -> tuple[Figu
 def figure_png(figure: Figure) -> bytes:
     """A figure as a PNG file."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    fast = {"compress_level": 4}
+    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs=fast)
     return file.getvalue()
 
 
@@ -78,33 +82,133 @@ def inches(height: int, width: int) -> tuple[float, float]:
     return height * scale, width * scale
 
 
-def show_image(axes: Axes, image: NDArray[Any], *, faint: bool = True) -> None:
-    """The image in gray, its edges at whole numbers of pixels; `faint`: black and white drawn in, so that colours are seen on either."""
-    gray = gray_of(image)
-    shade = DARKEST + (BRIGHTEST - DARKEST) * gray if faint else gray
-    height, width = gray.shape
-    axes.imshow(shade, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), interpolation="nearest")
-    axes.set(xlim=(0, width), ylim=(height, 0), xlabel="pixels", ylabel="pixels")
+def add_bar(
+    figure: Figure,
+    low: float,
+    high: float,
+    colours: NDArray[np.uint8],
+    unit: str,
+    left: float,
+    top: float,
+    height: float,
+) -> Axes:
+    """A colour bar, `colours` (k, 3) from the least value to the greatest, with round ticks and the unit of its numbers; so many inches
+    from the upper left corner."""
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+    axes = place(figure, left, top, BAR, height)
+    span = high - low if high > low else max(abs(high), 1.0) * 1e-3
+    extent = (0.0, 1.0, low, low + span)
+    axes.imshow(colours[::-1, None], extent=extent, aspect="auto", interpolation="nearest")
+    axes.set(xlim=(0, 1), ylim=(low, low + span), xticks=[])
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=max(2, int(height * 2.5)), steps=[1, 2, 2.5, 5, 10]))
+    formatter = ScalarFormatter(useMathText=False)
+    formatter.set_powerlimits((-3, 4))
+    axes.yaxis.set_major_formatter(formatter)
+    axes.yaxis.get_offset_text().set(size=8, ha="left")
+    axes.set_ylabel(unit, fontsize=8)
+    return axes
 
 
-def class_colours(count: int) -> list[tuple[float, float, float]]:
-    """Colours that are told apart side by side: DISTINCT first, further ones spread over hue and lightness."""
-    require_matplotlib()
-    from matplotlib.colors import hsv_to_rgb
+BAR, BESIDE = 0.18, 1.0
+"""Inches across of a colour bar, and of all that stands beside an image because of it."""
 
-    first = [tuple(int(text[i : i + 2], 16) / 255 for i in (0, 2, 4)) for text in DISTINCT.split()]
-    more = [
-        tuple(float(x) for x in hsv_to_rgb(((k * 0.61803398875) % 1, 0.55 + 0.4 * (k % 2), 0.95 - 0.35 * (k % 3) / 2)))
-        for k in range(count - len(first))
+
+def map_figure(
+    picture: NDArray[np.uint8],
+    size: tuple[int, int],
+    low: float,
+    high: float,
+    colours: NDArray[np.uint8],
+    *,
+    title: str = "",
+    unit: str = "",
+) -> Figure:
+    """A picture of an image of `size` (h, w) with axes in its pixels, a title, and a bar that says what its colours are worth."""
+    height, width = inches(*size)
+    figure, axes = image_figure(height, width, BESIDE)
+    show_picture(axes, picture, size)
+    axes.set_title(title, fontsize=10)
+    add_bar(figure, low, high, colours, unit, LEFT + width + 0.15, TOP, height)
+    return figure
+
+
+def legend_figure(
+    picture: NDArray[np.uint8],
+    size: tuple[int, int],
+    names: Sequence[str],
+    colours: Sequence[Sequence[int] | NDArray[np.uint8]],
+    title: str = "",
+) -> Figure:
+    """A picture of an image of `size` with axes in its pixels, a title, and a legend: a name for each colour."""
+    from matplotlib.patches import Patch
+
+    height, width = inches(*size)
+    rows = max(1, int((height + BOTTOM) / LINE))
+    columns = -(-len(names) // rows)
+    beside = 0.2 + columns * (0.45 + 0.075 * max((len(name) for name in names), default=0))
+    figure, axes = image_figure(height, width, beside)
+    show_picture(axes, picture, size)
+    axes.set_title(title, fontsize=10)
+    handles = [
+        Patch(facecolor="#{:02x}{:02x}{:02x}".format(*colour), edgecolor="black", linewidth=0.5, label=name)
+        for name, colour in zip(names, colours, strict=True)
     ]
-    return [(r, g, b) for r, g, b in (first + more)[:count]]
+    across, down = figure.get_size_inches()
+    corner = ((LEFT + width + 0.1) / across, 1 - TOP / down)
+    style: dict[str, Any] = {"frameon": False, "borderaxespad": 0.0, "labelspacing": 0.3, "handlelength": 1.0}
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, fontsize=8, **style)
+    return figure
 
 
-DISTINCT = """
-    e6194b 3cb44b ffe119 4363d8 f58231 911eb4 46f0f0 f032e6 bcf60c 9a6324
-    008080 fabebe e6beff 800000 aaffc3 808000 ffd8b1 000075 808080 fffac8
-"""
-"""Source: Sasha Trubetskoy, List of 20 simple, distinct colors (public domain)"""
+LINE = 0.19
+"""Inches from line to line in a legend."""
+
+
+def sheet_figure(
+    pictures: Sequence[NDArray[np.uint8]],
+    names: Sequence[str],
+    size: tuple[int, int],
+    low: float,
+    high: float,
+    colours: NDArray[np.uint8],
+    *,
+    title: str = "",
+    unit: str = "",
+) -> Figure:
+    """Several pictures of one image, each with its name, and one bar."""
+    columns = min(len(pictures), max(1, round((len(pictures) * size[0] / size[1]) ** 0.5 * 1.2)))
+    rows = -(-len(pictures) // columns)
+    width = min(LONGEST / columns, 3.0)
+    height = width * size[0] / size[1]
+    gap, line = 0.12, 0.22
+    whole = rows * (height + line + gap)
+    figure = new_figure(0.1 + columns * (width + gap) + BESIDE, 0.4 + whole)
+    for k, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        axes = place(
+            figure,
+            0.1 + (k % columns) * (width + gap),
+            0.4 + line + (k // columns) * (height + line + gap),
+            width,
+            height,
+        )
+        axes.imshow(picture, interpolation="nearest", aspect="auto")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(name, fontsize=8, pad=2)
+    figure.suptitle(title, fontsize=10, y=1 - 0.05 / (0.4 + whole), va="top")
+    add_bar(figure, low, high, colours, unit, 0.1 + columns * (width + gap), 0.4 + line, whole - line - gap)
+    return figure
+
+
+def show_picture(axes: Axes, picture: NDArray[np.uint8], size: tuple[int, int]) -> None:
+    """A picture of an image of `size` (h, w), the edges of the image's pixels at whole numbers."""
+    height, width = size
+    axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest", aspect="auto")
+    axes.set(xlim=(0, width), ylim=(height, 0), xlabel="pixels", ylabel="pixels")
+    axes.xaxis.label.set_fontsize(8)
+    axes.yaxis.label.set_fontsize(8)
 
 
 def to_array(figure: Figure) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,48 @@ from ..formats.preprocessing import Preprocessing
 from ..net import Layer, Net
 from ..passes.cut import cut
 from .model import image_input, input_shape, open_model
-from .picture import Picture, as_color, captioned, enlarge, enlarged_to, grid, require_room, shown, to_bytes, unit
+from .overlay import range_of
+from .picture import Picture, as_color, enlarge, enlarged_to, grid, require_room, to_bytes, unit
 from .preprocess import preprocess
 
 NORMALIZE = ("all", "each")
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """Arrays (n, h, w) or (n, h, w, 3) to be shown side by side: the number of each, how many in a row, one range of brightness for all
+    or one for each, around 0 if `symmetric`."""
+
+    values: NDArray[Any]
+    numbers: NDArray[np.intp]
+    normalize: str
+    times: int | None
+    columns: int | None
+    symmetric: bool
+    title: str
+    unit: str
+    rows: NDArray[np.intp] | None = None
+    """The number of each row, if the tiles of a row belong together."""
+
+    def factor(self) -> int:
+        return enlarged_to(max(self.values.shape[1:3]), self.times, len(self.values))
+
+    def gap(self) -> int:
+        return max(1, min(self.factor(), 4))
+
+    def range(self, values: NDArray[Any]) -> tuple[float, float]:
+        low, high = range_of(values)
+        most = max(abs(low), abs(high))
+        return (-most, most) if self.symmetric else (low, high)
+
+    def picture(self) -> Picture:
+        """The tiles alone. Raises: NetsurgeryError if the picture would be too large."""
+        factor, gap, count = self.factor(), self.gap(), len(self.values)
+        require_room(count, self.values.shape[1] * factor, self.values.shape[2] * factor, self.columns, gap)
+        whole = self.range(self.values)
+        ranges = [self.range(tile) for tile in self.values] if self.normalize == "each" else [whole] * count
+        tiles = [enlarge(to_bytes(unit(t, *range)), factor) for t, range in zip(self.values, ranges, strict=True)]
+        return as_color(grid(tiles, self.columns, gap))
 
 
 def filters(
@@ -30,7 +69,6 @@ def filters(
     sort: str | None = None,
     times: int | None = None,
     columns: int | None = None,
-    caption: bool = True,
 ) -> Picture:
     """The grid of a layer's kernels (None: the first Convolution): weight w as gray 1/2 + w / (2 m), so that 0 is the middle, m being
     the greatest |w| of all kernels ("all") or of each tile ("each").
@@ -42,6 +80,20 @@ def filters(
     Shapes: (rows, columns, 3), uint8.
     Raises: NetsurgeryError for a layer without kernels or a picture that would be too large; WeightsError without weights.
     """
+    return filter_tiles(net, layer, normalize, channel_order, channels, sort, times, columns).picture()
+
+
+def filter_tiles(
+    net: Net,
+    layer: str | None = None,
+    normalize: str = "all",
+    channel_order: str = "bgr",
+    channels: str = "each",
+    sort: str | None = None,
+    times: int | None = None,
+    columns: int | None = None,
+) -> Tiles:
+    """What `filters` shows. Raises: as it does."""
     found = find_layer(net, layer)
     kernels = _kernels(found)
     for value, known, what in (
@@ -52,23 +104,25 @@ def filters(
     ):
         if value not in known:
             raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(known))
+    order = np.arange(len(kernels))
     if sort == "norm":
         norms = np.sqrt((kernels.reshape(len(kernels), -1).astype(np.float64) ** 2).sum(axis=1))
-        kernels = kernels[np.argsort(-norms, kind="stable")]
-    color = kernels.shape[1] == 3 and channels == "each"
-    if color:
+        order = np.argsort(-norms, kind="stable")
+    title = f"{found.name}: {_times(kernels.shape)}"
+    kernels, numbers, rows = kernels[order], order, None
+    if kernels.shape[1] == 3 and channels == "each":
         tiles = kernels.transpose(0, 2, 3, 1)
         tiles = tiles[:, :, :, ::-1] if channel_order == "bgr" else tiles
+        title += ", in color"
     elif channels == "mean":
         tiles = kernels.mean(axis=1)
+        title += ", mean over channels"
     else:
         tiles = kernels.reshape(-1, *kernels.shape[2:])
-        columns = columns or (kernels.shape[1] if kernels.shape[1] > 1 else None)
-    picture = _grid(tiles, normalize, times, columns, symmetric=True)
-    if not caption:
-        return picture
-    low, high = float(kernels.min()), float(kernels.max())
-    return captioned(picture, [f"{found.name} {_times(kernels.shape)}", f"{shown(low)} to {shown(high)}"])
+        if kernels.shape[1] > 1 and columns in (None, kernels.shape[1]):
+            columns, rows = kernels.shape[1], order
+        numbers = np.tile(np.arange(kernels.shape[1]), len(order)) if kernels.shape[1] > 1 else order
+    return Tiles(tiles, numbers, normalize, times, columns, True, title, "weight", rows)
 
 
 def find_layer(net: Net, name: str | None) -> Layer:
@@ -107,7 +161,6 @@ def activations(
     sort: str | None = None,
     times: int | None = None,
     columns: int | None = None,
-    caption: bool = True,
     size: tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
     keep: bool = False,
@@ -118,6 +171,22 @@ def activations(
 
     Raises: NetsurgeryError, ShapeError for a blob that is no map.
     """
+    return activation_tiles(net, image, blob, normalize, sort, times, columns, size, preprocessing, keep).picture()
+
+
+def activation_tiles(
+    net: Net,
+    image: NDArray[Any] | str,
+    blob: str,
+    normalize: str = "all",
+    sort: str | None = None,
+    times: int | None = None,
+    columns: int | None = None,
+    size: tuple[int, int] | None = None,
+    preprocessing: Preprocessing | None = None,
+    keep: bool = False,
+) -> Tiles:
+    """What `activations` shows. Raises: as it does."""
     made = cut(net, [blob])
     shape = made.shapes()[blob]
     if len(shape) != 4:
@@ -138,30 +207,8 @@ def activations(
     order = np.arange(len(maps))
     if sort == "max":
         order = np.argsort(-np.nan_to_num(maps, nan=-np.inf).reshape(len(maps), -1).max(axis=1), kind="stable")
-    picture = _grid(maps[order], normalize, times, columns, symmetric=False)
-    if not caption:
-        return picture
-    finite = maps[np.isfinite(maps)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    return captioned(picture, [f"{blob} {_times(maps.shape)}", f"{shown(low)} to {shown(high)}"])
-
-
-def _grid(tiles: NDArray[Any], normalize: str, times: int | None, columns: int | None, *, symmetric: bool) -> Picture:
-    """Tiles (n, h, w) or (n, h, w, 3) as a grid of one brightness for all, or one for each."""
-    factor = enlarged_to(max(tiles.shape[1:3]), times, len(tiles))
-    gap = max(1, min(factor, 4))
-    require_room(len(tiles), tiles.shape[1] * factor, tiles.shape[2] * factor, columns, gap)
-    ranges = [_range(tile, symmetric) for tile in (tiles if normalize == "each" else [tiles])]
-    ranges = ranges * (len(tiles) if normalize == "all" else 1)
-    pictures = [enlarge(to_bytes(unit(tile, *range)), factor) for tile, range in zip(tiles, ranges, strict=True)]
-    return as_color(grid(pictures, columns, gap))
-
-
-def _range(values: NDArray[Any], symmetric: bool) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    most = max(abs(low), abs(high))
-    return (-most, most) if symmetric else (low, high)
+    title = f"{blob}: {_times(maps.shape)}" + (", greatest first" if sort else "")
+    return Tiles(maps[order], order, normalize, times, columns, False, title, blob)
 
 
 def _times(sizes: Sequence[int]) -> str:

@@ -24,7 +24,7 @@ from ..passes.cut import cut
 from ..receptive_field import geometry
 from .heatmap_job import HeatmapJob, Options, too_small
 from .heatmap_result import Heatmap
-from .labels import find_channel
+from .labels import find_background, find_channel
 from .model import image_input, input_shape, open_model
 from .places import axis_of
 
@@ -47,6 +47,7 @@ def heatmap(
     sliding_pool: bool = False,
     preprocessing: Preprocessing | None = None,
     colormap: str = "viridis",
+    background: str | None = None,
 ) -> Heatmap:
     """The heatmap of one image: a path, or RGB (H, W, 3) of uint8 or of floats from 0 to 1.
 
@@ -57,7 +58,8 @@ def heatmap(
 
     bilinear between positions, constant beyond the outermost. `scales` None: the sizes with 1, 2, 4 and 8 positions along the short
     side. `output` is the blob (None: the net's output). `channel` is a number, a label, "top" (the class that the net gives the whole
-    image), "all", or "argmax" (at each position the number of the best class). `reduce` "max" takes the greatest over the scales.
+    image; if there is a `background`, which None takes to be the class called "background" and "" none, the other class with the greatest
+    value anywhere), "all", or "argmax" (at each position the number of the best class). `reduce` "max" takes the greatest over the scales.
     `size` "image" brings the map to the image's size; `smooth` is the sigma of a Gaussian, in pixels of the map as given.
 
     Raises: NetsurgeryError, ShapeError for a blob that is no map, a channel that it does not have, or a scale below the smallest size.
@@ -66,7 +68,15 @@ def heatmap(
         net,
         output,
         Options(
-            None if scales is None else tuple(scales), channel, reduce, smooth, size, square, tuple(labels), colormap
+            None if scales is None else tuple(scales),
+            channel,
+            reduce,
+            smooth,
+            size,
+            square,
+            tuple(labels),
+            colormap,
+            background,
         ),
         preprocessing or Preprocessing(),
         sliding_pool=sliding_pool,
@@ -102,7 +112,8 @@ def plan(
         raise NetsurgeryError(f"--smooth {options.smooth:g}", expected="the sigma of a Gaussian in pixels, 0 for none")
     found = geometry(made, blob, image_input(made))
     axes = tuple(axis_of(net, found, axis) for axis in range(2))
-    job = HeatmapJob(blob, channels, (axes[0], axes[1]), preprocessing, options)
+    background = find_background(options.background, count, options.labels, blob)
+    job = HeatmapJob(blob, channels, (axes[0], axes[1]), preprocessing, options, background=background)
     if options.scales is not None:
         if not options.scales:
             raise NetsurgeryError("no scale is given", expected="--scales 227,451, or none for the net's own")

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from .cache import made_by
+from .draughtsman import WORTH_IT, drawn
+from .figures import figure_png, require_matplotlib
 from .heatmap import plan
 from .heatmap_job import HeatmapJob, Options
 from .heatmap_result import Heatmap
@@ -36,6 +38,12 @@ class HeatmapFiles(Job[dict[str, Any]]):
     folder: str
     made_by: str
     force: bool = False
+    apart: bool = False
+    """Whether figures are drawn in another process."""
+
+    def drawn(self, found: Heatmap, image: NDArray[Any]) -> bytes:
+        found = replace(found, maps=())  # a figure shows them together
+        return drawn(Heatmap.figure, found, image) if self.apart else figure_png(found.figure(image))
 
     def prepare(self, image: NDArray[Any]) -> Sample:
         return self.maps.prepare(image)
@@ -47,7 +55,7 @@ class HeatmapFiles(Job[dict[str, Any]]):
         np.save(values, found.values)
         folder.write(f"{image.name}.npy", values.getvalue())
         folder.write(f"{image.name}.png", to_png(_as_16_bits(found), {"range": "{:.9g} {:.9g}".format(*low_high)}))
-        folder.write(f"{image.name}.overlay.png", to_png(found.overlay(sample.more.image)))
+        folder.write(f"{image.name}.overlay.png", self.drawn(found, sample.more.image))
         summary = self.summary(image, found)
         folder.write(f"{image.name}.json", (json.dumps(summary, indent=2) + "\n").encode())
         return summary
@@ -67,6 +75,7 @@ class HeatmapFiles(Job[dict[str, Any]]):
             "label": found.label,
             "score": [_number(x) for x in score] if isinstance(score, np.ndarray) else _number(score),
             "best": found.best,
+            "background": found.background,
             "base": list(found.base),
             "scales": scales,
             "reduce": self.maps.options.reduce,
@@ -108,6 +117,7 @@ def heatmaps(
 
     Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
     """
+    require_matplotlib()
     made, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
     found, place = find_for(images, folder, scheduler)
     files = HeatmapFiles(
@@ -115,6 +125,7 @@ def heatmaps(
         place,
         made_by(made, [job.blob], job.preprocessing, asdict(job.options)),
         force,
+        len(found) >= WORTH_IT,
     )
     return run_job(files, made, [job.blob], found, free=True, keep=keep, scheduler=scheduler, threads=threads)
 

@@ -35,6 +35,7 @@ class Options:
     square: bool = False
     labels: tuple[str, ...] = ()
     colormap: str = "viridis"
+    background: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class HeatmapJob(Job[Heatmap]):
     options: Options
     thumbnail: int | None = None
     """The longer side to which an image is brought for its overlay; None: it is kept."""
+    background: int | None = None
+    """The class that "top" does not take."""
 
     def prepare(self, image: NDArray[Any]) -> Sample:
         height, width = image.shape[:2]
@@ -74,7 +77,13 @@ class HeatmapJob(Job[Heatmap]):
         scores = {size: blobs[0][0] for size, blobs in zip(done.inputs, sample.outputs, strict=True)}
         base = self.axes[0].declared, self.axes[1].declared
         whole = scores[base].reshape(len(scores[base]), -1).mean(axis=1)
-        best = int(np.nan_to_num(whole, nan=-np.inf).argmax())
+        ranked = np.nan_to_num(whole, nan=-np.inf)
+        if (
+            self.background is not None and len(ranked) > 1
+        ):  # of a whole image with much background it is the best everywhere
+            peaks = [np.nan_to_num(scores[size], nan=-np.inf).max(axis=(1, 2)) for _, size in done.sizes]
+            ranked = np.where(np.arange(len(ranked)) == self.background, -np.inf, np.max(peaks, axis=0))
+        best = int(ranked.argmax())
         channel, label = self.chosen(len(whole), best)
         kept = [scores[size] for _, size in done.sizes]
         if isinstance(channel, int):
@@ -100,6 +109,8 @@ class HeatmapJob(Job[Heatmap]):
             stride=stride,
             labels=self.options.labels,
             colormap=self.options.colormap,
+            blob=self.blob,
+            background=self.background,
         )
 
     def input_sizes(self, height: int, width: int) -> list[tuple[int, tuple[int, int]]]:

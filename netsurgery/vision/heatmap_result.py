@@ -6,19 +6,29 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .figures import figure_png, legend_figure, map_figure, sheet_figure
 from .labels import name_of
-from .overlay import classes, overlay, sheet
-from .picture import Picture, to_png
+from .overlay import class_colours, classes, overlay, shades
+from .picture import Picture
 from .places import sample_maps
 from .resize import Array
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SHOWN = 16
-"""How many channels the overlay of all shows: those with the greatest values."""
+"""How many channels the figure of all shows: those with the greatest values."""
+
+LISTED = 40
+"""How many classes a legend names: those that cover most."""
+
+PLAIN = (235, 235, 235)
+"""What stands for the background in a legend."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +57,9 @@ class Heatmap:
     colormap: str = "viridis"
     image: NDArray[Any] | None = None
     """The image, where it was one alone."""
+    blob: str = ""
+    background: int | None = None
+    """The class that is nothing, if there is one."""
 
     def __repr__(self) -> str:
         low, high = self.range
@@ -56,7 +69,7 @@ class Heatmap:
     def _repr_html_(self) -> str:
         """The overlay, for notebooks."""
         image = np.full((*self.image_size, 3), 255, np.uint8) if self.image is None else self.image
-        png = b64encode(to_png(self.overlay(image))).decode()
+        png = b64encode(figure_png(self.figure(image))).decode()
         return f'<img alt="{escape(repr(self), quote=True)}" src="data:image/png;base64,{png}">'
 
     @property
@@ -85,16 +98,50 @@ class Heatmap:
         return sample_maps(self.values, rows, columns)
 
     def overlay(self, image: NDArray[Any]) -> Picture:
-        """The map over its image (H, W, 3), of whatever size the image now is."""
+        """The map over its image (H, W, 3), of whatever size the image now is; of all channels that with the greatest value."""
         size = image.shape[0], image.shape[1]
         if self.channel == "argmax":
-            return classes(image, self.at(size), self.labels)
+            return classes(image, self.at(size), self.background)
+        low, high = self.range
+        values = self.at(size)
+        one = (
+            values if values.ndim == 2 else values[np.nan_to_num(values).reshape(len(values), -1).max(axis=1).argmax()]
+        )
+        return overlay(image, one, low=low, high=high, colormap=self.colormap)
+
+    def figure(self, image: NDArray[Any]) -> Figure:
+        """The overlay as a matplotlib Figure: blob and class in its title, a bar with the map's range or a legend of all classes, axes in
+        pixels of the image. Of all channels those with the greatest values, each over the image.
+
+        Raises: NetsurgeryError without matplotlib (extra `vision`).
+        """
+        size = image.shape[0], image.shape[1]
+        low, high = self.range
+        what = f"{self.blob}: " if self.blob else ""
+        if self.channel == "argmax":
+            found, counts = np.unique(self.values.astype(np.intp), return_counts=True)
+            order = found[np.argsort(-counts, kind="stable")][:LISTED]
+            shares = dict(zip(found.tolist(), (counts / counts.sum()).tolist(), strict=True))
+            names = [f"{name_of(self.labels, k)} {_share(shares[k])}" for k in order.tolist()]
+            colours = [PLAIN if k == self.background else class_colours(np.array(k)) for k in order.tolist()]
+            if len(found) > len(order):
+                names, colours = [*names, f"and {len(found) - len(order)} more"], [*colours, (255, 255, 255)]
+            return legend_figure(self.overlay(image), self.image_size, names, colours, f"{what}best class")
         if self.values.ndim == 2:
-            low, high = self.range
-            return overlay(image, self.at(size), low=low, high=high, colormap=self.colormap, title=self.label)
-        order = np.argsort(-self.values.reshape(len(self.values), -1).max(axis=1), kind="stable")[:SHOWN]
-        shown = replace(self, values=self.values[np.sort(order)])
-        return sheet(image, shown.at(size), [name_of(self.labels, int(k)) for k in np.sort(order)], self.colormap)
+            title = what + (self.label or f"channel {self.channel}")
+            bar = shades(self.colormap)
+            return map_figure(self.overlay(image), self.image_size, low, high, bar, title=title, unit=self.blob)
+        order = np.argsort(-np.nan_to_num(self.values).reshape(len(self.values), -1).max(axis=1), kind="stable")[:SHOWN]
+        shown = replace(self, values=self.values[np.sort(order)]).at(size)
+        pictures = [overlay(image, one, low=low, high=high, colormap=self.colormap) for one in shown]
+        labels = [name_of(self.labels, int(k)) for k in np.sort(order)]
+        count = f"{len(order)} of {len(self.values)} channels" if len(order) < len(self.values) else "all channels"
+        bar = shades(self.colormap)
+        return sheet_figure(pictures, labels, size, low, high, bar, title=f"{what}{count}", unit=self.blob)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "<1%"
 
 
 def _times(sizes: Sequence[object]) -> str:

@@ -1,8 +1,7 @@
-"""A map laid over its image, with a bar that says what the colours mean."""
+"""A map laid over its image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..formats.preprocessing import LUMA
 from .colormap import colours
-from .picture import PAPER, Picture, as_color, grid, shown, text_size, to_bytes, unit, write
+from .picture import Picture, as_color, to_bytes, unit
 from .resize import Array, resize
 
 MAP_SHARE = 0.6
@@ -20,7 +19,7 @@ DARKEST, BRIGHTEST = 0.2, 0.8
 """The gray to which black and white of the image are drawn in, so that the map is seen on either."""
 
 LEAST_SIDE = 160
-"""Overlays of smaller images are enlarged to this, by a whole number: a bar and its numbers need room."""
+"""Overlays of smaller images are enlarged to this, by a whole number."""
 
 
 def overlay(
@@ -30,22 +29,18 @@ def overlay(
     low: float | None = None,
     high: float | None = None,
     colormap: str = "viridis",
-    title: str = "",
 ) -> Picture:
-    """The image in gray under the map in color, a bar with the map's range beside it: gray = 0.2 + 0.6 * luminance,
-    pixel = 0.4 gray + 0.6 color. `low` and `high` are the range of the colours (None: that of the map).
+    """The image in gray under the map in color: gray = 0.2 + 0.6 * luminance, pixel = 0.4 gray + 0.6 color. `low` and `high` are the
+    range of the colours (None: that of the map).
 
-    Shapes: image (H, W, 3) or (H, W) of uint8, or of floats from 0 to 1; values (H, W), or of any size, over the whole image, -> about
-    (H, W + 80, 3).
+    Shapes: image (H, W, 3) or (H, W) of uint8, or of floats from 0 to 1; values (H, W), or of any size, over the whole image, ->
+    (H, W, 3); small images are enlarged.
     """
-    low, high = _range(values, low, high)
-    picture = blend(image, values, low, high, colormap)
-    bar = _bar(picture.shape[0], low, high, colormap)
-    return _titled(np.concatenate([picture, bar], axis=1), title)
+    return blend(image, values, *range_of(values, low, high), colormap)
 
 
 def blend(image: NDArray[Any], values: NDArray[Any], low: float, high: float, colormap: str = "viridis") -> Picture:
-    """The overlay without its bar."""
+    """The overlay of a map whose colours go from `low` to `high`."""
     over = resize(np.asarray(values), image.shape[:2])
     gray = gray_of(image)
     times = -(-LEAST_SIDE // min(gray.shape))
@@ -55,50 +50,44 @@ def blend(image: NDArray[Any], values: NDArray[Any], low: float, high: float, co
     return _mixed(gray, colours(unit(over, low, high), colormap))
 
 
-def classes(image: NDArray[Any], numbers: NDArray[Any], names: Sequence[str] = ()) -> Picture:
-    """The image under a map of class numbers, one color for each class, with the names of those that cover most. A class named
-    "background" leaves the image as it is.
+def classes(image: NDArray[Any], numbers: NDArray[Any], background: int | None = None) -> Picture:
+    """The image under a map of class numbers, one color for each class; the background leaves the image as it is.
 
-    Shapes: image (H, W, 3) or (H, W), numbers (H, W).
+    Shapes: image (H, W, 3) or (H, W), numbers (H, W) -> (H, W, 3); small images are enlarged.
     """
     gray = gray_of(image)
     times = max(1, -(-LEAST_SIDE // min(gray.shape)))
     gray = gray.repeat(times, axis=0).repeat(times, axis=1)
     over = numbers.repeat(times, axis=0).repeat(times, axis=1).astype(np.intp)
-    found, counts = np.unique(numbers.astype(np.intp), return_counts=True)
-    bare = [k for k in found if k < len(names) and names[k].lower() == "background"]
-    picture = np.where(np.isin(over, bare)[:, :, None], as_color(to_bytes(gray)), _mixed(gray, class_colours(over)))
-    counts = np.where(np.isin(found, bare), 0, counts)
-    rows = max(1, (picture.shape[0] - 4) // 18)
-    listed = [k for k in found[np.argsort(-counts, kind="stable")] if k not in bare][:rows] or list(found[:1])
-    texts = [names[k] if k < len(names) else str(k) for k in listed]
-    texts = [text if len(text) <= 24 else text[:23] + "…" for text in texts]
-    legend = np.full((picture.shape[0], 30 + max(text_size(text)[1] for text in texts), 3), PAPER, np.uint8)
-    for i, (k, text) in enumerate(zip(listed, texts, strict=True)):
-        legend[4 + 18 * i : 16 + 18 * i, 6:18] = class_colours(np.array(k))
-        write(legend, text, 3 + 18 * i, 24)
-    return np.concatenate([picture, legend], axis=1)
+    bare = (over == background)[:, :, None] if background is not None else False
+    return np.where(bare, as_color(to_bytes(gray)), _mixed(gray, class_colours(over)))
+
+
+DISTINCT = """
+    e6194b 3cb44b ffe119 4363d8 f58231 911eb4 46f0f0 9a6324 fabebe bcf60c
+    000075 f032e6 008080 e6beff 800000 aaffc3 808000 ffd8b1
+"""
+"""Colours of the first classes. Source: Sasha Trubetskoy, List of 20 simple, distinct colors (2017)"""
 
 
 def class_colours(numbers: NDArray[Any]) -> NDArray[np.uint8]:
-    """A color for every class number: hues a golden section apart, so that classes next to each other differ."""
-    hue = np.asarray(numbers, np.float64) * 0.6180339887498949 % 1 * 6
+    """A color for every class number: DISTINCT for the first; then hues a golden section apart, in three lightnesses.
+
+    Shapes: (...) -> (..., 3), uint8."""
+    first = np.frombuffer(bytes.fromhex("".join(DISTINCT.split())), np.uint8).reshape(-1, 3)
+    number = np.asarray(numbers, np.intp)
+    hue = number * 0.6180339887498949 % 1 * 6
     wave = np.clip(np.abs((hue[..., None] + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
-    return to_bytes(0.15 + 0.8 * wave)
+    light = np.array([1.0, 0.6, 0.8])[number % 3][..., None]
+    return np.where(
+        (number < len(first))[..., None],
+        first[np.clip(number, 0, len(first) - 1)],
+        to_bytes(light * (0.15 + 0.8 * wave)),
+    )
 
 
-def sheet(image: NDArray[Any], maps: NDArray[Any], names: Sequence[str], colormap: str = "viridis") -> Picture:
-    """Overlays of several maps of one image, each with its name, colours of one range, and one bar.
-
-    Shapes: image (H, W, 3) or (H, W), maps (k, H, W).
-    """
-    low, high = _range(maps, None, None)
-    tiles = [_titled(blend(image, one, low, high, colormap), name) for one, name in zip(maps, names, strict=True)]
-    made = grid(tiles, gap=2)
-    return np.concatenate([made, _bar(made.shape[0], low, high, colormap)], axis=1)
-
-
-def _range(values: NDArray[Any], low: float | None, high: float | None) -> tuple[float, float]:
+def range_of(values: NDArray[Any], low: float | None = None, high: float | None = None) -> tuple[float, float]:
+    """The finite range of values, or what is named."""
     finite = values[np.isfinite(values)]
     bottom, top = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     return bottom if low is None else low, top if high is None else high
@@ -117,29 +106,7 @@ def _mixed(gray: Array, color: NDArray[np.uint8]) -> Picture:
     return to_bytes((1 - MAP_SHARE) * under[:, :, None] + MAP_SHARE * color.astype(np.float32) / 255)
 
 
-def _bar(height: int, low: float, high: float, colormap: str) -> Picture:
-    """A strip of paper with the colours as they look on middle gray, from `high` above to `low` below, and numbers beside them."""
-    numbers = [high, (low + high) / 2, low] if height >= 90 else [high, low]
-    texts = [shown(number) for number in numbers]
-    across = 36 + max(text_size(text)[1] for text in texts)
-    made = np.full((height, across, 3), PAPER, np.uint8)
-    top, bottom = 8, height - 8
-    middle = np.full((bottom - top, 1), 0.5, np.float32)
-    shades = _mixed(middle, colours(np.linspace(1, 0, bottom - top), colormap)[:, None])
-    made[top - 1 : bottom + 1, 7:23] = 0
-    made[top:bottom, 8:22] = shades
-    for i, text in enumerate(texts):
-        place = top + (bottom - top - 1) * i // (len(texts) - 1)
-        made[place, 23:27] = 0
-        write(made, text, min(max(0, place - 8), height - 17), 30)
-    return made
-
-
-def _titled(picture: Picture, title: str) -> Picture:
-    if not title:
-        return picture
-    rows, _ = text_size(title)
-    made = np.full((picture.shape[0] + rows + 2, picture.shape[1], 3), PAPER, np.uint8)
-    made[rows + 2 :] = picture
-    write(made, title, 1, 3)
-    return made
+def shades(colormap: str, count: int = 256) -> NDArray[np.uint8]:
+    """The colours of a map as they look on middle gray, from the least value to the greatest. Shapes: -> (count, 3)."""
+    middle = np.full((count, 1), 0.5, np.float32)
+    return _mixed(middle, colours(np.linspace(0, 1, count), colormap)[:, None])[:, 0]

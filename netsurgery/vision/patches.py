@@ -21,7 +21,7 @@ from .images import ImageFile, find_images
 from .jobs import run_job
 from .labels import find_channel
 from .model import image_input, input_shape
-from .picture import Picture, captioned, enlarge, enlarged_to, grid, shown
+from .picture import Picture, enlarge, enlarged_to, grid
 from .pipeline import Job, Outcome, Sample
 from .preprocess import preprocess, with_channels
 from .resize import resize
@@ -53,6 +53,15 @@ class Patch:
     position: tuple[int, ...]
     window: tuple[int, int, int, int]
     pixels: Picture
+    scale: tuple[float, float] = (1.0, 1.0)
+    """How many rows and columns of the image one of the net's input stands for."""
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """The window in rows and columns (top, left, bottom, right) of the image itself."""
+        top, left, bottom, right = self.window
+        down, across = self.scale
+        return round(top * down), round(left * across), round(bottom * down), round(right * across)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -61,6 +70,7 @@ class Patch:
             "value": self.value,
             "position": list(self.position),
             "window": list(self.window),
+            "place": list(self.place),
         }
 
 
@@ -88,17 +98,19 @@ class PatchesJob(Job[list[Patch]]):
         channels, *size = self.shape
         x = preprocess(image, channels, (size[0], size[1]), self.preprocessing, whole=True)
         warped = resize(with_channels(image, 3), (size[0], size[1]))
-        return Sample([x[None]], np.clip(warped + 0.5, 0, 255).astype(np.uint8))
+        scale = image.shape[0] / size[0], image.shape[1] / size[1]
+        return Sample([x[None]], (np.clip(warped + 0.5, 0, 255).astype(np.uint8), scale))
 
     def finish(self, image: ImageFile, sample: Sample) -> list[Patch]:
         found = []
+        warped, scale = sample.more
         for unit, views in zip(self.units, self.views, strict=True):
             values = sample.outputs[0][self.blobs.index(unit.blob)][0, unit.channel]
             flat = np.nan_to_num(values, nan=-np.inf).reshape(-1)
             best = int(flat.argmax())
             position = tuple(int(i) for i in np.unravel_index(best, values.shape)) if values.ndim else ()
-            window, pixels = _cut_out(sample.more, position, views)
-            found.append(Patch(unit, image.path, float(flat[best]), position, window, pixels))
+            window, pixels = _cut_out(warped, position, views)
+            found.append(Patch(unit, image.path, float(flat[best]), position, window, pixels, scale))
         return found
 
 
@@ -208,22 +220,16 @@ def find_unit(net: Net, text: str, labels: Sequence[str] = ()) -> Unit:
     return Unit(blob, int(find_channel(channel, count, named, blob)))
 
 
-def picture(found: dict[Unit, list[Patch]], *, times: int | None = None, caption: bool = True) -> Picture:
-    """The patches as a grid for each unit, one below the other, with the range of what it gives."""
+def picture(found: dict[Unit, list[Patch]], *, times: int | None = None) -> Picture:
+    """The patches alone, as the net sees them, as a grid for each unit, one below the other."""
     parts = []
-    for unit, best in found.items():
+    for best in found.values():
         if not best:
             continue
         factor = enlarged_to(max(best[0].pixels.shape[:2]), times, len(best))
-        tiles = grid([enlarge(patch.pixels, factor) for patch in best], gap=max(1, min(factor, 4)))
-        text = f"{shown(best[-1].value)} to {shown(best[0].value)}, receptive field {_times(best[0].pixels.shape[:2])}"
-        parts.append(captioned(tiles, [str(unit), text]) if caption else tiles)
+        parts.append(grid([enlarge(patch.pixels, factor) for patch in best], gap=max(1, min(factor, 4))))
     if not parts:
         raise NetsurgeryError("there is no patch to show: no image could be read")
     across = max(part.shape[1] for part in parts)
     wide = [np.pad(p, [(0, 0), (0, across - p.shape[1]), (0, 0)], constant_values=255) for p in parts]
     return np.concatenate(wide, axis=0)
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))

@@ -1,4 +1,4 @@
-"""Pictures made of arrays: grids of tiles, captions, PNG files."""
+"""Pictures made of arrays: grids of tiles, PNG files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..files.pillow import pillow
 Picture = NDArray[np.uint8]
 """(height, width, 3)"""
 
-PAPER, INK = 255, 0
+PAPER = 255
 MOST_PIXELS = 1 << 27
 
 
@@ -97,52 +97,4 @@ def enlarged_to(tile: int, wanted: int | None, count: int) -> int:
         if wanted < 1:
             raise ShapeError(f"pictures enlarged {wanted} times", expected="a positive whole number")
         return wanted
-    return int(min(8, max(1, 1000 // max(1, tile * math.ceil(math.sqrt(count))))))
-
-
-def text_size(text: str, height: int = 12) -> tuple[int, int]:
-    """Height and width of a line of text."""
-    left, _, right, _ = _font(height).getbbox(text)
-    return math.ceil(height * 1.35), math.ceil(right - min(left, 0))
-
-
-def write(picture: Picture, text: str, top: int, left: int, height: int = 12, ink: int = INK) -> None:
-    """Writes a line of text into the picture, its upper left corner at (top, left)."""
-    rows, columns = text_size(text, height)
-    rows, columns = min(rows, picture.shape[0] - top), min(columns + 1, picture.shape[1] - left)
-    if rows <= 0 or columns <= 0:
-        return
-    modules = pillow("writing pictures")
-    strip = modules.Image.new("L", (columns, rows), 0)
-    modules.ImageDraw.Draw(strip).text((0, 0), text, fill=255, font=_font(height))
-    shade = np.asarray(strip, np.float32)[:, :, None] / 255
-    place = picture[top : top + rows, left : left + columns]
-    place[...] = to_bytes((place * (1 - shade) + ink * shade) / 255)
-
-
-def captioned(picture: NDArray[Any], lines: Sequence[str], height: int = 12) -> Picture:
-    """The picture with lines of text above it; wider, if the text is."""
-    color = as_color(picture)
-    sizes = [text_size(line, height) for line in lines]
-    above = sum(rows for rows, _ in sizes) + 4
-    across = max(color.shape[1], max(columns for _, columns in sizes) + 8)
-    made = np.full((above + color.shape[0], across, 3), PAPER, np.uint8)
-    made[above:, : color.shape[1]] = color
-    top = 2
-    for line, (rows, _) in zip(lines, sizes, strict=True):
-        write(made, line, top, 4, height)
-        top += rows
-    return made
-
-
-def _font(height: int) -> Any:
-    fonts = pillow("writing pictures").ImageFont
-    try:
-        return fonts.load_default(height)
-    except (TypeError, ImportError):  # Pillow before 10.1, or built without FreeType: one small font
-        return fonts.load_default()
-
-
-def shown(value: float) -> str:
-    """A number as captions show it."""
-    return f"{value:.4g}"
+    return max(1, 1000 // max(1, tile * math.ceil(math.sqrt(count))))

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from .cache import made_by
-from .figures import class_colours, figure_png, image_figure, inches, show_image
+from .draughtsman import WORTH_IT, drawn
+from .figures import figure_png, image_figure, inches, require_matplotlib, show_picture
 from .images import Folder, ImageFile, find_for
 from .jobs import run_job
+from .overlay import class_colours, gray_of
+from .picture import as_color, to_bytes
 from .pipeline import Job, Outcome, Sample
 from .scan import Detection, ScanJob, Scanning, plan_scan
 
@@ -28,9 +31,9 @@ def scan_figure(image: NDArray[Any], found: Sequence[Detection], title: str = ""
     """The image with a box for each detection, its class and score beside it, a colour for each class."""
     height, width = inches(*image.shape[:2])
     figure, axes = image_figure(height, width)
-    show_image(axes, image, faint=False)
+    show_picture(axes, as_color(to_bytes(gray_of(image))), (image.shape[0], image.shape[1]))
     classes = sorted({one.channel for one in found})
-    colours = dict(zip(classes, class_colours(len(classes)), strict=True))
+    colours = dict(zip(classes, class_colours(np.array(classes, int)) / 255, strict=True))
     from matplotlib.patches import Rectangle
 
     for one in reversed(found):
@@ -53,6 +56,11 @@ class ScanFiles(Job[dict[str, Any]]):
     folder: str
     made_by: str
     force: bool = False
+    apart: bool = False
+    """Whether figures are drawn in another process."""
+
+    def drawn(self, *args: Any) -> bytes:
+        return drawn(scan_figure, *args) if self.apart else figure_png(scan_figure(*args))
 
     def prepare(self, image: NDArray[Any]) -> Sample:
         return self.scanning.prepare(image)
@@ -62,7 +70,7 @@ class ScanFiles(Job[dict[str, Any]]):
         pixels, sizes = sample.more
         folder = Folder(self.folder)
         title = f"{os.path.basename(image.path)}: {len(found)} boxes by {self.scanning.maps.blob}"
-        folder.write(f"{image.name}.boxes.png", figure_png(scan_figure(pixels, found, title)))
+        folder.write(f"{image.name}.boxes.png", self.drawn(pixels, found, title))
         summary = {
             "image": image.path,
             "size": list(pixels.shape[:2]),
@@ -95,8 +103,10 @@ def scan_files(
 ) -> Iterator[Outcome[dict[str, Any]]]:
     """`scan` for files, folders, globs, lists or URLs, written below `folder`. What an earlier run with the same net and options
     finished is skipped, unless `force`. `keep`, `scheduler`: see `heatmaps`."""
+    require_matplotlib()
     how = how or Scanning()
     made, job, blobs = plan_scan(net, output, how, preprocessing or Preprocessing(), sliding_pool=sliding_pool)
     found, place = find_for(images, folder, scheduler)
-    files = ScanFiles(job, place, made_by(made, blobs, job.maps.preprocessing, {"scan": asdict(how)}), force)
+    mine = made_by(made, blobs, job.maps.preprocessing, {"scan": asdict(how)})
+    files = ScanFiles(job, place, mine, force, len(found) >= WORTH_IT)
     return run_job(files, made, blobs, found, free=True, keep=keep, scheduler=scheduler, threads=threads)

@@ -12,7 +12,6 @@ from seeing import NET, PIXELS, call, color_net, digits, picture
 
 import netsurgery
 from netsurgery import vision
-from netsurgery.vision.picture import captioned
 
 
 @pytest.fixture(autouse=True)
@@ -23,26 +22,26 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_filters_of_three_channels_are_shown_in_color() -> None:
     net = color_net()
     w = net["conv1"].weights[0]  # 4 kernels of 5 x 5
-    drawn = vision.filters(net, times=3, columns=2, caption=False)
+    drawn = vision.filters(net, times=3, columns=2)
     most = np.abs(w).max()
     for tile, kernel in zip(tiles(drawn, 2, 2, 15, 3), w, strict=True):
         assert (tile == tile[::3, ::3].repeat(3, 0).repeat(3, 1)).all()  # every weight is a square
         want = (0.5 + kernel[::-1].transpose(1, 2, 0) / (2 * most)) * 255  # BGR
         assert np.abs(tile[::3, ::3] - want).max() <= 0.51
-    rgb = vision.filters(net, times=3, columns=2, caption=False, channel_order="rgb")
+    rgb = vision.filters(net, times=3, columns=2, channel_order="rgb")
     assert np.array_equal(rgb[:, :, ::-1], drawn) and not np.array_equal(rgb, drawn)
     zero = net.with_weights("conv1", w * 0, net["conv1"].weights[1])
-    assert set(np.unique(vision.filters(zero, caption=False))) == {128, 255}
+    assert set(np.unique(vision.filters(zero))) == {128, 255}
 
 
 def test_other_filters_have_a_tile_for_each_channel_or_their_mean() -> None:
     net = color_net()
     w = net["conv2"].weights[0]  # 6 kernels of 4 channels
-    each = tiles(vision.filters(net, "conv2", times=2, caption=False), 6, 4, 6, 2)
+    each = tiles(vision.filters(net, "conv2", times=2), 6, 4, 6, 2)
     most = np.abs(w).max()
     for tile, plane in zip(each, w.reshape(24, 3, 3), strict=True):
         assert np.abs(tile[::2, ::2, 0] - (0.5 + plane / (2 * most)) * 255).max() <= 0.51
-    mean = tiles(vision.filters(net, "conv2", times=2, channels="mean", columns=3, caption=False), 2, 3, 6, 2)
+    mean = tiles(vision.filters(net, "conv2", times=2, channels="mean", columns=3), 2, 3, 6, 2)
     planes = w.mean(axis=1)
     for tile, plane in zip(mean, planes, strict=True):
         assert np.abs(tile[::2, ::2, 0] - (0.5 + plane / (2 * np.abs(planes).max())) * 255).max() <= 0.51
@@ -52,27 +51,58 @@ def test_filters_are_sorted_and_normalized_as_asked() -> None:
     net = color_net()
     w = net["conv1"].weights[0]
     order = np.argsort(-np.linalg.norm(w.reshape(4, -1), axis=1))
-    by_norm = tiles(vision.filters(net, times=2, columns=4, sort="norm", caption=False), 1, 4, 10, 2)
-    plain = tiles(vision.filters(net, times=2, columns=4, caption=False), 1, 4, 10, 2)
+    by_norm = tiles(vision.filters(net, times=2, columns=4, sort="norm"), 1, 4, 10, 2)
+    plain = tiles(vision.filters(net, times=2, columns=4), 1, 4, 10, 2)
     assert order.tolist() != [0, 1, 2, 3]
     assert all(np.array_equal(by_norm[i], plain[k]) for i, k in enumerate(order))
-    for tile in tiles(vision.filters(net, times=2, columns=4, normalize="each", caption=False), 1, 4, 10, 2):
+    for tile in tiles(vision.filters(net, times=2, columns=4, normalize="each"), 1, 4, 10, 2):
         assert tile.min() == 0 or tile.max() == 255  # each reaches its own end
 
 
-def test_the_command_draws_filters_with_a_caption(
+def test_the_command_draws_filters_with_numbers_and_a_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "f.png"
     words = ("filters", *NET, "conv1", "-o", out, "--enlarge", "4", "--columns", "6")
-    assert call(monkeypatch, capsys, *words)[0] == 0
-    drawn = picture(out)
-    bare = vision.filters(digits(), "conv1", times=4, columns=6, caption=False)
-    assert np.array_equal(drawn[-bare.shape[0] :, : bare.shape[1]], bare)
-    above = drawn[: -bare.shape[0]]
-    w = digits()["conv1"].weights[0]
-    said = captioned(bare, ["conv1 12x1x5x5", f"{w.min():.4g} to {w.max():.4g}"])
-    assert np.array_equal(drawn, said) and (above < 100).any()  # there is ink
+    assert call(monkeypatch, capsys, *words, "--no-caption")[0] == 0
+    bare = vision.filters(digits(), "conv1", times=4, columns=6)
+    assert np.array_equal(picture(out), bare)
+    code, _, err = call(monkeypatch, capsys, *words)
+    assert (code, err) == (0, f"{out}: conv1: 12x1x5x5\n")
+    drawn = picture(out)[:, :, :3]
+    top, left = 65, 50
+    assert np.abs(drawn[top : top + bare.shape[0], left : left + bare.shape[1]].astype(int) - bare).max() <= 1
+    assert (drawn[:60] < 100).any() and (drawn[:, left + bare.shape[1] + 40 :] < 100).any()  # a title, and a bar
+
+
+def test_figures_say_what_they_show() -> None:
+    net = color_net()
+    figure = vision.tiles_figure(vision.filter_tiles(net, "conv2", sort="norm", times=20))
+    axes, bar = figure.axes
+    weights = net["conv2"].weights[0]
+    order = np.argsort(-np.linalg.norm(weights.reshape(6, -1), axis=1))
+    assert [label.get_text() for label in axes.get_yticklabels()] == [str(k) for k in order]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2", "3"]
+    most = float(np.abs(weights).max())
+    assert bar.get_ylim() == pytest.approx((-most, most)) and bar.get_ylabel() == "weight"
+    said = [text.get_text() for text in figure.texts]
+    assert said == ["conv2: 6x4x3x3", f"{weights.min():.4g} to {weights.max():.4g}"]
+    maps = vision.activation_tiles(
+        digits(), str(seeing.DIGITS / "sample_3.png"), "conv1", sort="max", preprocessing=PIXELS
+    )
+    figure = vision.tiles_figure(maps)
+    assert [text.get_text() for text in figure.axes[0].texts] == [str(k) for k in maps.numbers]
+    peaks = maps.values.reshape(12, -1).max(axis=1)
+    assert (np.diff(peaks) <= 0).all() and maps.numbers.tolist() != list(range(12))
+    assert figure.axes[1].get_ylim() == pytest.approx((maps.values.min(), maps.values.max()))
+    each = vision.tiles_figure(vision.filter_tiles(net, "conv1", normalize="each"))
+    assert each.axes[1].get_ylim() == (-1, 1)
+
+
+def test_pictures_fill_the_page() -> None:
+    for layer in ("conv1", "conv2"):
+        assert max(vision.filters(digits(), layer).shape) > 900
+    assert max(vision.filters(color_net(), "conv1").shape) > 900
 
 
 def test_what_has_no_kernels_is_refused(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import seeing
 from pictures import Array, tiles
-from seeing import NET, call, color_net, digits, picture, save
+from seeing import NET, PIXELS, call, color_net, digits, photo, picture, save
 
 import netsurgery
 from netsurgery import vision
@@ -57,7 +57,7 @@ def test_patches_are_cut_where_the_unit_is_excited(
         assert np.array_equal(patch.pixels, vision.read_image(patch.image)[y - 2 : y + 3, x - 2 : x + 3])
         assert (patch.pixels[2] == 255).all() and (patch.pixels[:, 2] == 255).all() and patch.pixels[0, 0, 0] < 130
     assert len(seen) == 4 and not any(one.error for one in seen)
-    shown = tiles(draw_patches(found, times=2, caption=False), 2, 2, 10, 2)[:3]
+    shown = tiles(draw_patches(found, times=2), 2, 2, 10, 2)[:3]
     assert all(np.array_equal(tile[::2, ::2], patch.pixels) for tile, patch in zip(shown, best, strict=True))
 
 
@@ -80,7 +80,7 @@ def test_the_command_writes_patches_and_goes_past_unreadable_images(
         "-o",
         out,
     )
-    code, said, err = call(monkeypatch, capsys, *words, "--raw-scale", "1", "--json", "--enlarge", "3")
+    code, said, err = call(monkeypatch, capsys, *words, "--raw-scale", "1", "--json", "--enlarge", "3", "--no-caption")
     assert code == 2 and "1 of" in err and "bad.png: cannot be read" in err
     found = json.loads(said)
     assert list(found) == ["pool2:3", "prob:7"] and [len(x) for x in found.values()] == [2, 2]
@@ -92,6 +92,29 @@ def test_the_command_writes_patches_and_goes_past_unreadable_images(
     image = vision.read_image(first["image"]).repeat(3, axis=0).repeat(3, axis=1)
     at = drawn.shape[0] - image.shape[0] - 3  # one row of patches of prob:7 stands last
     assert np.array_equal(drawn[at : at + 84, 3 : 3 + 84], image)
+    assert call(monkeypatch, capsys, *words, "--raw-scale", "1", "-q")[0] == 2
+    assert picture(out).shape[1] > 500
+
+
+def test_figures_of_patches_have_scores_files_and_the_shape_of_their_image(tmp_path: Path) -> None:
+    wide = save(tmp_path / "wide.png", photo(np.random.default_rng(0), 28, 84))
+    tall = save(tmp_path / "tall.png", photo(np.random.default_rng(1), 56, 28))
+    found = vision.patches(digits(), [wide, tall], ["conv2:3"], preprocessing=PIXELS)
+    best = found[Unit("conv2", 3)]
+    assert {Path(p.image).name: p.scale for p in best} == {"wide.png": (1, 3), "tall.png": (2, 1)}
+    figure = vision.patches_figure(found)
+    for axes, patch in zip(figure.axes, best, strict=True):
+        h, w = patch.pixels.shape[:2]
+        size = axes.get_window_extent()
+        assert size.width / size.height == pytest.approx(w * patch.scale[1] / (h * patch.scale[0]))
+        top, left, bottom, right = patch.place
+        assert (bottom - top, right - left) == (h * patch.scale[0], w * patch.scale[1])
+        said = f"{patch.value:.4g}  {Path(patch.image).name}\nrows {top}-{bottom}, columns {left}-{right}"
+        assert axes.get_xlabel() == said
+        assert np.array_equal(axes.images[0].get_array(), patch.pixels)
+    assert figure.texts[0].get_text().startswith(f"conv2:3: {best[-1].value:.4g} to {best[0].value:.4g}, sees 14x14")
+    with pytest.raises(netsurgery.NetsurgeryError, match="there is no patch to show"):
+        vision.patches_figure({Unit("conv2", 3): []})
 
 
 @pytest.mark.parametrize(
