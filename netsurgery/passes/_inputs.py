@@ -46,38 +46,47 @@ def with_data_shapes(
 
     Raises: RewriteError for an input whose shape does not follow.
     """
-    first: ShapeError | None = None
     for whole in (False, True):
         try:
             made, why = _sized(net, data, given, whole)
             known_shapes(made)
             return made, why
-        except ShapeError as error:
-            first = first or error
-    try:
-        return _sized(net, data, given, False)
-    except ShapeError:
-        raise first from None  # type: ignore[misc]
+        except ShapeError:
+            continue
+    return _sized(net, data, given, False)  # what does not fit is said by whoever uses the net
 
 
 def _sized(
     net: Net, data: Mapping[str, Layer], given: Mapping[str, tuple[int, ...]], whole: bool
 ) -> tuple[Net, dict[str, str]]:
     why: dict[str, str] = {}
-    late: dict[str, RewriteError] = {}
+    late: dict[str, tuple[int, ...]] = {}
     for top, layer in data.items():
-        try:
-            shape, why[top] = (given[top], "as given") if top in given else _find_shape(layer, top, net, whole)
-            net = with_shape(net, top, shape)
-        except RewriteError as error:
-            late[top] = error
-    for top, refusal in late.items():
-        asked = _asked_shape(net, top)
-        if asked is None:
-            raise refusal
-        shape, why[top] = asked
-        net = with_shape(net, top, shape)
+        shape, reason = (given[top], "as given") if top in given else _find_shape(layer, top, net, whole)
+        if reason:
+            net, why[top] = with_shape(net, top, shape), reason
+        else:
+            late[top] = shape
+    for top in list(late):
+        if asked := _asked_shape(net, top):
+            net, why[top] = with_shape(net, top, asked[0]), asked[1]
+            del late[top]
+    if late:
+        raise _undecided(late, data)
     return net, why
+
+
+def _undecided(advised: Mapping[str, Sequence[int]], data: Mapping[str, Layer]) -> RewriteError:
+    """The error of inputs whose shapes do not follow, with shapes that would do."""
+    first, *others = advised
+    options = " ".join(f"--input-shape {top}={','.join(map(str, shape))}" for top, shape in advised.items())
+    shapes = ", ".join(f"'{top}': {tuple(shape)}" for top, shape in advised.items())
+    return RewriteError(
+        f"the shape of input '{first}' does not follow" + "".join(f", nor that of '{top}'" for top in others),
+        layer=data[first],
+        expected="crop_size or another size in its parameters, and channels that the first weights want",
+        fix=f"{options}, or input_shapes={{{shapes}}} in Python",
+    )
 
 
 def _asked_shape(net: Net, top: str) -> tuple[tuple[int, ...], str] | None:
@@ -91,9 +100,8 @@ def _asked_shape(net: Net, top: str) -> tuple[tuple[int, ...], str] | None:
 
 
 def _find_shape(data: Layer, top: str, net: Net, whole: bool) -> tuple[tuple[int, ...], str]:
-    """The shape of the input that takes the place of a data layer's top, one item or the whole batch, and from what it follows.
-
-    Raises: RewriteError if it does not follow.
+    """The shape of the input that takes the place of a data layer's top, one item or the whole batch, and from what it follows: "" where
+    it does not, and is one that would do.
     """
     index = data.tops.index(top)
     says = told(data)
@@ -119,12 +127,7 @@ def _find_shape(data: Layer, top: str, net: Net, whole: bool) -> tuple[tuple[int
             size = fitting[0] if fitting else size
             if len(fitting) == 1:
                 return (items, stated or 3, size, size), f"of the usual sizes the only one that its layers fit{why}"
-    raise RewriteError(
-        f"the shape of input '{top}' does not follow",
-        layer=data,
-        expected="crop_size or another size in its parameters, and channels that the first weights want",
-        fix=f"--input-shape {top}=1,3,{size},{size}, or input_shapes={{'{top}': (1, 3, {size}, {size})}} in Python",
-    )
+    return (1, 3, size, size), ""
 
 
 def _channels(stated: int, net: Net) -> Iterator[tuple[int, str]]:

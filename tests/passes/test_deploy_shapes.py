@@ -75,3 +75,20 @@ def test_of_several_sizes_none_is_chosen_but_one_that_fits_is_advised() -> None:
         "fix: --input-shape data=1,3,299,299, or input_shapes={'data': (1, 3, 299, 299)} in Python"
     )
     assert deploy(net, {"data": (1, 3, 299, 299)}).shapes()["y"] == (1, 75)
+
+
+def test_all_shapes_that_do_not_follow_are_asked_for_at_once() -> None:
+    sources = "".join(
+        f'layer {{ name: "{name}" type: "Data" top: "{name}" data_param {{ source: "s" batch_size: 6 }} }}\n'
+        for name in "ab"
+    )
+    net = from_text(sources + 'layer { name: "y" type: "Eltwise" bottom: "a" bottom: "b" top: "y" }', "n.prototxt")
+    with pytest.raises(RewriteError) as error:
+        deploy(net)
+    assert str(error.value) == (
+        "n.prototxt:1: layer 'a' (Data): the shape of input 'a' does not follow, nor that of 'b'\n"
+        "  expected: crop_size or another size in its parameters, and channels that the first weights want\n"
+        "  fix: --input-shape a=1,3,224,224 --input-shape b=1,3,224,224, or input_shapes={'a': (1, 3, 224, 224), "
+        "'b': (1, 3, 224, 224)} in Python"
+    )
+    assert deploy(net, {"a": (1, 3, 224, 224), "b": (1, 3, 224, 224)}).shapes()["y"] == (1, 3, 224, 224)
