@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -133,8 +134,10 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
 def _by_name(net: Net) -> dict[tuple[str, int], Layer]:
     """Layers by name, and by how many of that name stand before (Caffe allows several)."""
     found: dict[tuple[str, int], Layer] = {}
+    count: Counter[str] = Counter()
     for layer in net.layers:
-        found[layer.name, sum(name == layer.name for name, _ in found)] = layer
+        found[layer.name, count[layer.name]] = layer
+        count[layer.name] += 1
     return found
 
 

@@ -324,6 +324,8 @@ class Layer:
 
     def with_blobs(self, names: Mapping[str, str]) -> Layer:
         """The same layer with bottoms and tops renamed: {old: new}."""
+        if names.keys().isdisjoint(self.bottoms) and names.keys().isdisjoint(self.tops):
+            return self
         return replace(
             self,
             bottoms=tuple(names.get(b, b) for b in self.bottoms),

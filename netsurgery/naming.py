@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from difflib import get_close_matches
 
 from .kind import Layer
 
+_MARK = re.compile(r"(?:'+\d*)?")
+"""What `free` puts behind a version's name."""
+
 
 def base_name(blob: str, writer: Layer) -> str:
     """The name without the version: `conv1@relu1`, written by relu1, is a version of `conv1`."""
-    return (blob.rstrip("'").removesuffix(f"@{writer.name}") or blob) if "@" in blob else blob
+    base, _, mark = blob.rpartition(f"@{writer.name}")
+    return base if base and _MARK.fullmatch(mark) else blob
 
 
 def renamed_version(blob: str, writer: Layer, name: str, blobs: Mapping[str, str]) -> str:
@@ -18,14 +23,19 @@ def renamed_version(blob: str, writer: Layer, name: str, blobs: Mapping[str, str
     base = base_name(blob, writer)
     if base == blob:
         return blob
-    quotes = blob[len(blob.rstrip("'")) :]
-    return f"{blobs.get(base, base)}@{name}{quotes}"
+    mark = blob[len(base) + 1 + len(writer.name) :]
+    return f"{blobs.get(base, base)}@{name}{mark}"
 
 
-def free(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name += "'"
-    return name
+def free(name: str, taken: Collection[str], count: MutableMapping[str, int] | None = None, sign: str = "'") -> str:
+    """The name, with a mark behind it if it is taken: ', '', ''', '4, '5 ... `count` keeps from call to call how far each name has come:
+    for many of one name they are not tried from the first again."""
+    number = 0 if count is None else count.get(name, 0)
+    while (own := name + (sign * number if number < 4 else f"{sign}{number}")) in taken:
+        number += 1
+    if count is not None:
+        count[name] = number
+    return own
 
 
 def closest(name: str, names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class Net:
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Paths of the files that it came from: "prototxt", "weights"."""
     origin: Origin = field(default=Origin(), compare=False)
+    _writers: Mapping[str, Layer] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
@@ -73,6 +75,7 @@ class Net:
                         fix="give one of the two tops another name",
                     )
                 written[blob] = layer
+        object.__setattr__(self, "_writers", written)
 
     def __repr__(self) -> str:
         numbers = sum(w.size for w in {id(w): w for layer in self.layers for w in layer.weights}.values())
@@ -97,7 +100,7 @@ class Net:
         ]
         return table(("layer", "type", "tops", "parameters"), rows, repr(self)[1:-1])
 
-    @property
+    @cached_property
     def inputs(self) -> Inputs:
         """Blobs that are fed from outside, in order, with their declared shapes."""
         shapes: dict[str, tuple[int, ...] | None] = {}
@@ -106,35 +109,47 @@ class Net:
                 shapes.update(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
         return Inputs(shapes)
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Blobs that nothing consumes, net inputs excepted, in order."""
-        used = {blob for layer in self.layers for blob in layer.bottoms}
-        inputs = self.inputs
-        return tuple(b for layer in self.layers for b in layer.tops if b not in used and b not in inputs)
+        return tuple(b for b in self._writers if b not in self._readers and b not in self.inputs)
 
-    @property
+    @cached_property
     def blobs(self) -> tuple[str, ...]:
         """All blobs in the order in which they are written."""
-        return tuple(blob for layer in self.layers for blob in layer.tops)
+        return tuple(self._writers)
 
     def __getitem__(self, name: str) -> Layer:
         """The layer of that name (the first one, should a name come twice, as Caffe allows; `relu#2` is the second)."""
         if layers := self._called(name):
             return layers[0]
-        known = {layer.name: layer for layer in self.layers}
-        raise NetsurgeryError(f"there is no layer '{name}'", source=self.source, fix=closest(name, known))
+        raise NetsurgeryError(f"there is no layer '{name}'", source=self.source, fix=closest(name, self._named))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self._called(name))
 
-    def _called(self, name: str) -> list[Layer]:
+    def _called(self, name: str) -> Sequence[Layer]:
         """The layers of a name; of `relu#2` the second one called relu."""
-        layers = [layer for layer in self.layers if layer.name == name]
+        layers = self._named.get(name, [])
         base, sign, number = name.rpartition("#")
         if not layers and sign and number.isdigit() and int(number):
-            layers = [layer for layer in self.layers if layer.name == base][int(number) - 1 : int(number)]
+            layers = self._named.get(base, [])[int(number) - 1 : int(number)]
         return layers
+
+    @cached_property
+    def _named(self) -> Mapping[str, Sequence[Layer]]:
+        named: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            named.setdefault(layer.name, []).append(layer)
+        return named
+
+    @cached_property
+    def _readers(self) -> Mapping[str, Sequence[Layer]]:
+        readers: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            for blob in dict.fromkeys(layer.bottoms):
+                readers.setdefault(blob, []).append(layer)
+        return readers
 
     def sole(self, name: str) -> Layer:
         """The one layer of that name. Raises: NetsurgeryError if there is none, RewriteError if there are several."""
@@ -148,15 +163,12 @@ class Net:
 
     def writer(self, blob: str) -> Layer:
         """The layer that writes `blob`. Raises: NetsurgeryError if there is none."""
-        for layer in self.layers:
-            if blob in layer.tops:
-                return layer
-        raise NetsurgeryError(
-            f"there is no blob '{blob}'", source=self.source, fix=closest(blob, dict.fromkeys(self.blobs))
-        )
+        if blob in self._writers:
+            return self._writers[blob]
+        raise NetsurgeryError(f"there is no blob '{blob}'", source=self.source, fix=closest(blob, self._writers))
 
     def readers(self, blob: str) -> tuple[Layer, ...]:
-        return tuple(layer for layer in self.layers if blob in layer.bottoms)
+        return tuple(self._readers.get(blob, ()))
 
     def with_layers(self, layers: Iterable[Layer]) -> Net:
         """The same net of other layers: checked again."""

@@ -186,7 +186,7 @@ def reaches(
     held: dict[str, Reaches | NetsurgeryError | None] = dict.fromkeys(net.blobs)
     held[input] = (SAME,) * (len(shapes[input]) - 2)
     for layer in net.layers:
-        if layer.kind.is_input:
+        if layer.kind.is_input or (layer.bottoms and all(held[blob] is None for blob in layer.bottoms)):
             continue
         seen: Reaches | NetsurgeryError | None
         bottoms: list[Reaches | None] = []

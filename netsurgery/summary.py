@@ -137,13 +137,15 @@ def _seen(net: Net, input: str, held: Shapes) -> dict[str, dict[str, list[Any]]]
     found: dict[str, dict[str, list[Any]]] = {}
     uneven: set[str] = set()
     for blob, seen in reaches(net, input, held).items():
+        if seen is None:
+            continue
         writer = net.writer(blob)
         below = [held[b] for b in writer.bottoms]
         if uneven.intersection(writer.bottoms) or (
             below and any(not r.even for reach in writer.kind.reach(below) for r in reach or ())
         ):
             uneven.add(blob)
-        if seen is None or isinstance(seen, NetsurgeryError):
+        if isinstance(seen, NetsurgeryError):
             continue
         found[blob] = _exact(net, input, blob) if blob in uneven else _lines(seen)
     return found

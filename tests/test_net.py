@@ -146,3 +146,13 @@ def test_a_path_in_place_of_a_net_is_refused_by_name(name: str) -> None:
     assert str(caught.value) == (
         "'deploy.prototxt' is a path, not a Net\n  fix: netsurgery.load('deploy.prototxt') reads one"
     )
+
+
+def test_layers_in_place_of_one_name_are_told_apart_however_many_they_are() -> None:
+    data = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 } } }'
+    first = 'layer { name: "p" type: "Power" bottom: "data" top: "x" }'
+    net = from_text(data + first + 6 * 'layer { name: "r" type: "ReLU" bottom: "x" top: "x" }')
+    versions = ("x@p", "x@r", "x@r'", "x@r''", "x@r'''", "x@r'4", "x")
+    assert net.blobs == ("data", *versions)
+    assert from_text(netsurgery.to_prototxt(net)).blobs == net.blobs
+    assert net.renamed(blobs={"x": "y"}).blobs == ("data", *(blob.replace("x", "y") for blob in versions))

@@ -14,7 +14,7 @@ prune            operations that no output needs go
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,9 +45,10 @@ class Target(Protocol):
 
 
 class SizeNeededError(Exception):
-    """A layer can only be written for input axes of fixed size: these. They are fixed, and all is emitted anew."""
+    """Layers can only be written for input axes of fixed size: these, each with the first layer that needs it. They are fixed, and all
+    is emitted anew."""
 
-    def __init__(self, axes: frozenset[Axis]) -> None:
+    def __init__(self, axes: Mapping[Axis, Layer]) -> None:
         self.axes = axes
         super().__init__(f"input axes {sorted(axes)} must be fixed")
 
@@ -148,14 +149,13 @@ def _emit_at_sizes(
             fixed = _with_fixed(net, fixed, needed.axes)
             inferred = infer(net, fixed)
             pins |= {axis: pin for axis, pin in inferred.pins.items() if axis not in pins}
-            title = net[op.layer].title
             for blob, axis in sorted(needed.axes):
-                size = inferred.shapes[blob][axis]
-                pins[blob, axis] = Pin(size if isinstance(size, int) else 0, title, ONE_SIZE)
+                size, layer = inferred.shapes[blob][axis], needed.axes[blob, axis]
+                pins[blob, axis] = Pin(size if isinstance(size, int) else 0, layer.title, ONE_SIZE)
 
 
 def _with_fixed(
-    net: Net, fixed: Mapping[str, Sequence[int | None]], axes: frozenset[Axis]
+    net: Net, fixed: Mapping[str, Sequence[int | None]], axes: Iterable[Axis]
 ) -> dict[str, Sequence[int | None]]:
     """The same sizes, with those of `axes` fixed as declared."""
     result = dict(fixed)
@@ -172,9 +172,10 @@ def _with_fixed(
 def _emit(net: Net, target: Target, outputs: Sequence[str], inferred: Inferred, op: Builder) -> _Emission:
     """The blobs of the net. Raises: SizeNeededError, and the target's refusal of every layer that it cannot say."""
     values = {name: Value(name, inferred.shapes[name]) for name in net.inputs}
-    named = {id(value) for value in values.values()}
+    named, ends = {id(value) for value in values.values()}, set(outputs)
     read: dict[str, Sequence[Value]] = {}
     refused: list[NetsurgeryError] = []
+    needed: dict[Axis, Layer] = {}
     for layer in net.layers:
         if layer.kind.is_input:
             continue
@@ -185,11 +186,14 @@ def _emit(net: Net, target: Target, outputs: Sequence[str], inferred: Inferred, 
         except UnsupportedError as error:  # go on, to name them all
             refused.append(error)
             tops = [Value(op.store.name(blob)) for blob in layer.tops]
+        except SizeNeededError as error:  # likewise
+            needed |= {axis: layer for axis in error.axes if axis not in needed}
+            tops = [Value(op.store.name(blob)) for blob in layer.tops]
         if len(tops) < len(layer.tops):
             raise AssertionError(f"{layer.title} emitted {len(tops)} of {len(layer.tops)} tops")
         for blob, top in zip(layer.tops, tops, strict=False):
             if top.value is not None or id(top) in named:
-                if blob not in outputs:  # another name for what has one
+                if blob not in ends:  # another name for what has one
                     values[blob] = top
                     continue
                 top = op.copy(top)
@@ -197,6 +201,8 @@ def _emit(net: Net, target: Target, outputs: Sequence[str], inferred: Inferred, 
             named.add(id(top))
             top.shape = inferred.shapes[blob]
             values[blob] = top
+    if needed:
+        raise SizeNeededError(needed)
     if refused:
         raise target.refusal(refused)
     return _Emission(values, read)

@@ -29,13 +29,14 @@ def require_net(message: Message) -> None:
 
 def require_writers(layers: Sequence[Layer], whole: Message, kept: Message, reading: Reading) -> None:
     """Raises: NetsurgeryError for a bottom whose writer rules left out: it says which, and what brings it back."""
-    left = [layer for layer in whole.all("layer") if not any(layer is other for other in kept.all("layer"))]
+    of_phase = {id(layer) for layer in kept.all("layer")}
+    left = [layer for layer in whole.all("layer") if id(layer) not in of_phase]
+    writers = {top: layer for layer in reversed(left) for top in layer.all("top")}
     written: set[str] = set()
     for layer in layers:
         for bottom in layer.bottoms:
-            writers = [x for x in left if bottom in x.all("top")]
-            if bottom not in written and writers:
-                _refuse(layer, bottom, writers[0], reading)
+            if bottom not in written and bottom in writers:
+                _refuse(layer, bottom, writers[bottom], reading)
         written.update(layer.tops)
 
 

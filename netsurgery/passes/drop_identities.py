@@ -19,7 +19,7 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
     alias: dict[str, str] = {}  # vanished blob -> the blob that stands for it
     layers = []
     for layer in net.layers:
-        layer = replace(layer, bottoms=tuple(alias.get(b, b) for b in layer.bottoms))
+        layer = layer.with_blobs(alias)
         if layer.kind.is_identity and len(layer.bottoms) == 1:
             (bottom,) = layer.bottoms
             for top in layer.tops:
@@ -32,26 +32,20 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
     # `fc6@relu6` takes the name `fc6` of the vanished later version of the same blob; so does a bottom that only fed an identity
     # whose top is wanted.
     renamed: dict[str, str] = {}
-    for layer in list(layers):
+    left = []
+    for layer in layers:
         if layer.kind.is_identity and len(layer.bottoms) == 1:
             (bottom,) = layer.bottoms
             if bottom not in inputs and bottom not in wanted and bottom not in renamed:
                 renamed[bottom] = layer.tops[0]
                 if len(layer.tops) == 1:
-                    layers.remove(layer)
-                else:
-                    layers[layers.index(layer)] = replace(layer, tops=layer.tops[1:])
+                    continue
+                layer = replace(layer, tops=layer.tops[1:])
+        left.append(layer)
     for top, bottom in alias.items():
         plain = bottom.split("@")[0]
         if top == plain and bottom != plain and bottom not in renamed and bottom not in wanted and bottom not in inputs:
             renamed[bottom] = top
-    taken = {t for layer in layers for t in layer.tops}
+    taken = {t for layer in left for t in layer.tops}
     renamed = {old: new for old, new in renamed.items() if new not in taken or new == old or new in renamed}
-    return net.with_layers(
-        replace(
-            layer,
-            bottoms=tuple(renamed.get(b, b) for b in layer.bottoms),
-            tops=tuple(renamed.get(t, t) for t in layer.tops),
-        )
-        for layer in layers
-    )
+    return net.with_layers(layer.with_blobs(renamed) for layer in left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -56,16 +57,16 @@ def find_images(
                     source=Source(path),
                     fix="choose another folder for the results (-o)",
                 )
+    count: Counter[str] = Counter()
     taken: dict[str, str] = {}  # in lower case: some file systems do not tell "A" and "a" apart
     for path, name in found.items():
         suffix = PurePosixPath(path.replace(os.sep, "/")).suffix
         unique = name
         if unique.lower() in taken:
             unique = f"{name}{suffix}"
-        count = 1
         while unique.lower() in taken:
-            count += 1
-            unique = f"{name}-{count}"
+            count[name] += 1
+            unique = f"{name}-{count[name] + 1}"
         taken[unique.lower()] = path
         found[path] = unique
     return [ImageFile(path, name) for path, name in found.items()]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from ..._proto.caffe2 import new
 from ...errors import NetsurgeryError, Source, UnsupportedError, UnsupportedLayersError
-from ...files.output import replacing
+from ...files.output import replacing_all
 from ...formats.netdef.groups import FREE, SHAPE
 from ...layers.core.dims import Axis, Size, known
 from ...layers.core.infer import Pin
@@ -96,11 +95,8 @@ class Caffe2Net:
             raise NetsurgeryError(
                 f"cannot be made: {failure.strerror}", source=Source(str(folder)), expected="a folder that is writable"
             ) from None
-        with ExitStack() as stack:
-            init, predict, text = (
-                stack.enter_context(replacing(folder / name))
-                for name in ("init_net.pb", "predict_net.pb", "predict_net.pbtxt")
-            )
+        names = ("init_net.pb", "predict_net.pb", "predict_net.pbtxt")
+        with replacing_all([folder / name for name in names]) as (init, predict, text):
             write_init(init, self.name, self.parameters)
             predict.write(self.predict.SerializeToString(deterministic=True))
             text.write(self.text.encode())

@@ -69,14 +69,14 @@ class NetBuilder(Builder):
     def number(self, size: Size) -> int:
         if isinstance(size, int):
             return size
+        layer: Layer = self.net[self.layer]
         if size.by_data:
-            layer: Layer = self.net[self.layer]
             raise UnsupportedError(
                 "has no form in Caffe2: its operators would have to be written for a size that the data decide",
                 layer=layer,
                 fix="cut the net before this layer (--output), and do the rest in your own code",
             )
-        raise SizeNeededError(size.axes)
+        raise SizeNeededError(dict.fromkeys(size.axes, layer))
 
     def fold(self, type: str, values: list[Array], attributes: Mapping[str, Any], count: int) -> Sequence[Array] | None:
         if type == "Split" and "split" in attributes:

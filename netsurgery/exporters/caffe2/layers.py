@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,11 +30,13 @@ def tell_layers(
     parameters as they are. `read` are the bottoms of layers; those that are constants and no parameters yet are given back."""
     more: dict[str, Array] = {}
     kept = [operator.layer for operator in operators]
+    counts = Counter(kept)
+    places = {name: i for i, name in reversed(list(enumerate(kept)))}
     for layer in net.layers:
-        count = kept.count(layer.name)
+        count = counts[layer.name]
         if not count:
             continue
-        first = kept.index(layer.name)
+        first = places[layer.name]
         mine = operators[first : first + count]
         if any(x.layer != layer.name for x in mine) or (count == 1 and mine[0].type in OPERATORS):
             continue

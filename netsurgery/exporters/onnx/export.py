@@ -194,22 +194,18 @@ class OnnxTarget:
 
 def _graph(program: Program, names: Mapping[tuple[str, int], str]) -> tuple[onnx.GraphProto, dict[str, Array]]:
     net, values, shapes = program.net, program.values, program.inferred.shapes
-    inputs = list(net.inputs)
-    ranks = {name: len(shapes[name]) for name in inputs}
+    ranks = {name: len(shapes[name]) for name in net.inputs}
+    ends = {*ranks, *program.outputs}
 
     def info(blob: str) -> onnx.ValueInfoProto:
         sizes = [_dim(n, ranks, names) for n in shapes[blob]]
         return helper.make_tensor_value_info(values[blob].name, TensorProto.FLOAT, sizes)
 
-    inner = [
-        blob
-        for blob in net.blobs
-        if blob in values and values[blob].name == blob and blob not in inputs and blob not in program.outputs
-    ]
+    inner = [blob for blob in net.blobs if blob in values and values[blob].name == blob and blob not in ends]
     graph = helper.make_graph(
         [_node_proto(node) for node in program.operations],
         net.name or "net",
-        [info(blob) for blob in inputs],
+        [info(blob) for blob in ranks],
         [info(blob) for blob in program.outputs],
         value_info=[info(blob) for blob in inner],
     )

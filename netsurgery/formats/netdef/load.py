@@ -19,6 +19,7 @@ from ...errors import ParseError, ShapeError, Source, UnsupportedError, Unsuppor
 from ...files.boundary import reading
 from ...layers.core.dims import numbers
 from ...message import quote
+from ...naming import free
 from ...net import Layer, Net, Origin
 from ..layer_text import layer as layer_from_text
 from .groups import SHAPE, Group, groups
@@ -156,6 +157,7 @@ def _versions(proto: Any, inputs: Sequence[str]) -> list[tuple[list[str], list[s
         last.update((name, i) for name in op.output)
     now = {name: name for name in inputs}
     taken = {*last, *inputs}
+    marks: dict[str, int] = {}
     found = []
     for i, op in enumerate(proto.op):
         read = [now.get(name, name) for name in op.input]
@@ -163,9 +165,7 @@ def _versions(proto: Any, inputs: Sequence[str]) -> list[tuple[list[str], list[s
         for name in op.output:
             new = name
             if last[name] != i or name in inputs:
-                new = f"{name}@{op.name or op.type}"
-                while new in taken:
-                    new += "'"
+                new = free(f"{name}@{op.name or op.type}", taken, marks)
             taken.add(new)
             now[name] = new
             written.append(new)

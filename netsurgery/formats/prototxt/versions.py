@@ -7,12 +7,13 @@ A net input keeps its name and its later versions are `data@layer`; of any other
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import NetsurgeryError
 from ...message import Field, Message
+from ...naming import free
 from ...net import Layer, Net, base_name
 
 
@@ -54,12 +55,11 @@ def name_versions(layers: Sequence[Message]) -> tuple[list[list[str]], list[list
         tops.append(written)
         in_place.append(doubled)
     taken = set(count)
+    marks: dict[str, int] = {}
     spelled: dict[tuple[str, int], str] = {}
     for (blob, version), writer in writers.items():
         plain = version == (0 if blob in inputs else count[blob] - 1)
-        name = blob if plain else f"{blob}@{writer}"
-        while not plain and name in taken:
-            name += "'"
+        name = blob if plain else free(f"{blob}@{writer}", taken, marks)
         taken.add(name)
         spelled[blob, version] = name
     return (
@@ -77,7 +77,7 @@ class Memory:
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._last = {blob: i for i, layer in enumerate(layers) for blob in layer.bottoms}
-        self._cells: dict[str, list[str]] = {}
+        self._cells: dict[str, deque[str]] = {}
         self._at = -1
 
     def add(self, layer: Layer, in_place: Mapping[str, str]) -> None:
@@ -85,16 +85,24 @@ class Memory:
         self._at += 1
         for top in layer.tops:
             shared = in_place.get(top, layer.bottoms[0] if layer.kind.shares_memory else "")
-            self._cells[top] = cell = self._cells.get(shared, [])
+            self._cells[top] = cell = self._cells.get(shared, deque())
             cell.append(top)
 
     def overwritten(self, layer: Layer, bottom: str) -> str:
         """The first other blob that the next layer, in place on `bottom`, would change for those that read it after that; "" if none."""
         if layer.kind.is_identity:
             return ""
-        after = self._at + 1
-        others = (blob for blob in self._cells.get(bottom, ()) if blob != bottom)
-        return next((blob for blob in others if self._last.get(blob, after + 1) > after), "")
+        cell = self._cells.get(bottom, deque())
+        while cell and not self._is_needed(
+            cell[0]
+        ):  # nor will it ever be: a chain in place is not walked again and again
+            cell.popleft()
+        return next((blob for blob in cell if blob != bottom and self._is_needed(blob)), "")
+
+    def _is_needed(self, blob: str) -> bool:
+        """Whether a layer behind the next one reads it, or nobody does: it is an output then."""
+        behind = self._at + 2
+        return self._last.get(blob, behind) >= behind
 
 
 def without_splits(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ...]:
@@ -151,6 +159,7 @@ def file_names(net: Net) -> dict[str, str]:
 def _named(chains: Sequence[Sequence[str]], base: Mapping[str, str], writers: Mapping[str, str]) -> dict[str, str]:
     """A name for each chain of versions: their plain name for the chain that has it in the net, else for the last one."""
     taken: set[str] = set()
+    marks: dict[str, int] = {}
     names: dict[str, str] = {}
     left: list[Sequence[str]] = []
     for chain in chains:
@@ -161,9 +170,7 @@ def _named(chains: Sequence[Sequence[str]], base: Mapping[str, str], writers: Ma
             left.append(chain)
     for chain in reversed(left):
         plain = base[chain[0]]
-        name = plain if plain not in taken else f"{plain}_{writers[chain[-1]]}"
-        while name in taken:
-            name += "_"
+        name = plain if plain not in taken else free(f"{plain}_{writers[chain[-1]]}", taken, marks, "_")
         taken.add(name)
         names.update((blob, name) for blob in chain)
     return names

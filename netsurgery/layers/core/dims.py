@@ -11,21 +11,30 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
+from threading import Lock
+from weakref import WeakValueDictionary
 
 Axis = tuple[str, int]
 """An axis of a net input: (blob, axis)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Atom:
     """What a Dim is made of: an input axis ("axis", blob, index), a number that the data decide ("data", ...), or a function of Dims
-    that polynomials cannot express (floor division, maximum)."""
+    that polynomials cannot express (floor division, maximum).
+
+    Of the same op and args there is one alone (`_atom`), so that formulas of formulas, which a deep net makes, are never walked to
+    tell whether they are equal. `axes` are the input axes on which it depends, `by_data` whether the data decide it."""
 
     op: str
     args: tuple[object, ...]
+    axes: frozenset[Axis]
+    by_data: bool
+    serial: int
 
     def __lt__(self, other: Atom) -> bool:
-        return repr(self) < repr(other)
+        return self.serial < other.serial
 
 
 Monomial = tuple[Atom, ...]
@@ -79,24 +88,12 @@ class Dim:
     @cached_property
     def axes(self) -> frozenset[Axis]:
         """The input axes on which it depends."""
-        found: set[Axis] = set()
-        for monomial, _ in self.terms:
-            for atom in monomial:
-                if atom.op == "axis":
-                    found.add((str(atom.args[0]), int(str(atom.args[1]))))
-                for arg in atom.args:
-                    if isinstance(arg, Dim):
-                        found |= arg.axes
-        return frozenset(found)
+        return frozenset[Axis]().union(*(atom.axes for monomial, _ in self.terms for atom in monomial))
 
     @cached_property
     def by_data(self) -> bool:
         """Whether the data decide it (how many boxes were found)."""
-        return any(
-            atom.op == "data" or any(isinstance(arg, Dim) and arg.by_data for arg in atom.args)
-            for monomial, _ in self.terms
-            for atom in monomial
-        )
+        return any(atom.by_data for monomial, _ in self.terms for atom in monomial)
 
     @property
     def axis(self) -> Axis | None:
@@ -107,13 +104,29 @@ class Dim:
                 return str(monomial[0].args[0]), int(str(monomial[0].args[1]))
         return None
 
-    def at(self, sizes: Mapping[Axis, Size]) -> Size:
-        """Its value where the input axes have these sizes (an int, if all that it depends on are given as ints)."""
+    def at(self, sizes: Mapping[Axis, Size], values: dict[Atom, Size] | None = None) -> Size:
+        """Its value where the input axes have these sizes (an int, if all that it depends on are given as ints). `values` keeps what
+        atoms come to, from call to call at the same sizes."""
+        values = {} if values is None else values
+        left = self._open(values)
+        while left:  # no recursion: formulas are as deep as nets
+            atom = left[-1]
+            below = [a for arg in atom.args if isinstance(arg, Dim) for a in arg._open(values)]
+            left += below
+            if not below:
+                values[atom] = _atom_at(atom, sizes, values)
+                left.pop()
+        return self._sum(values)
+
+    def _open(self, values: Mapping[Atom, Size]) -> list[Atom]:
+        return [atom for monomial, _ in self.terms for atom in monomial if atom not in values]
+
+    def _sum(self, values: Mapping[Atom, Size]) -> Size:
         total: Size = 0
         for monomial, coefficient in self.terms:
             product: Size = coefficient
             for atom in monomial:
-                product = product * _atom_at(atom, sizes)
+                product = product * values[atom]
             total = total + product
         return total
 
@@ -155,6 +168,8 @@ def apply(name: str, a: Size, b: Size) -> Size:
     """`name` of a and b: a number if both are, else a Dim that says so."""
     if isinstance(a, int) and isinstance(b, int):
         return _FUNCTIONS[name](a, b)
+    if name != "//" and isinstance(gap := a - b, int):  # n + 1 and n + 2: one is the smaller one whatever n is
+        return a if (gap <= 0) == (name == "min") else b
     return _atom(name, a, b)
 
 
@@ -207,8 +222,21 @@ def show(size: object) -> str:
     return str(size) if isinstance(size, int) else "?"
 
 
+_atoms: WeakValueDictionary[tuple[str, tuple[object, ...]], Atom] = WeakValueDictionary()
+_serials = count()
+_lock = Lock()
+
+
 def _atom(op: str, *args: object) -> Dim:
-    return Dim(frozenset({((Atom(op, args),), 1)}))
+    with _lock:
+        atom = _atoms.get((op, args))
+        if atom is None:
+            dims = [arg for arg in args if isinstance(arg, Dim)]
+            axes = frozenset[Axis]().union(*(dim.axes for dim in dims))
+            own = {(str(args[0]), int(str(args[1])))} if op == "axis" else set()
+            by_data = op == "data" or any(dim.by_data for dim in dims)
+            atom = _atoms[op, args] = Atom(op, args, axes | own, by_data, next(_serials))
+    return Dim(frozenset({((atom,), 1)}))
 
 
 def _terms(size: Size) -> frozenset[tuple[Monomial, int]]:
@@ -243,12 +271,11 @@ def _exact_quotient(a: Dim, b: Size) -> Size | None:
     return _made(quotient)
 
 
-def _atom_at(atom: Atom, sizes: Mapping[Axis, Size]) -> Size:
+def _atom_at(atom: Atom, sizes: Mapping[Axis, Size], values: Mapping[Atom, Size]) -> Size:
     if atom.op == "axis":
         key = (str(atom.args[0]), int(str(atom.args[1])))
         return sizes.get(key, axis(*key))
     if atom.op == "data":
         return _atom(atom.op, *atom.args)
-    values = [a.at(sizes) if isinstance(a, Dim) else a for a in atom.args]
-    a, b = (v if isinstance(v, (int, Dim)) else 0 for v in values)
+    a, b = (arg._sum(values) if isinstance(arg, Dim) else arg if isinstance(arg, int) else 0 for arg in atom.args)
     return a // b if atom.op == "//" else apply(atom.op, a, b)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from ...errors import ShapeError
 from ...net import Layer, Net
-from .dims import Axis, Constraint, Dim, Shape, Size, axis, collect, constrain, show
+from .axes import Axes
+from .dims import Atom, Axis, Constraint, Dim, Shape, Size, axis, collect, constrain, show
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,25 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
     """
     net.require_supported("exported")
     declared = {name: _declared(net, name, shape, inputs) for name, shape in net.inputs.items()}
-    sizes: dict[Axis, Size] = {}
+    own: dict[Axis, Size] = {}
     for name, shape in declared.items():
         given = (inputs or {}).get(name)
         for i in range(len(shape)):
             fixed = given[i] if given is not None else None
-            sizes[name, i] = axis(name, i) if fixed is None else fixed
+            own[name, i] = axis(name, i) if fixed is None else fixed
+    sizes = Axes(own)
     told = _shapes_declared(net, declared, inputs or {})
     at: dict[Axis, Size] = {
         (name, i): n for name, shape in declared.items() for i, n in enumerate(shape) if n is not None
     }
     pins: dict[Axis, Pin] = {}
-    equal: dict[Axis, Axis] = {}
     while True:
         shapes, found = _run(net, declared, sizes)
         changed = False
         for layer, constraint in found:
-            changed |= _apply(layer, constraint, sizes, at, pins, equal)
-        if not changed and not any(_pin_exceptions(layer, shapes, told, sizes, at, pins) for layer in net.layers):
-            return Inferred(shapes, pins, equal)
+            changed |= _apply(layer, constraint, sizes, at, pins)
+        if not changed and not _pin_exceptions(net, shapes, told, sizes, at, pins):
+            return Inferred(shapes, pins, sizes.equal())
 
 
 def _declared(
@@ -92,37 +93,42 @@ def _shapes_declared(
 
 
 def _pin_exceptions(
-    layer: Layer,
+    net: Net,
     shapes: Mapping[str, Shape],
     told: Mapping[str, Shape],
-    sizes: dict[Axis, Size],
+    sizes: Axes,
     at: Mapping[Axis, Size],
     pins: dict[Axis, Pin],
 ) -> bool:
-    """Makes axes known where the declared sizes are an exception to the formula of a size: a kernel that reaches past the padding."""
-    for top in layer.tops:
-        for size, exact in zip(shapes[top], told.get(top, ()), strict=False):
-            if isinstance(size, Dim) and not size.by_data and isinstance(exact, int) and size.at(at) != exact:
-                _pin(size.axes, Pin(0, layer.title, "an exception at the declared sizes"), sizes, at, pins)
-                return True
-    return False
+    """Makes axes known where the declared sizes are an exception to the formula of a size: a kernel that reaches past the padding.
+    Formulas of axes that became known just now are left for the next time: they may be exceptions no more."""
+    new: set[Axis] = set()
+    values: dict[Atom, Size] = {}
+    for layer in net.layers:
+        for top in layer.tops:
+            for size, exact in zip(shapes[top], told.get(top, ()), strict=False):
+                if not isinstance(size, Dim) or size.by_data or not isinstance(exact, int):
+                    continue
+                if size.at(at, values) == exact:
+                    continue
+                if new.isdisjoint(size.axes):
+                    _pin(size.axes, Pin(0, layer.title, "an exception at the declared sizes"), sizes, at, pins)
+                    new |= size.axes
+    return bool(new)
 
 
-def _pin(
-    axes: Iterable[Axis], pin: Pin, sizes: dict[Axis, Size], at: Mapping[Axis, Size], pins: dict[Axis, Pin]
-) -> None:
+def _pin(axes: Iterable[Axis], pin: Pin, sizes: Axes, at: Mapping[Axis, Size], pins: dict[Axis, Pin]) -> None:
     """Makes axes known, and those that were found to be equal to them: as declared, for the reason that `pin` tells."""
     for free in axes:
         size = at[free]
         if not isinstance(size, int):
             raise AssertionError(f"{free} has no declared size")
-        for alike in [a for a, n in sizes.items() if n == axis(*free)]:
-            sizes[alike] = size
+        for alike in sizes.fix(free, size):
             pins[alike] = replace(pin, size=size)
 
 
 def _run(
-    net: Net, declared: Mapping[str, tuple[int | None, ...]], sizes: Mapping[Axis, Size]
+    net: Net, declared: Mapping[str, tuple[int | None, ...]], sizes: Axes
 ) -> tuple[dict[str, Shape], list[tuple[Layer, Constraint]]]:
     shapes: dict[str, Shape] = {}
     found: list[tuple[Layer, Constraint]] = []
@@ -145,10 +151,9 @@ def _run(
 def _apply(
     layer: Layer,
     constraint: Constraint,
-    sizes: dict[Axis, Size],
+    sizes: Axes,
     at: Mapping[Axis, Size],
     pins: dict[Axis, Pin],
-    equal: dict[Axis, Axis],
 ) -> bool:
     """Makes axes known by one constraint; whether that changed anything."""
     here, there = (s.at(sizes) if isinstance(s, Dim) else s for s in (constraint.size, constraint.expected))
@@ -168,12 +173,7 @@ def _apply(
         _pin(here.axes, Pin(0, layer.title, constraint.what), sizes, {here.axis: there} if here.axis else at, pins)
         return True
     if here.axis and there.axis:
-        keep, drop = sorted([here.axis, there.axis], key=list(sizes).index)
-        sizes[drop] = axis(*keep)
-        for a in list(sizes):
-            if sizes[a] == axis(*drop):
-                sizes[a] = axis(*keep)
-        equal[drop] = keep
+        sizes.join(here.axis, there.axis)
         return True
     return False  # sizes that agree at the declared size but are not proved equal: left to the runtime, as Caffe does
 
