@@ -33,6 +33,7 @@ class PyramidProposals(FasterRcnnProposals):
 
     types = ()
     bottoms = (11, 11)
+    info_at = 0
     tops = (1, 1)
     most = 1000
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .caffe2.operators import cast, full
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2
 from .caffe2.recurrence import unroll
-from .core import Arrays, LayerType, Op, Params, Shapes, Size, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Shape, Shapes, Size, Tensors, product
 from .shared.recurrence import emit_lstm, emit_scan, lstm_step, zeros
 
 
@@ -48,12 +48,8 @@ class LstmJunhyuk(LayerType):
             raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
-        width = 4 * self.num_output
-        return [
-            (width, product(bottoms[0][-1:] if len(bottoms[0]) == 2 else bottoms[0][2:])),
-            (width, self.num_output),
-            (width,),
-        ]
+        x, width = bottoms[0], 4 * self.num_output
+        return [(width, product(x[-1:] if len(x) == 2 else x[2:])), (width, self.num_output), (width,)]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
@@ -70,6 +66,10 @@ class LstmJunhyuk(LayerType):
             for size, wanted in zip(shape, state, strict=True):
                 self.require(size, wanted, f"a size of the state (bottom {i})")
         return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output), *[state] * len(bottoms[2:])]
+
+    def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+        x = bottoms[0]
+        return (x[:1] if len(x) == 2 else x[:2]) if index == 1 and x is not None else None
 
     def _state(self, bottoms: Shapes) -> tuple[Size, ...]:
         x = bottoms[0]

@@ -28,6 +28,7 @@ class WindowProposals(FasterRcnnProposals):
 
     types = ()
     bottoms = (2, 2)
+    info_at = -1
 
     def read(self, p: Params) -> None:
         values = settings(p, self.title, "feat_stride", "scales")

@@ -92,3 +92,31 @@ def test_all_shapes_that_do_not_follow_are_asked_for_at_once() -> None:
         "'b': (1, 3, 224, 224)} in Python"
     )
     assert deploy(net, {"a": (1, 3, 224, 224), "b": (1, 3, 224, 224)}).shapes()["y"] == (1, 3, 224, 224)
+
+
+FAST = """layer { name: "data" type: "Python" top: "data" top: "rois" top: "labels"
+  python_param { module: "roi_data_layer.layer" layer: "RoIDataLayer" } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 6 kernel_size: 1 } }
+"""
+POOL = 'layer { name: "y" type: "ROIPooling" bottom: "conv" bottom: "rois" top: "y" roi_pooling_param { pooled_h: 2 pooled_w: 2 } }\n'
+PROPOSAL = """layer { name: "info" type: "MyData" top: "im_info" }
+layer { name: "delta" type: "Convolution" bottom: "conv" top: "delta" convolution_param { num_output: 12 kernel_size: 1 } }
+layer { name: "y" type: "Python" bottom: "conv" bottom: "delta" bottom: "im_info" top: "y"
+  python_param { module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "{feat_stride: 16, scales: [2]}" } }
+"""
+LSTM = """layer { name: "m" type: "MyData" top: "clip" }
+layer { name: "steps" type: "Reshape" bottom: "conv" top: "steps" reshape_param { shape { dim: 4 dim: 1 dim: -1 } } }
+layer { name: "y" type: "Lstm" bottom: "steps" bottom: "clip" top: "y" lstm_param { num_output: 3 } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes"), [(POOL, {"rois": (1, 5)}), (PROPOSAL, {"im_info": (1, 3)}), (LSTM, {"clip": (4, 1)})]
+)
+def test_regions_image_sizes_and_marks_follow_from_what_reads_them(
+    text: str, shapes: dict[str, tuple[int, ...]]
+) -> None:
+    image = {"data": (1, 3, 32, 48)}
+    made = deploy(from_text(FAST + text), image)
+    assert made.inputs == image | shapes
+    assert "y" in made.shapes()

@@ -46,6 +46,8 @@ class Proposals(LayerType):
     tops = (1, 2)
     choices = (0, 1)
     columns = -1
+    info_at: ClassVar[int] = 2
+    """Which bottom is im_info, -1 for none."""
     scale_at: tuple[int, ...] = (2,)
     """Where im_info (height, width, ..) has the scale of the shortest side: one for both, or those of w and h."""
     cuts_info: ClassVar[bool] = False
@@ -66,6 +68,9 @@ class Proposals(LayerType):
     smallest: float
     overlap: float
     most: int
+
+    def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+        return (1, max(self.scale_at) + 1) if index == self.info_at else None
 
     def score_shape(self, found: Size) -> Shape:
         return (found, 1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import NetsurgeryError
-from ..core import Arrays, LayerType, Shapes, product
+from ..core import Arrays, LayerType, Shape, Shapes, product
 
 
 class Regions(LayerType):
@@ -19,6 +19,9 @@ class Regions(LayerType):
     bottoms = (2, 2)
     choices = (0,)
     scale: float
+
+    def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
+        return (1, 5) if index == 1 else None
 
     def check(self, bottoms: Shapes) -> None:
         """Raises: ShapeError unless the bottoms are x and rois."""
