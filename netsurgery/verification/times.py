@@ -2,6 +2,8 @@
 
 A node of a model bears the name of its layer, or `layer/Op`, so that its time is the layer's. onnxruntime fuses nodes: what was fused
 into a layer is counted there (the ReLU behind a Convolution), and what it adds on its own, reordering of memory, is nobody's.
+A node in onnxruntime's blocked layout bears the name of its output, be it that of a ReLU which was fused into it: the node behind it is
+the one of the model that has the same operator.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source, UnavailableError
+from ..exporters.onnx.light import read_light
 from ..exporters.onnx.save import save_onnx
 from ..exporters.onnx.session import cores, options
 from ..net import Net
@@ -27,6 +30,9 @@ from .runtimes.as_caffe import caffe_files
 from .runtimes.caffe import lacking_layers
 from .side.opened import open_side
 from .side.recipe import CAFFE
+
+if TYPE_CHECKING:
+    import onnx
 
 Feeds = Mapping[str, NDArray[Any]]
 SUFFIXES = ("_kernel_time", "_nchwc")
@@ -159,12 +165,30 @@ def _profile(
         events = json.loads(Path(profiled.end_profiling()).read_text())
     except (state.Fail, state.InvalidArgument, state.InvalidProtobuf, state.InvalidGraph, state.NoSuchFile) as error:
         raise NetsurgeryError(f"onnxruntime cannot run it: {error}", source=Source(os.fspath(path))) from None
+    producers = {output: node for node in read_light(path).proto.graph.node for output in node.output}
     found: dict[str, list[float]] = {}
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            found.setdefault(event["name"], []).append(event["dur"] * 1e-6)
+            name = _node_of(event["name"], event.get("args", {}).get("op_name", ""), producers)
+            found.setdefault(name, []).append(event["dur"] * 1e-6)
     # the first forward warms up; a node may run several times in one
     return statistics.median(seconds[1:]), {name: _per_round(times, rounds + 1) for name, times in found.items()}
+
+
+def _node_of(event: str, operator: str, producers: Mapping[str, onnx.NodeProto]) -> str:
+    """The name of the model's node that an event of the profile is about; what onnxruntime made stays as it is called."""
+    name = _without_marks(event)
+    node = producers.get(name)
+    while node is not None and node.op_type != operator.removeprefix("Fused"):
+        node = producers.get(node.input[0]) if node.input else None
+    return node.name if node is not None else name
+
+
+def _without_marks(name: str) -> str:
+    name = name.removeprefix("fused ")
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def _per_round(times: Sequence[float], rounds: int) -> float:
@@ -184,9 +208,7 @@ def _by_layer(
     seconds = dict.fromkeys(layers, 0.0)
     other = 0.0
     for name, duration in nodes.items():
-        owner = name.removeprefix("fused ")
-        for suffix in SUFFIXES:
-            owner = owner.removesuffix(suffix)
+        owner = _without_marks(name)
         while owner and owner not in layers:
             owner = owner.rpartition("/")[0]
         if owner:

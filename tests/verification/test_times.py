@@ -16,6 +16,7 @@ import seeing
 import netsurgery
 from netsurgery.errors import NetsurgeryError, UnavailableError
 from netsurgery.formats.load import from_text
+from netsurgery.passes.initialize import initialize
 from netsurgery.verification.reports.times_chart import times_chart
 from netsurgery.verification.side.opened import python_for
 from netsurgery.verification.side.recipe import CAFFE
@@ -61,6 +62,21 @@ def test_names_of_nodes_lead_to_layers() -> None:
     assert other == 48
     # warm-up first, then three forwards of two runs each
     assert _per_round([9, 9, 1, 2, 3, 4, 1, 1], 4) == 3
+
+
+def test_the_time_of_a_convolution_stays_its_own_when_others_are_fused_into_it() -> None:
+    """In onnxruntime's blocked layout the node bears the name of the last of them."""
+    text = (
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 16 dim: 40 dim: 40 } } }'
+        'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 16 kernel_size: 3 } }'
+        'layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }'
+        'layer { name: "relu" type: "ReLU" bottom: "bn" top: "bn" }'
+    )
+    times = time_net(initialize(from_text(text), 0, "random"), rounds=3, caffe=False)
+    spent = {layer.name: layer.seconds for layer in times.layers}
+    assert spent["conv"] > 0
+    assert spent["bn"] == spent["relu"] == 0
+    assert times.other < spent["conv"]
 
 
 def test_a_converted_model_at_another_size_is_timed(command: Command, tmp_path: Path) -> None:
