@@ -28,6 +28,7 @@ class Value:
     name: str
     shape: Any = None
     value: Array | None = None
+    distinct: bool = False
     repeated: Array | None = None
     """What it repeats along axes of free size, if it does nothing else."""
 

@@ -41,7 +41,15 @@ class PReLU(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         behind = () if self.channel_shared else (1,) * (len(x.shape) - 2)
-        return [op("PRelu", x, op.weight(weights[0].reshape(-1, *behind), "slope"))]
+        slope = weights[0].reshape(-1, *behind)
+        if op.plain:
+            return [op("PRelu", x, op.weight(slope, "slope"))]
+        if slope.size and (slope == slope.flat[0]).all():
+            return [op("LeakyRelu", x, alpha=float(slope.flat[0]))]
+        # max(x, 0) - slope max(-x, 0): onnxruntime has all of it in the blocked layout of convolutions, but not PRelu, which takes 2 to 5
+        # times as long, and a change of layout before and behind it (tests/benchmarks/bench_layers.py)
+        below = op("Relu", op("Mul", x, np.full(slope.shape, -1.0)))
+        return [op("Add", op("Relu", x), op("Mul", below, op.weight(-slope, "slope")))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("PRelu", bottoms[0], op.weight(weights[0].reshape(-1), "slope"))]

@@ -28,7 +28,7 @@ class Unpooling(LayerType):
     """
 
     types = ("Unpooling",)
-    note = "with a mask as second bottom it needs opset 18"
+    note = "with a mask of windows that overlap as second bottom it needs opset 18"
 
     @classmethod
     def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:

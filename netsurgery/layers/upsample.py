@@ -7,7 +7,7 @@ from .shared.unpooling import Unpooling
 
 
 class Upsample(LayerType):
-    """y[i, j] = x[i div scale, j div scale]; with a mask of Pooling as second bottom: unpooling (_unpooling.py).
+    """y[i, j] = x[i div scale, j div scale]; with a mask of Pooling as second bottom: unpooling (shared/unpooling.py).
 
     Shapes: (N, C, H, W) -> (N, C, H scale, W scale).
     Source: upsample_layer.cpp (eric612/MobileNet-YOLO)
@@ -15,7 +15,7 @@ class Upsample(LayerType):
 
     types = ("Upsample",)
     gives_features = True
-    note = "one bottom: nearest neighbour; two: SegNet's unpooling, which needs opset 18"
+    note = "one bottom: nearest neighbour; two: SegNet's unpooling, which needs opset 18 where windows overlap"
 
     @classmethod
     def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:

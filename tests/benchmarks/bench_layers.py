@@ -14,6 +14,7 @@ from one_layer import make, one
 from onnx import TensorProto, helper
 
 import netsurgery
+from netsurgery.formats.load import from_text
 
 LRN = one("LRN", "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
 AVERAGE = one("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }")
@@ -54,3 +55,36 @@ def test_average(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
     run = session(rounded_up(shape) if way == "plain" else netsurgery.to_onnx(make(AVERAGE, x=shape), static=True))
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     benchmark(run.run, None, {"x": x})
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("shape", [(1, 64, 112, 112), (1, 64, 56, 56), (1, 128, 28, 28)])
+def test_prelu_between_convolutions(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
+    """Where it stands in published nets: the layout of the convolutions is what is at stake."""
+    benchmark.group = f"PReLU {shape}"
+    c = shape[1]
+    conv = f'type: "Convolution" convolution_param {{ num_output: {c} kernel_size: 3 pad: 1 }}'
+    dims = "".join(f"dim: {d} " for d in shape)
+    net = from_text(
+        f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {dims} }} }} }}'
+        f'layer {{ name: "a" bottom: "x" top: "a" {conv} }}'
+        'layer { name: "p" type: "PReLU" bottom: "a" top: "p" }'
+        f'layer {{ name: "b" bottom: "p" top: "b" {conv} }}'
+    )
+    rng = np.random.default_rng(0)
+    net = netsurgery.initialize(net).with_weights("p", rng.random(c).astype(np.float32))
+    run = session(netsurgery.to_onnx(net, plain=way == "plain", static=True))
+    benchmark(run.run, None, {"x": rng.normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("windows", ["apart", "overlapping"])
+def test_unpooling(benchmark: Any, windows: str) -> None:
+    """Windows that do not overlap need no order among those that write to one place."""
+    shape, kernel = (1, 64, 180, 240), 2 if windows == "apart" else 3
+    net = make(
+        f'layer {{ name: "p" type: "Pooling" bottom: "x" top: "p" top: "m" pooling_param {{ kernel_size: {kernel} stride: 2 }} }}'
+        + one("Upsample", "upsample_param { scale: 2 }", ("p", "m")),
+        x=shape,
+    )
+    run = session(netsurgery.to_onnx(net, static=True))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})

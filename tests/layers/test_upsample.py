@@ -25,6 +25,26 @@ def test_unpooling_lets_the_last_of_several_win() -> None:
     assert "unpooling at opset 17" in refusal(lambda: netsurgery.to_onnx(net, opset=17), UnsupportedError)
 
 
+@pytest.mark.parametrize(("kernel", "apart"), [(2, True), (3, False)])
+def test_a_mask_of_windows_that_do_not_overlap_needs_no_order(kernel: int, apart: bool) -> None:
+    pool = (
+        'layer { name: "pool" type: "Pooling" bottom: "x" top: "p" top: "m" '
+        f"pooling_param {{ kernel_size: {kernel} stride: 2 }} }}"
+    )
+    shape = (2, 3, 8, 6) if apart else (2, 3, 9, 7)
+    params = f"upsample_param {{ upsample_h: {shape[2]} upsample_w: {shape[3]} }}"
+    net = make(pool + one("Upsample", params, ("p", "m")), x=shape)
+    x = RNG.integers(0, 3, shape).astype(np.float32)  # equal values: a place is the greatest of several windows
+    (got,) = agree(net, {"x": x}, opsets=(17, 21) if apart else (18, 21))
+    (node,) = [n for n in netsurgery.to_onnx(net).graph.node if n.op_type == "ScatterElements"]
+    assert [a.name for a in node.attribute] == (["axis"] if apart else ["axis", "reduction"])
+    assert np.count_nonzero(got["y"])
+    if not apart:
+        assert "a mask of windows that do not overlap" in refusal(
+            lambda: netsurgery.to_onnx(net, opset=17), UnsupportedError
+        )
+
+
 def test_unpooling_at_a_fixed_size_holds_no_plane_of_zeros() -> None:
     net = make(one("Upsample", "upsample_param { scale: 2 }", ("x", "m")), x=(1, 64, 90, 120), m=(1, 64, 90, 120))
     assert netsurgery.to_onnx(net, static=True).ByteSize() < 200_000

@@ -52,7 +52,7 @@ class CaffeModule(nn.Module):
         input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     ) -> None:
         super().__init__()
-        model, arrays = build(net, opset=OPSET, outputs=outputs, fold=False, input_shapes=input_shapes)
+        model, arrays = build(net, opset=OPSET, outputs=outputs, fold=False, input_shapes=input_shapes, plain=True)
         _require_known(net, model.graph)
         self.inputs = [value.name for value in model.graph.input]
         self.outputs = [value.name for value in model.graph.output]

@@ -13,6 +13,9 @@ from .dims import Shape, Size
 class Tensor(Protocol):
     """A value in the program that is being built."""
 
+    distinct: bool
+    """Of a mask: whether no two positions of one channel hold the same number, as where windows do not overlap."""
+
     @property
     def name(self) -> str: ...
 

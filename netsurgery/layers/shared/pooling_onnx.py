@@ -31,7 +31,9 @@ def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: 
     plane = op.size(x, 2)
     for axis in range(3, len(x.shape)):
         plane = op("Mul", plane, op.size(x, axis))
-    return [y, op("Cast", op("Mod", index, plane), to=1)]
+    places = op("Cast", op("Mod", index, plane), to=1)
+    places.distinct = all(d * (k - 1) < s for k, s, d in zip(at.kernel, at.stride, at.dilation, strict=True))
+    return [y, places]
 
 
 def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> Tensor:
