@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NetsurgeryError, ShapeError, UnsupportedError
+from ..errors import NetsurgeryError, ShapeError, Source, UnsupportedError
 from ..net import Net
 from ..passes.cut import cut
 from .patches import find_unit
@@ -39,7 +39,7 @@ def gradient(
     without a translation, UnsupportedError where no gradient comes through.
     """
     torch = require_torch("gradients")
-    from ..exporters.torch.module import to_torch
+    from ..exporters.torch.module import CaffeModule
 
     blob, channel = (of, None)
     if of not in net.blobs:
@@ -54,19 +54,13 @@ def gradient(
     if missing:
         raise NetsurgeryError(f"no feed for {', '.join(missing)}", expected=f"arrays for: {', '.join(part.inputs)}")
     arrays = {name: np.ascontiguousarray(feeds[name], np.float32) for name in part.inputs}
-    module = to_torch(
-        part, list(dict.fromkeys([blob, *asked])), input_shapes={name: list(a.shape) for name, a in arrays.items()}
-    ).requires_grad_(False)
+    shapes = {name: list(a.shape) for name, a in arrays.items()}
+    module = CaffeModule(part, list(dict.fromkeys([blob, *asked])), shapes, shared=True)
     leaves = {name: torch.from_numpy(array.copy()).requires_grad_(True) for name, array in arrays.items()}
     values = module(**leaves)
     total = _total(torch, values[blob], blob, channel, weights)
     if not total.requires_grad:
-        raise UnsupportedError(
-            f"no gradient comes from '{blob}' to the inputs",
-            layer=f"'{module.barrier(*leaves.values())}'",
-            source=net.source,
-            expected="layers that can be differentiated",
-        )
+        raise no_gradient(module, blob, list(leaves.values()), net.source)
     everything = {**leaves, **values}
     held = [everything.get(name) for name in targets]
     through = [t for t in held if t is not None and t.requires_grad]
@@ -77,6 +71,16 @@ def gradient(
         shape = feeds[name].shape if tensor is None else tuple(tensor.shape)
         gradients[name] = np.zeros(shape, np.float32) if slope is None else slope.detach().numpy().copy()
     return gradients
+
+
+def no_gradient(module: Any, blob: str, leaves: Sequence[Any], source: Source) -> UnsupportedError:
+    """The error for a blob from which no gradient comes to the inputs."""
+    return UnsupportedError(
+        f"no gradient comes from '{blob}' to the inputs",
+        layer=f"'{module.barrier(*leaves)}'",
+        source=source,
+        expected="layers that can be differentiated",
+    )
 
 
 def _total(torch: Any, value: Any, blob: str, channel: int | None, weights: NDArray[Any] | None) -> Any:

@@ -21,7 +21,7 @@ from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut
-from .gradient import before_softmax, gradient, require_torch
+from .gradient import before_softmax, no_gradient, require_torch
 from .labels import find_channel, name_of
 from .model import image_input, input_shape
 from .patches import Unit
@@ -72,14 +72,14 @@ def saliency(
     count = SAMPLES[method] if samples is None else samples
     if count < 1:
         raise NetsurgeryError(f"{count} samples", expected="1 or more")
-    pixels, x, found, blob = _prepared(net, image, unit, labels, preprocessing)
-    name = image_input(net)
+    pixels, x = _input(net, image, preprocessing)
+    seen = _Seen(net, x, unit, labels)
 
     def slope(values: Array) -> Array:
-        return gradient(net, {name: values}, f"{blob}:{found.channel}")[name]
+        return seen.slope(values)[0]
 
     if method == "guided":
-        grad = _guided(net, name, x, blob, found.channel)
+        grad = seen.guided(x)
     elif method == "smooth":
         rng = np.random.default_rng(seed)
         sigma = noise * float(x.max() - x.min())
@@ -91,9 +91,8 @@ def saliency(
     else:
         grad = slope(x)
     values = np.abs(grad[0].sum(axis=0)) if method == "integrated" else np.abs(grad[0]).max(axis=0)
-    return Evidence(
-        found, name_of(labels, found.channel) if labels else "", _score(net, x, blob, found), values, name, pixels, grad
-    )
+    label = name_of(labels, seen.unit.channel) if labels else ""
+    return Evidence(seen.unit, label, seen.score, values, image_input(net), pixels, grad)
 
 
 def gradcam(
@@ -110,41 +109,87 @@ def gradcam(
 
     Raises: NetsurgeryError without PyTorch, or for a net without maps; ShapeError for a blob that is none; as `gradient`.
     """
-    pixels, x, found, scores = _prepared(net, image, unit, labels, preprocessing)
-    name = image_input(net)
-    target = blob or _last_map(net, scores)
-    shape = cut(net, [target]).shapes({name: x.shape})[target]
+    pixels, x = _input(net, image, preprocessing)
+    target = blob or _last_map(net, _asked(net, unit)[0])
+    shape = cut(net, [target]).shapes({image_input(net): x.shape})[target]
     if len(shape) != 4:
         raise ShapeError(f"blob '{target}' has {len(shape)} axes", source=net.source, expected="a map (N, C, h, w)")
-    grad = gradient(net, {name: x}, f"{scores}:{found.channel}", target)[target]
-    values = _values(net, x, target)
+    seen = _Seen(net, x, unit, labels, target)
+    grad, values = seen.slope(x, target)
     weights = grad[0].mean(axis=(1, 2))
     cam = np.maximum((weights[:, None, None] * values[0]).sum(axis=0), 0).astype(np.float32)
-    label = name_of(labels, found.channel) if labels else ""
-    return Evidence(found, label, _score(net, x, scores, found), cam, target, pixels, grad)
+    label = name_of(labels, seen.unit.channel) if labels else ""
+    return Evidence(seen.unit, label, seen.score, cam, target, pixels, grad)
 
 
-def _prepared(
-    net: Net, image: NDArray[Any] | str, unit: str | None, labels: Sequence[str], preprocessing: Preprocessing | None
-) -> tuple[NDArray[np.uint8], Array, Unit, str]:
-    """The image, the input blob, the unit, and the blob whose channel is differentiated."""
+def _input(net: Net, image: NDArray[Any] | str, preprocessing: Preprocessing | None) -> tuple[NDArray[np.uint8], Array]:
+    """The image, and the input blob."""
     require_torch("saliency")
     channels, height, width = input_shape(net)
     pixels = read_image(image) if isinstance(image, str) else image
-    x = preprocess(pixels, channels, (height, width), preprocessing)[None]
+    return pixels, preprocess(pixels, channels, (height, width), preprocessing)[None]
+
+
+def _asked(net: Net, unit: str | None) -> tuple[str, str]:
+    """The blob, and the channel as it was asked for, "" for the best."""
     if unit is not None and ":" in unit and unit.rpartition(":")[0] in net.blobs:
         blob, _, channel = unit.rpartition(":")
-    else:
-        flat = [b for b in net.outputs if len(net.shapes()[b]) in (2, 4)]
-        if len(flat) != 1:
-            raise NetsurgeryError(
-                f"the net has the outputs {', '.join(net.outputs)}", source=net.source, expected="BLOB:CHANNEL"
-            )
-        blob, channel = flat[0], unit or ""
-    values = _values(net, x, blob).sum(axis=(0, *range(2, len(net.shapes()[blob]))))
-    named = labels if len(labels) == len(values) else ()
-    number = int(find_channel(channel, len(values), named, blob)) if channel else int(values.argmax())
-    return pixels, x, Unit(blob, number), before_softmax(net, blob)
+        return blob, channel
+    flat = [b for b in net.outputs if len(net.shapes()[b]) in (2, 4)]
+    if len(flat) != 1:
+        raise NetsurgeryError(
+            f"the net has the outputs {', '.join(net.outputs)}", source=net.source, expected="BLOB:CHANNEL"
+        )
+    return flat[0], unit or ""
+
+
+class _Seen:
+    """A net that was run on an image x: `unit`, and its `score`, which is what can be differentiated. The first slope asked for at x
+    takes what that run left, so that all takes one run forward and one back."""
+
+    def __init__(self, net: Net, x: Array, unit: str | None, labels: Sequence[str], *more: str) -> None:
+        from ..exporters.torch.module import CaffeModule
+
+        blob, channel = _asked(net, unit)
+        self.scores, self.name = before_softmax(net, blob), image_input(net)
+        part = cut(net, list(dict.fromkeys([blob, self.scores, *more])))
+        self.relus = [layer.tops[0] for layer in cut(net, [self.scores]).layers if layer.type == "ReLU"]
+        outputs = list(dict.fromkeys([blob, self.scores, *more, *self.relus]))
+        self.module = CaffeModule(part, outputs, {self.name: list(x.shape)}, shared=True)
+        self.x = x
+        self.run: tuple[Any, dict[str, Any]] | None = self._forward(x)
+        values = self.run[1][blob].detach().numpy()
+        values = values.sum(axis=(0, *range(2, values.ndim)))
+        named = labels if len(labels) == len(values) else ()
+        number = int(find_channel(channel, len(values), named, blob)) if channel else int(values.argmax())
+        self.unit = Unit(blob, number)
+        self.score = float(self.run[1][self.scores][:, number].detach().sum())
+        self.source = net.source
+
+    def _forward(self, x: Array) -> tuple[Any, dict[str, Any]]:
+        torch = require_torch("saliency")
+        leaf = torch.from_numpy(np.ascontiguousarray(x).copy()).requires_grad_(True)
+        return leaf, self.module(**{self.name: leaf})
+
+    def slope(self, x: Array, blob: str | None = None) -> tuple[Array, Array]:
+        """The score's slope by the input or by a blob, and the values of that. Raises: UnsupportedError if there is none."""
+        torch = require_torch("saliency")
+        leaf, values = self.run if x is self.x and self.run is not None else self._forward(x)
+        self.run = None
+        target = leaf if blob is None else values[blob]
+        total = values[self.scores][:, self.unit.channel].sum()
+        if not total.requires_grad:
+            raise no_gradient(self.module, self.scores, [leaf], self.source)
+        (slope,) = torch.autograd.grad(total, target, allow_unused=True)
+        held = target.detach().numpy()
+        return np.zeros_like(held) if slope is None else np.asarray(slope.numpy(), np.float32), held
+
+    def guided(self, x: Array) -> Array:
+        """The gradient, of which each ReLU lets only the positive go down."""
+        for top in self.relus:
+            if self.run is not None and self.run[1][top].requires_grad:
+                self.run[1][top].register_hook(lambda slope: slope.clamp(min=0))
+        return self.slope(x)[0]
 
 
 def _last_map(net: Net, blob: str) -> str:
@@ -159,40 +204,8 @@ def _last_map(net: Net, blob: str) -> str:
     return (pools or maps)[-1]
 
 
-def _values(net: Net, x: Array, blob: str) -> Array:
-    from ..exporters.torch.module import TorchNet
-
-    torch = require_torch("saliency")
-    with torch.no_grad():
-        values: Array = TorchNet(cut(net, [blob]), blob, x.shape)(torch.from_numpy(x)).numpy()
-    return values
-
-
-def _score(net: Net, x: Array, blob: str, unit: Unit) -> float:
-    return float(_values(net, x, blob)[:, unit.channel].sum())
-
-
 def _mean(make: Callable[[], Array], count: int) -> Array:
     total = make().astype(np.float64)
     for _ in range(count - 1):
         total += make()
     return np.asarray(total / count, np.float32)
-
-
-def _guided(net: Net, name: str, x: Array, blob: str, channel: int) -> Array:
-    """The gradient, of which each ReLU lets only the positive go down."""
-    torch = require_torch("saliency")
-    from ..exporters.torch.module import to_torch
-
-    part = cut(net, [blob])
-    relus = [layer.tops[0] for layer in part.layers if layer.type == "ReLU"]
-    module = to_torch(part, list(dict.fromkeys([blob, *relus])), input_shapes={name: list(x.shape)}).requires_grad_(
-        False
-    )
-    leaf = torch.from_numpy(x.copy()).requires_grad_(True)
-    values = module(**{name: leaf})
-    for top in relus:
-        if values[top].requires_grad:
-            values[top].register_hook(lambda slope: slope.clamp(min=0))
-    (slope,) = torch.autograd.grad(values[blob][:, channel].sum(), leaf)
-    return np.asarray(slope.numpy(), np.float32)

@@ -164,3 +164,19 @@ def test_commands_write_pictures_and_numbers(command: Command, tmp_path: Path) -
     )
     code, _, err = command("gradcam", *seeing.NET, image, "--blob", "ip1", "-o", tmp_path / "y.png")
     assert code == 2 and "blob 'ip1' has 2 axes" in err
+
+
+def test_saliency_runs_the_net_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Class, score and slope come of one run forward: of a large net a second one would take as long again."""
+    from netsurgery.exporters.torch.module import CaffeModule
+
+    runs, forward = [], CaffeModule.forward
+    monkeypatch.setattr(CaffeModule, "forward", lambda self, *a, **k: runs.append(1) or forward(self, *a, **k))
+    net, done = seeing.digits(), Preprocessing(raw_scale=1)
+    for look in (saliency, gradcam):
+        runs.clear()
+        assert look(net, CAFFE["image"], preprocessing=done).unit.channel == 3
+        assert len(runs) == 1
+    runs.clear()
+    saliency(net, CAFFE["image"], method="smooth", samples=4, preprocessing=done)
+    assert len(runs) == 5  # one to find the class

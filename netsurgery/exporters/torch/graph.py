@@ -11,6 +11,7 @@ from onnx import helper
 from torch import Tensor
 
 from .operations import OPERATIONS
+from .windows import max_pool_places
 
 Values = dict[str, Any]
 
@@ -22,6 +23,8 @@ class Node:
         self.name, self.op_type = proto.name, proto.op_type
         self.operation = OPERATIONS[proto.op_type]
         self.reads, self.writes = list(proto.input), list(proto.output)
+        if proto.op_type == "MaxPool" and len(self.writes) > 1:
+            self.operation = max_pool_places
         self.attributes: dict[str, Any] = {}
         self.body: list[Node] = []
         self.body_reads: list[str] = []

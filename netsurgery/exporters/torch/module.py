@@ -8,6 +8,7 @@ module.conv1.blob0              # the parameters of layer conv1, as Caffe number
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,14 +51,17 @@ class CaffeModule(nn.Module):
         net: Net,
         outputs: Sequence[str] | None = None,
         input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
+        """`shared`: parameters are the net's own arrays, and must not be changed."""
         super().__init__()
         model, arrays = build(net, opset=OPSET, outputs=outputs, fold=False, input_shapes=input_shapes, plain=True)
         _require_known(net, model.graph)
         self.inputs = [value.name for value in model.graph.input]
         self.outputs = [value.name for value in model.graph.output]
         self.layers: dict[str, str] = {}
-        owners = self._parameters_of(net, {_key(array) for array in arrays.values()})
+        owners = self._parameters_of(net, {_key(array) for array in arrays.values()}, shared)
         self._sources: list[tuple[str, nn.Module, str, tuple[int, ...]]] = []
         self._constants: dict[str, Tensor] = {}
         for name, array in arrays.items():
@@ -76,7 +80,9 @@ class CaffeModule(nn.Module):
         self._free = last_uses(self._nodes, self.outputs)
         self.eval()
 
-    def _parameters_of(self, net: Net, used: set[tuple[int, int]]) -> dict[tuple[int, int], tuple[nn.Module, str]]:
+    def _parameters_of(
+        self, net: Net, used: set[tuple[int, int]], shared: bool
+    ) -> dict[tuple[int, int], tuple[nn.Module, str]]:
         """A submodule for each layer with blobs, and where each blob is kept. Shared blobs are kept once, by the first layer."""
         owners: dict[tuple[int, int], tuple[nn.Module, str]] = {}
         for layer in net.layers:
@@ -93,10 +99,10 @@ class CaffeModule(nn.Module):
                 if key in owners:
                     continue
                 if key in used:
-                    part.register_parameter(f"blob{i}", nn.Parameter(torch.from_numpy(np.array(array, np.float32))))
+                    part.register_parameter(f"blob{i}", nn.Parameter(_tensor(array, shared), not shared))
                     owners[key] = part, f"blob{i}"
                 else:
-                    part.register_buffer(f"blob{i}", torch.from_numpy(np.array(array, np.float32)))
+                    part.register_buffer(f"blob{i}", _tensor(array, shared))
         return owners
 
     def values(self) -> dict[str, Tensor]:
@@ -141,7 +147,7 @@ class TorchNet:
 
     def __init__(self, net: Net, blob: str, shape: Sequence[int]) -> None:
         (name,) = net.inputs
-        self.module = CaffeModule(net, [blob], {name: list(shape)}).requires_grad_(False)
+        self.module = CaffeModule(net, [blob], {name: list(shape)}, shared=True)
         self.net, self.input, self.blob = net, name, blob
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -157,6 +163,15 @@ class TorchNet:
                 expected="layers that can be differentiated",
             )
         return top
+
+
+def _tensor(array: Any, shared: bool) -> Tensor:
+    """An array as a tensor: a copy, or, `shared`, the array itself."""
+    if not shared or array.dtype != np.float32:
+        return torch.from_numpy(np.array(array, np.float32))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def _key(array: Any) -> tuple[int, int]:

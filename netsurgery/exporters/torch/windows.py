@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,13 +67,17 @@ def _ceil_tail(x: Tensor, a: Attributes) -> tuple[list[int], list[int]]:
     return before, after
 
 
-def max_pool(a: Attributes, x: Tensor) -> tuple[Tensor, ...]:
+def max_pool(a: Attributes, x: Tensor) -> Tensor:
+    """The maxima."""
+    wide, _, pool = _max_pool(a, x)
+    y: Tensor = pool(wide, return_indices=False)
+    return y
+
+
+def max_pool_places(a: Attributes, x: Tensor) -> tuple[Tensor, ...]:
     """The maxima, and where they are in the flattened x (ONNX's second output)."""
-    a = {"strides": [1] * (x.dim() - 2), **a}
-    before, after = _ceil_tail(x, a)
-    wide = padded(x, before, after, float("-inf"))
-    pool = {3: functional.max_pool1d, 4: functional.max_pool2d, 5: functional.max_pool3d}[x.dim()]
-    y, places = pool(wide, a["kernel_shape"], a["strides"], dilation=a.get("dilations", 1), return_indices=True)
+    wide, before, pool = _max_pool(a, x)
+    y, places = pool(wide, return_indices=True)
     index = torch.zeros_like(places)
     rest, step = places, 1
     for i in range(x.dim() - 1, 1, -1):
@@ -82,6 +87,16 @@ def max_pool(a: Attributes, x: Tensor) -> tuple[Tensor, ...]:
         x.shape[0], x.shape[1], *[1] * (x.dim() - 2)
     )
     return y, index + planes * step
+
+
+def _max_pool(a: Attributes, x: Tensor) -> tuple[Tensor, list[int], Any]:
+    """x with its padding, how much of it stands before, and the pooling of it."""
+    a = {"strides": [1] * (x.dim() - 2), **a}
+    before, after = _ceil_tail(x, a)
+    wide = padded(x, before, after, float("-inf"))
+    pool = {3: functional.max_pool1d, 4: functional.max_pool2d, 5: functional.max_pool3d}[x.dim()]
+    settings = {"kernel_size": a["kernel_shape"], "stride": a["strides"], "dilation": a.get("dilations", 1)}
+    return wide, before, partial(pool, **settings)
 
 
 def average_pool(a: Attributes, x: Tensor) -> Tensor:
