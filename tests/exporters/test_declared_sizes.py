@@ -85,3 +85,15 @@ def test_an_axis_is_named_after_the_axis_that_it_equals() -> None:
     axes = [axis.size for axis in input_axes(net) if axis.input == "w"]
     session = cases.session(netsurgery.to_onnx(net).SerializeToString())
     assert axes == ["data_c"] == {x.name: x.shape for x in session.get_inputs()}["w"]
+
+
+def test_what_stands_behind_an_exception_to_a_size_is_exported() -> None:
+    """Caffe gives a kernel that reaches past the padding one position, where its formula gives none: blobs behind it fit that one."""
+    kernel = "convolution_param { num_output: 8 kernel_size: 3 stride: 2 }"
+    behind = 'layer { name: "fc" type: "InnerProduct" bottom: "y" top: "fc" inner_product_param { num_output: 5 } }'
+    net = netsurgery.initialize(from_text(image(2, 8, 4, 2) + one("Convolution", kernel) + "\n" + behind), 0, "random")
+    model = netsurgery.to_onnx(net)
+    feed = {"data": np.random.default_rng(0).normal(0, 1, (3, 8, 4, 2)).astype(np.float32)}
+    (got,) = cases.session(model.SerializeToString()).run(None, feed)
+    assert not cases.difference(got, netsurgery.run(net, feed)["fc"])
+    assert model.graph.input[0].type.tensor_type.shape.dim[3].dim_value == 2

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import netsurgery
-from netsurgery.errors import NetsurgeryError
+from netsurgery.errors import NetsurgeryError, UnsupportedError
 from netsurgery.formats.load import from_text
 from netsurgery.verification.compare import Tolerance, measure
 from netsurgery.verification.feeds import random_feed
@@ -157,7 +157,11 @@ def judge(trials: Sequence[Trial], tally: Tally) -> None:
         if t.net is None:
             tally.only_we_refuse.append(f"{t.name}: {t.refusal}\n{t.text}")
             continue
-        problem = _problem(t.net, t)
+        try:
+            problem = _problem(t.net, t)
+        except UnsupportedError as refusal:  # the export says what it cannot
+            tally.only_we_refuse.append(f"{t.name}: {refusal}\n{t.text}")
+            continue
         if problem:
             tally.differ.append(f"{t.name}: {problem}\n{t.text}")
         else:
@@ -169,6 +173,8 @@ def _problem(net: netsurgery.Net, t: Trial) -> str:
     ours = netsurgery.run(net, t.feeds, net.outputs)
     try:
         exported = onnx_values(net, t.feeds)
+    except UnsupportedError:
+        raise
     except Exception as error:  # whatever onnxruntime says is a finding
         return f"the exported model fails: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
     for blob in net.outputs:

@@ -53,10 +53,13 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
     pins: dict[Axis, Pin] = {}
     while True:
         shapes, found = _run(net, declared, sizes)
+        # exceptions first: where the formula of a size does not hold, what follows from it does not either
+        if _pin_exceptions(net, shapes, told, sizes, at, pins):
+            continue
         changed = False
         for layer, constraint in found:
             changed |= _apply(layer, constraint, sizes, at, pins)
-        if not changed and not _pin_exceptions(net, shapes, told, sizes, at, pins):
+        if not changed:
             return Inferred(shapes, pins, sizes.equal())
 
 
