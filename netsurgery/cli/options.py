@@ -32,6 +32,15 @@ Weights = Annotated[
 ]
 Manifest = Annotated[Path | None, typer.Option(help="A list of models in TOML: does them all.", show_default=False)]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Models at a time; 0 for one per core.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Keeps reports in a folder: what has not changed since (files, options, versions) is not compared again.",
+        file_okay=False,
+        show_default=False,
+    ),
+]
 Labels = Annotated[
     Path | None,
     typer.Option(help="Names of the classes: a text file, one a line.", exists=False, show_default=False),

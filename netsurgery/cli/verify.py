@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Caffe2Python, Jobs, Manifest, Quiet
+from .options import Cache, Caffe2Python, Jobs, Manifest, Quiet
 from .printing import EXIT_BAD_INPUT, EXIT_DIFFER, note, progress
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def verify(
     ] = None,
     manifest: Manifest = None,
     jobs: Jobs = 1,
+    cache: Cache = None,
     caffe2_python: Caffe2Python = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every blob.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit file.", show_default=False)] = None,
@@ -51,15 +52,16 @@ def verify(
     Example: netsurgery verify deploy.prototxt weights.caffemodel model.onnx --html report.html
     """
     from ..errors import NetsurgeryError
-    from ..verification.files import Task, run_task, sort_files
+    from ..verification.cache import report_of
+    from ..verification.files import Task, sort_files
 
     if manifest is not None:
         if files:
             raise NetsurgeryError(f"--manifest and files: {files[0]}", expected="one of the two")
-        reports = list(_each(manifest, jobs, reading.plugins, quiet or json == Path("-")))
+        reports = list(_each(manifest, jobs, cache, reading.plugins, quiet or json == Path("-")))
     else:
         pair = sort_files(files or ())
-        reports = [run_task(Task(pair.model.name, pair, reading, surgery, inputs, comparing))]
+        reports = [report_of(Task(pair.model.name, pair, reading, surgery, inputs, comparing), cache)]
     finish(reports, junit, json, html, verbose, quiet)
 
 
@@ -105,7 +107,7 @@ def coloured(verdict: str) -> str:
     return typer.style(verdict, fg=colour, bold=True)
 
 
-def _each(manifest: Path, jobs: int, plugins: Sequence[str], quiet: bool) -> Iterator[Report]:
+def _each(manifest: Path, jobs: int, cache: Path | None, plugins: Sequence[str], quiet: bool) -> Iterator[Report]:
     """The reports of a manifest, in its order, with progress."""
     from ..formats.manifest import read_manifest
     from ..verification.many import verify_models
@@ -114,7 +116,7 @@ def _each(manifest: Path, jobs: int, plugins: Sequence[str], quiet: bool) -> Ite
     done = []
     with progress(quiet) as bar:
         task = bar.add_task("comparing", total=len(models))
-        for report in verify_models(models, jobs, plugins):
+        for report in verify_models(models, jobs, plugins, cache):
             done.append(report)
             bar.advance(task)
             note(f"[{len(done)}/{len(models)}] {report.name}: {report.verdict} ({report.seconds:.1f} s)", quiet)

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError
 from ..formats.manifest import Model
 from ..layers import load_plugin
-from .files import Pair, Task, failed, run_task, task_of
+from .cache import report_of
+from .files import Pair, Task, failed, task_of
 from .reports.report import Report
 
 T = TypeVar("T")
@@ -24,10 +27,13 @@ THREADS = "OMP_NUM_THREADS"
 
 
 def verify_models(
-    models: Sequence[Model], jobs: int = 1, plugins: Sequence[str | os.PathLike[str]] = ()
+    models: Sequence[Model],
+    jobs: int = 1,
+    plugins: Sequence[str | os.PathLike[str]] = (),
+    cache: Path | None = None,
 ) -> Iterator[Report]:
     """One Report for each model of a manifest, as each is done. `jobs` processes share the cores; 0 is one for each core. `plugins`
-    are files that register layer types (layers.load_plugin)."""
+    are files that register layer types (layers.load_plugin), `cache` a folder of reports (cache.py)."""
     tasks = []
     for model in models:
         try:
@@ -36,7 +42,7 @@ def verify_models(
             yield failed(
                 Task(model.name, Pair(model.prototxt, model.weights, model.onnx or model.prototxt)), str(error)
             )
-    yield from in_processes(run_task, tasks, jobs, plugins, failed)
+    yield from in_processes(partial(report_of, folder=cache), tasks, jobs, plugins, failed)
 
 
 def in_processes(
