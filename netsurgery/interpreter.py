@@ -105,9 +105,9 @@ def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.floa
     """The tops of one layer. Raises: ShapeError, WeightsError."""
     expected = Net.layer_shapes(layer, [b.shape for b in bottoms])
     check_weights(layer, [b.shape for b in bottoms])
-    weights = [
-        np.require(w, dtype, "A") for w in layer.weights
-    ]  # values in a file may lie at odd addresses, where sums are slow
+    # values in a file may lie at odd addresses, where sums are slow
+    as_they_are = layer.kind.casts_weights
+    weights = layer.weights if as_they_are else [np.require(w, dtype, "A") for w in layer.weights]
     tops = [np.asarray(top, dtype) for top in layer.kind.forward(bottoms, weights)[: len(layer.tops)]]
     for top, shape in zip(tops, expected, strict=True):
         if len(top.shape) != len(shape) or any(

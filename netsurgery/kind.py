@@ -69,6 +69,10 @@ class Kind:
     judged: ClassVar[int] = 1
     """With labels, how many of the bottoms before them are what a loss or score judges."""
 
+    casts_weights: ClassVar[bool] = False
+    """Whether `forward` takes weights as they lie in the file, of any type and alignment, and casts them part by part: matrices that are
+    too large for a copy."""
+
     gives_features: ClassVar[bool] = False
     """Whether its numbers are features, which half precision (and int8) may compute. What else there is (normalizations, losses, boxes,
     regions, positions) keeps its precision: a coordinate of 1000 pixels in float16 is half a pixel off."""

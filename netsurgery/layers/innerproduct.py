@@ -10,7 +10,7 @@ from ..message import Field, Message
 from .core import Array, Arrays, LayerType, Op, Params, Shape, Shapes, Size, Surgery, Tensors, he_normal, near
 from .core.dims import product
 from .shared.grouped import take_in
-from .shared.matrices import times_bottom, times_bottom_caffe2, to_convolution, unit_rows
+from .shared.matrices import product_with, times_bottom, times_bottom_caffe2, to_convolution, unit_rows
 
 
 class InnerProduct(LayerType):
@@ -24,6 +24,7 @@ class InnerProduct(LayerType):
 
     types = ("InnerProduct",)
     gives_features = True
+    casts_weights = True
     bottoms = (1, 2)
 
     def read(self, p: Params) -> None:
@@ -66,9 +67,11 @@ class InnerProduct(LayerType):
         lead = x.shape[: self.axis(self.from_axis, x.ndim)]
         rows = x.reshape(int(np.prod(lead)), -1)
         w = bottoms[1].reshape(len(bottoms[1]), -1) if len(bottoms) == 2 else weights[0]
-        w = unit_rows(w, rows.shape[1]) if self.normalize else w
-        y = rows @ (w if self.transpose else w.T)
-        return [(y + weights[1] if self.bias_term else y).reshape(*lead, y.shape[1])]
+        w = unit_rows(np.require(w, x.dtype, "A"), rows.shape[1]) if self.normalize else w
+        y = product_with(rows, w if self.transpose else w.T)
+        if self.bias_term:
+            y += np.asarray(weights[1], x.dtype)
+        return [y.reshape(*lead, y.shape[1])]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]

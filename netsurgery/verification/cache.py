@@ -30,6 +30,9 @@ from .side.recipe import CAFFE, CAFFE2
 SETTLED = 2.0
 """Seconds after its last change from which on a file's size and time tell whether it changed: clocks of file systems are coarse."""
 
+RUNTIMES = ("onnxruntime", "opencv-python-headless", "opencv-python", "openvino", "onnx2torch", "torch", "MNN", "tract")
+"""The packages that compute."""
+
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -62,13 +65,15 @@ class Store:
         """The hash of all that the task's report depends on; "" where that cannot be told."""
         try:
             plain = _plain(task)
+            if task.comparing.runtime == "web":
+                return ""  # its version is asked of a program
             asked = {"caffe", "caffe2"}.intersection([*task.comparing.against, task.comparing.runtime or ""])
             if task.files.model.is_dir() or task.files.model.suffix == ".pb":
                 asked.add("caffe2")
             told = {
                 "task": plain,
                 "files": {path: self.file_hash(path) for path in sorted(_files(task))},
-                "versions": versions() | {name: installed(name) for name in ("onnxruntime", "opencv-python-headless")},
+                "versions": versions() | {name: installed(name) for name in RUNTIMES},
                 "code": _code(),
                 "layers": sorted(
                     f"{e.name} {e.dist and e.dist.name} {e.dist and e.dist.version}" for e in _own_layers()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..errors import MismatchError, NetsurgeryError
+from ..files.memory import let_go
 from ..interpreter import run
+from ..layers.core.tiles import side_by_side
 from ..net import Net, as_names, require_net
 from ..passes.cut import cut
 from .compare import ATOL, RTOL, Tolerance, measure_rows
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from .runtimes.base import Array, Model
+
+
+T = TypeVar("T")
 
 
 def feeds(asked: Inputs, net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Iterator[Feed]:
@@ -112,6 +118,9 @@ def compare(
     """`verify`, its options as two values. Raises: NetsurgeryError if it cannot be compared."""
     began = time.perf_counter()
     opened = open_model(model, comparing.runtime)
+    thread = ThreadPoolExecutor(1)
+    hashing = thread.submit(hashes, net, model)  # of large files: meanwhile
+    thread.shutdown(wait=False)
     inner = comparing.inner
     own = inner if inner is not None else opened.is_ours
     pairing = pair(net, opened, comparing.outputs, comparing.names, own)
@@ -129,9 +138,10 @@ def compare(
             found_versions |= reference.versions
             notes += [f"{reference.name}: {reference.note}"] if reference.note else []
             notes += _other_recording(reference, net)
-        for case, feed_notes in work.cases(asked, reference):
-            cases += [case] if case is not None else []
-            notes += [n for n in feed_notes if n not in notes]
+        with side_by_side(let_go):
+            for case, feed_notes in work.cases(asked, reference):
+                cases += [case] if case is not None else []
+                notes += [n for n in feed_notes if n not in notes]
     sources, warnings = recorded_sources(net, model)
     return Report(
         name or os.path.basename(opened.path) or net.name or "model",
@@ -142,7 +152,7 @@ def compare(
         opened.name,
         (*notes, *warnings),
         versions() | found_versions,
-        hashes(net, model),
+        hashing.result(),
         sources,
         seconds=time.perf_counter() - began,
     )
@@ -208,24 +218,33 @@ class _Work:
             yield from in_steps(net, recorded if recorded is not None else feeds(asked, net, sizes))
 
         first = [self._try(net, feed) for feed in again()]
-        for feed, as_is in zip(again(), first, strict=True):
-            if isinstance(as_is, str):
-                yield None, (f"{feed.title}: passed over: {as_is}",)
-                continue
-            began = time.perf_counter()
-            values = self._values(feed, as_is)
-            ran = time.perf_counter()
-            quick = self.dtype is None and reference is None
-            case = self._quick(net, feed, values, as_is) if quick else None
-            if case is None:
-                values = self._values(feed, as_is) if quick else values
-                case = self._case(net, feed, values, as_is, reference)
-            done = replace(case, model_seconds=ran - began, seconds=time.perf_counter() - ran)
-            yield done, feed.notes
+        with ThreadPoolExecutor(1) as thread:
+            # the model computes the next inputs while the reference computes these
+            for feed, as_is, running in _one_ahead(self._running(thread, again(), first)):
+                if isinstance(as_is, str) or running is None:
+                    yield None, (f"{feed.title}: passed over: {as_is}",)
+                    continue
+                values, model_seconds = running.result()
+                began = time.perf_counter()
+                quick = self.dtype is None and reference is None
+                case = self._quick(net, feed, values, as_is) if quick else None
+                if case is None:
+                    values = thread.submit(self._values, feed, as_is).result()[0] if quick else values
+                    case = self._case(net, feed, values, as_is, reference)
+                yield replace(case, model_seconds=model_seconds, seconds=time.perf_counter() - began), feed.notes
 
-    def _values(self, feed: Feed, as_is: Mapping[str, Array]) -> dict[str, Array]:
-        """What the model gives for all blobs that are compared."""
-        return self._run(feed, self.pairing.all) if self.pairing.inner else dict(as_is)
+    def _running(
+        self, thread: ThreadPoolExecutor, feeds: Iterable[Feed], first: Iterable[dict[str, Array] | str]
+    ) -> Iterator[tuple[Feed, dict[str, Array] | str, Future[tuple[dict[str, Array], float]] | None]]:
+        """Each inputs, what the model as it is gave, and the run that shows its blobs; none for inputs that are passed over."""
+        for feed, as_is in zip(feeds, first, strict=True):
+            yield feed, as_is, None if isinstance(as_is, str) else thread.submit(self._values, feed, as_is)
+
+    def _values(self, feed: Feed, as_is: Mapping[str, Array]) -> tuple[dict[str, Array], float]:
+        """What the model gives for all blobs that are compared, and the seconds that it took."""
+        began = time.perf_counter()
+        values = self._run(feed, self.pairing.all) if self.pairing.inner else dict(as_is)
+        return values, time.perf_counter() - began
 
     def _quick(self, net: Net, feed: Feed, values: dict[str, Array], as_is: Mapping[str, Array]) -> Case | None:
         """The case by the reference in float32, which takes half the time and memory, if its own error cannot decide: where all agree
@@ -336,6 +355,16 @@ class _Work:
                     )
                 )
         return told
+
+
+def _one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each when the next one has been begun."""
+    rest = iter(items)
+    for item in rest:
+        for following in rest:
+            yield item
+            item = following
+        yield item
 
 
 def _is_within(c: Comparison, rtol: float, atol: float) -> bool:

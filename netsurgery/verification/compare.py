@@ -27,6 +27,9 @@ ATOL = 1e-9
 CORNERS = 4
 """How many numbers at the end of a row say where a box is."""
 
+BLOCK = 1 << 13
+"""Numbers that are compared at a time: a few arrays of so many stay in the processor's cache."""
+
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -76,42 +79,97 @@ def measure(expected: Array, got: Array, tolerance: Tolerance = Tolerance(), col
         return Measure(got.shape, False, inf, inf, problem=problem, comparable=False)
     if not got.size:
         return Measure(got.shape, True)
-    want, have = as_float32(np.asarray(expected, np.float64)), np.asarray(got, np.float64)
-    finite = np.isfinite(want) & np.isfinite(have)
-    same = finite | (want == have) | (np.isnan(want) & np.isnan(have))
-    if not finite.all():
-        want, have = np.where(finite, want, 0), np.where(finite, have, 0)
-    error = np.abs(have - want)
-    whole = columns is None or want.ndim < 2
-    axes = None if whole else tuple(i for i in range(want.ndim) if i != (columns or 0) % want.ndim)
-    largest = np.abs(want).max(axis=axes, keepdims=True)
-    limit = np.asarray(tolerance.atol + tolerance.rtol * largest)
-    if same.all():
-        worst = int((error / np.maximum(largest, ATOL)).argmax()) if not whole else int(error.argmax())
-    else:
-        worst = int(np.logical_not(same).argmax())
-    where = tuple(int(i) for i in np.unravel_index(worst, want.shape))
-    with np.errstate(over="ignore"):
-        relative = error.max(axis=axes, keepdims=True) / np.maximum(largest, np.finfo(float).tiny)
-    sums = [float(np.vdot(a, b)) for a, b in ((want, want), (have, have), (want, have), (error, error))]
+    axis = None if columns is None or expected.ndim < 2 else columns % expected.ndim
+    spans = [_Span.of(expected, got)] if axis is None else _columns(expected, got, axis)
+    odd = [span for span in spans if span.odd is not None]
+    worst = min(odd, key=lambda s: s.place(s.odd)) if odd else max(spans, key=lambda s: s.error / max(s.largest, ATOL))
+    where = worst.place(worst.odd if odd else worst.worst)
+    sums = [float(sum(column)) for column in zip(*(span.sums for span in spans), strict=True)]
     values = float(expected[where]), float(got[where])
+    finite = all(span.finite for span in spans)
     return Measure(
         got.shape,
-        bool(same.all() and (error <= limit).all()),
-        float(error.max()) if same.all() else inf,
-        float(np.where(error.max(axis=axes, keepdims=True) > 0, relative, 0).max()) if same.all() else inf,
+        not odd and all(span.error <= tolerance.limit(span.largest) for span in spans),
+        inf if odd else max(span.error for span in spans),
+        inf if odd else max(span.relative for span in spans),
         where,
         *values,
         _cosine(*sums[:3]),
         _decibel(sums[0], sums[3]),
-        "" if same.all() else _not_finite(*values, int((~same).sum())),
-        low=float(want.min()) if finite.all() else -inf,
-        high=float(want.max()) if finite.all() else inf,
+        _not_finite(*values, sum(span.odd_count for span in spans)) if odd else "",
+        low=min(span.low for span in spans) if finite else -inf,
+        high=max(span.high for span in spans) if finite else inf,
     )
+
+
+@dataclass
+class _Span:
+    """What two arrays of one shape are apart: gathered in blocks that stay in the processor's cache, in float64."""
+
+    shape: tuple[int, ...]
+    column: int | None = None
+    axis: int = 0
+    largest: float = 0.0
+    low: float = inf
+    high: float = -inf
+    error: float = 0.0
+    worst: int = 0
+    """Where the greatest error is, counted through."""
+    odd: int | None = None
+    """The first place of NaN or infinity that only one of the two has."""
+    odd_count: int = 0
+    finite: bool = True
+    sums: tuple[float, ...] = (0.0,) * 4
+
+    @classmethod
+    def of(cls, expected: Array, got: Array, column: int | None = None, axis: int = 0) -> _Span:
+        span = cls(expected.shape, column, axis)
+        flat, given = expected.reshape(-1), got.reshape(-1)
+        for start in range(0, flat.size, BLOCK):
+            want = as_float32(flat[start : start + BLOCK].astype(np.float64))
+            span._add(start, want, given[start : start + BLOCK].astype(np.float64))
+        return span
+
+    def _add(self, start: int, want: Array, have: Array) -> None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = np.abs(have - want)
+        greatest = error.max()
+        if not np.isfinite(greatest):
+            finite = np.isfinite(want) & np.isfinite(have)
+            same = finite | (want == have) | (np.isnan(want) & np.isnan(have))
+            if not same.all():
+                self.odd = start + int(same.argmin()) if self.odd is None else self.odd
+                self.odd_count += int((~same).sum())
+            self.finite = self.finite and bool(finite.all())
+            want, have = np.where(finite, want, 0), np.where(finite, have, 0)
+            error = np.abs(have - want)
+            greatest = error.max()
+        if greatest > self.error:
+            self.error, self.worst = float(greatest), start + int(error.argmax())
+        self.low, self.high = min(self.low, float(want.min())), max(self.high, float(want.max()))
+        self.largest = max(self.high, -self.low)
+        pairs = (want, want), (have, have), (want, have), (error, error)
+        self.sums = tuple(total + float(np.vdot(a, b)) for total, (a, b) in zip(self.sums, pairs, strict=True))
+
+    @property
+    def relative(self) -> float:
+        """The greatest error as a share of the largest value."""
+        return self.error / max(self.largest, float(np.finfo(float).tiny)) if self.error else 0.0
+
+    def place(self, flat: int | None) -> tuple[int, ...]:
+        """The index of a place in the arrays that the column was taken from."""
+        at = [int(i) for i in np.unravel_index(flat or 0, self.shape)]
+        return tuple(at if self.column is None else [*at[: self.axis], self.column, *at[self.axis :]])
+
+
+def _columns(expected: Array, got: Array, axis: int) -> list[_Span]:
+    return [_Span.of(expected.take(i, axis), got.take(i, axis), i, axis) for i in range(expected.shape[axis])]
 
 
 def as_float32(array: Array) -> Array:
     """The numbers as float32 could hold them: infinite beyond its range."""
+    if array.dtype != np.float64:
+        return array
     beyond = np.abs(array) > FLOAT32_MAX
     return np.where(beyond, np.copysign(np.inf, array), array) if beyond.any() else array
 

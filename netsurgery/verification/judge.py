@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import NetsurgeryError
+from ..files.memory import let_go, trim
 from ..interpreter import run_layer
 from ..net import Layer, Net
 from .compare import Measure, Tolerance, agreement, as_float32, measure, measure_rows
@@ -32,6 +33,9 @@ NEAR = 1e-2
 ROUNDINGS = 30
 """How many times further off than the reference in float32 a runtime may be: it adds up long sums one product after another, where NumPy
 adds up parts of them (onnxruntime's fastest kernels: up to 12 times as far off, in an upscaler fed with what it was not trained on)."""
+
+LARGE = 4 << 20
+"""Bytes of a layer's tops from which on freed memory is given back at once."""
 
 Settle = Callable[[Layer, int, "Array", Mapping[str, "Array"]], "Array"]
 
@@ -66,7 +70,7 @@ class Judge:
         found: list[Comparison] = []
         kept = {*self.net.inputs, *self.outputs} if free else set(self.net.blobs)
         for layer in self.net.layers:
-            if layer.kind.choices:
+            if any(i < len(layer.tops) for i in layer.kind.choices):
                 kept.update((*layer.bottoms, *layer.tops))
 
         def settle(layer: Layer, i: int, value: Array, held: Mapping[str, Array]) -> Array:
@@ -97,13 +101,18 @@ class Judge:
             else:
                 with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
                     tops = run_layer(layer, [held[b] for b in layer.bottoms], dtype)
+                for w in layer.weights:
+                    let_go(w)
                 for i, (top, value) in enumerate(zip(layer.tops, tops, strict=True)):
                     held[top] = settle(layer, i, as_float32(value), held)
             for blob in layer.bottoms:
                 uses[blob] -= 1
+            large = sum(held[top].nbytes for top in layer.tops) > LARGE
             for blob in {*layer.bottoms, *layer.tops}:
                 if not uses[blob]:
                     held.pop(blob, None)
+            if large:
+                trim()
 
     def excused(self, found: Sequence[Comparison], feeds: Mapping[str, Array]) -> list[Comparison]:
         """The same comparisons, those excused that are off by no more than ROUNDINGS times what float32 itself is off at that blob:

@@ -9,6 +9,7 @@ from small_nets import with_random_weights
 
 import netsurgery
 from netsurgery.errors import ShapeError
+from netsurgery.layers.core.tiles import CACHE, THREADS, tiles
 
 
 @pytest.mark.parametrize("type", ["Convolution", "Deconvolution", "DepthwiseConvolution"])
@@ -77,3 +78,18 @@ def test_a_kernel_that_reaches_past_the_padding_by_a_stride_has_no_position() ->
     net = make(one("Convolution", "convolution_param { num_output: 1 kernel_size: 7 stride: 2 }"), x=(1, 1, 5, 9))
     text = "layer 'y' (Convolution): the kernel spans 7, the padded bottom 5\n  expected: a kernel that fits"
     assert refusal(lambda: net.shapes(), ShapeError) == text
+
+
+def test_tiles_among_threads_compute_the_same() -> None:
+    net = with_random_weights(
+        make(one("Convolution", "convolution_param { num_output: 24 kernel_size: 5 }"), x=(2, 16, 90, 70))
+    )
+    feed = {"x": numbers(2, 16, 90, 70)}
+    alone = netsurgery.run(net, feed)["y"]
+    before = THREADS.set(3)
+    try:
+        together = netsurgery.run(net, feed)["y"]
+    finally:
+        THREADS.reset(before)
+    assert np.array_equal(alone, together)
+    assert len(list(tiles((2, 86, 66), CACHE // (4 * (16 * 25 + 24))))) > 1

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from ..core import Array
-from ..core.tiles import CACHE, MEMORY, tiles
+from ..core.tiles import CACHE, MEMORY, THREADS, each, tiles
 from .windows import Windows
 
 
@@ -47,15 +47,16 @@ def convolve(x: Array, w: Array, windows: Windows, group: int) -> Array:
         np.matmul(matrix, met.reshape(n, group, c // group, -1), out=y.reshape(n, group, m // group, -1))
         return y
     x, depth = padded(x, windows), matrix.shape[2]
-    room = min(
-        MEMORY.get(), max(CACHE, w.nbytes)
-    )  # each tile reads the weights again: it should be as large as they are
-    for items, *box in tiles((n, *out), room // ((group * depth + m) * x.itemsize)):
+    # each tile reads the weights again: it should be as large as they are
+    room = min(MEMORY.get() // THREADS.get(), max(CACHE, w.nbytes))
+
+    def compute(tile: tuple[slice, ...]) -> None:
+        items, *box = tile
         places = (m, items.stop - items.start, *(side.stop - side.start for side in box))
-        # one expression: the columns of a tile must be gone before those of the next are made
-        y[(items, slice(None), *box)] = (
-            (matrix @ _columns(x[items], windows, box).reshape(group, depth, -1)).reshape(places).swapaxes(0, 1)
-        )
+        columns = _columns(x[items], windows, box).reshape(group, depth, -1)
+        y[(items, slice(None), *box)] = (matrix @ columns).reshape(places).swapaxes(0, 1)
+
+    each(compute, tiles((n, *out), room // ((group * depth + m) * x.itemsize)))
     return y
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...message import Message
 from ..core import Array, Op, Tensor, product
+from ..core.tiles import CACHE, LET_GO, tiles
 from .windows import kernel_fields
 
 
@@ -51,3 +52,14 @@ def to_convolution(params: Message, kernel: Sequence[int]) -> Message:
     others = [f for f in params.fields if f is old or f.name not in ("inner_product_param", "convolution_param")]
     fields = (replace(f, name="convolution_param", value=new) if f is old else f for f in others)
     return replace(params, fields=tuple(fields), text="")
+
+
+def product_with(rows: Array, matrix: Array) -> Array:
+    """rows @ matrix, which may lie in a file as it likes: of what must be cast or moved for it, as much at a time as stays in a cache."""
+    if matrix.dtype == rows.dtype and matrix.flags.aligned:
+        return np.asarray(rows @ matrix)
+    y = np.empty((len(rows), matrix.shape[1]), rows.dtype)
+    for (part,) in tiles(y.shape[1:], CACHE // max(1, matrix.shape[0] * rows.itemsize)):
+        np.matmul(rows, np.require(matrix[:, part], rows.dtype, "A"), out=y[:, part])
+        LET_GO.get()(matrix[:, part].T)
+    return y

@@ -14,6 +14,7 @@ from ...errors import NetsurgeryError, Source, UnsupportedError
 from ...exporters.onnx.light import LightModel, read_light
 from ...exporters.onnx.links import check_links
 from ...files.boundary import reading
+from ...files.memory import trim
 from ...net import Net
 from .base import Runtime
 
@@ -102,6 +103,7 @@ class OnnxModel(Runtime):
         """The instance that gives these values besides the outputs."""
         if self._instance is None or self._instance[0] != extra:
             self._instance = None  # the old one goes before the new one comes
+            trim()
             try:
                 self._instance = extra, self.open(extra)
             except Exception as error:

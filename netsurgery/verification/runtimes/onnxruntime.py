@@ -30,6 +30,7 @@ class OnnxRuntime(OnnxModel):
     def open(self, extra: Collection[str]) -> Any:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the reference computes meanwhile
         if extra:  # all blobs are held at once: no second copy of weights, no memory kept for the next run
             options.enable_cpu_mem_arena = False
             options.add_session_config_entry("session.disable_prepacking", "1")
