@@ -32,7 +32,7 @@ def test_every_type_has_an_entry_that_says_something() -> None:
         ("Convolution", "BVLC", "numbers", {"Conv"}),
         ("Eltwise", "BVLC", "numbers", {"Sum", "Sub", "Mul"}),
         ("PriorBox", "SSD", "numbers", {"Concat"}),
-        ("ChannelNorm", "fork", "numbers", {"ReduceL2"}),
+        ("ChannelNorm", "fork", "numbers", {"ReduceSum", "Sqrt"}),
         ("GELU", "fork", "formula", {"Tanh"}),
         ("FlowWarp", "fork", "numbers", {"GatherElements"}),
         ("ConvLSTM", "fork", "numbers", {"Scan", "Conv"}),

@@ -120,7 +120,16 @@ def hyper_columns(picture: Array, small: Array, large: Array) -> list[Array]:
     return [np.array(rows), np.array(normals)]
 
 
+def of_length_one(x: Array) -> list[Array]:
+    y = np.empty((*x.shape, *[1] * (4 - x.ndim)))
+    for n in range(len(x)):
+        y[n] = x[n].reshape(y.shape[1:]) / math.sqrt(sum(v * v for v in x[n].ravel()) + 1e-7)
+    return [y]
+
+
 MAPS = {
+    "NormL2": ('type: "NormL2" top: "y"', of_length_one, [(2, 3, 4, 5)]),
+    "NormL2 of vectors": ('type: "NormL2" top: "y"', of_length_one, [(3, 7)]),
     "ExpMax": ('type: "ExpMax" top: "y" expmax_param { base: 2 scale: 0.5 shift: 1 }', exp_max, [(2, 3, 4, 5)]),
     "Grid": ('type: "Grid" top: "y"', grid, [(2, 3, 4, 5)]),
     "GroupNorm": ('type: "GroupNorm" top: "y" group_norm_param { group: 2 }', group_norm, [(2, 6, 4, 5)]),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from fork_loops import hold, net
 from one_layer import make, one, refusal
 
 from netsurgery.errors import UnsupportedError
+from netsurgery.formats.save import to_prototxt
+from netsurgery.pycaffe.net import Net
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(0, 1, (2, 3)).astype(np.float32)
@@ -44,3 +48,14 @@ def test_an_inner_product_does_not_measure_distances() -> None:
     text = 'type: "InnerProduct" top: "y" inner_product_param { bias_term: false } inner_distance_param { distance_type: "L2" }'
     w = RNG.normal(0, 1, (4, 3)).astype(np.float32)
     hold(net(text, X.shape, w.shape), [X, w], lambda x, w: [x @ w.T])
+
+
+def test_a_scaler_of_gradients_passes_numbers_on_and_no_gradient(tmp_path: Path) -> None:
+    text = 'type: "GradientScaler" top: "y" gradient_scaler_param { lower_bound: 0 upper_bound: 1 alpha: 10 max_iter: 100 }'
+    made = net(text, X.shape)
+    hold(made, [X], lambda x: [x])
+    (tmp_path / "n.prototxt").write_text("force_backward: true\n" + to_prototxt(made))
+    running = Net(str(tmp_path / "n.prototxt"), 1)
+    running.forward()
+    with pytest.raises(UnsupportedError, match="scales its gradient by how far training has come"):
+        running.backward()

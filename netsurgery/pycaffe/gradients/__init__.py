@@ -30,6 +30,8 @@ def differentiate(slot: Slot) -> None:
         if any(slot.bottom_need):
             raise UnsupportedError("has no gradient, in Caffe either", layer=slot)
         return
+    if slot.type == "GradientScaler" and any(slot.bottom_need):
+        raise UnsupportedError("scales its gradient by how far training has come, which is not known here", layer=slot)
     kind = op.kind
     rule = RULES.get(slot.type)
     if rule is not None:
