@@ -29,7 +29,7 @@ from .settings import solver_count as solver_count
 from .settings import solver_rank as solver_rank
 
 if TYPE_CHECKING:
-    from .install import install as install
+    from .finder import install as install
     from .solver import NCCL as NCCL
     from .solver import AdaDeltaSolver as AdaDeltaSolver
     from .solver import AdaGradSolver as AdaGradSolver
@@ -61,9 +61,9 @@ _HOME = {
     "RMSPropSolver": "solver",
     "SGDSolver": "solver",
     "Timer": "solver",
-    "explain": "explain",
+    "explain": "explanation",
     "get_solver": "solver",
-    "install": "install",
+    "install": "finder",
     "layers": "net_spec",
     "params": "net_spec",
     "to_proto": "net_spec",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ from .op import Op
 from .slot import Slot
 
 
+class Phase(int):
+    """`layer.phase`: the number that Caffe gives, and the name that py-faster-rcnn's Caffe gave where it is made text:
+    `cfg[str(self.phase)]`."""
+
+    def __str__(self) -> str:
+        return "TEST" if self else "TRAIN"
+
+
 class Layer:
     """The base of layers in Python: `setup`, `reshape`, `forward` and `backward` are the script's; `param_str`, `phase` and `blobs` are
     set before."""
@@ -24,7 +33,7 @@ class Layer:
     def __init__(self, param: object = None) -> None:
         self.blobs = BlobVec()
         self.param_str = ""
-        self.phase = 1
+        self.phase = Phase(1)
 
     @property
     def type(self) -> str:
@@ -52,16 +61,28 @@ class PythonOp(Op):
         inner = slot.params.last("python_param")
         if inner is None:
             raise CaffeError("no python_param", layer=slot, expected="module and layer")
-        module = import_module(str(inner.last("module", "")))
+        module = self._module(str(inner.last("module", "")))
         cls = getattr(module, str(inner.last("layer", "")))
         self.layer = cls(slot.message)
         self.layer.param_str = self.layer.param_str_ = str(inner.last("param_str", ""))
-        self.layer.phase = 0 if slot.phase == "TRAIN" else 1
+        self.layer.phase = Phase(slot.phase != "TRAIN")
         if not hasattr(self.layer, "blobs"):  # a class whose __init__ does not call that of Layer
             self.layer.blobs = BlobVec()
         slot.blobs = self.layer.blobs
         slot.public = self.layer
         self.layer.setup(slot.bottoms, slot.tops)
+
+    def _module(self, name: str) -> ModuleType:
+        try:
+            return import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != "caffe":
+                raise
+            raise CaffeError(
+                f"its module {name!r} imports caffe, and there is none",
+                layer=self.slot,
+                fix="netsurgery.pycaffe.install() before the net is made",
+            ) from None
 
     def reshape(self) -> None:
         self.layer.reshape(self.slot.bottoms, self.slot.tops)

@@ -8,7 +8,7 @@ import sys
 import tokenize
 from collections.abc import Sequence
 
-from .install import install
+from .finder import install
 
 USAGE = """usage: python -m netsurgery.pycaffe SCRIPT [ARGUMENT ...]
        python -m netsurgery.pycaffe -m MODULE [ARGUMENT ...]
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     sys.path[0] = os.path.dirname(os.path.abspath(path))
     names = runpy.run_path(path, run_name="__main__")
     if "netsurgery.pycaffe.net" in sys.modules:
-        from .explain import at_exit
+        from .explanation import at_exit
 
         at_exit(names.values())
     return 0

@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from netsurgery.pycaffe.install import install
+from netsurgery.pycaffe.finder import install
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 import netsurgery
 from netsurgery.pycaffe import TEST, Net, io
-from netsurgery.pycaffe.explain import at_exit, explain
+from netsurgery.pycaffe.explanation import at_exit, explain
 
 
 @pytest.fixture

@@ -65,3 +65,15 @@ def test_a_script_that_fails_fails_with_its_own_error(tmp_path: Path) -> None:
     (tmp_path / "demo.py").write_text("import caffe\ncaffe.Net('nowhere.prototxt', caffe.TEST)\n")
     done = run("demo.py", cwd=tmp_path)
     assert done.returncode == 1 and "Could not open file nowhere.prototxt" in done.stderr
+
+
+def test_public_names_are_not_hidden_by_modules() -> None:
+    code = (
+        "import pkgutil, importlib, netsurgery.pycaffe as caffe\n"
+        "for module in pkgutil.iter_modules(caffe.__path__, caffe.__name__ + '.'):\n"
+        "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+        "home = lambda name: importlib.import_module(f'{caffe.__name__}.{caffe._HOME[name]}')\n"
+        "print([name for name in caffe._HOME if getattr(caffe, name) is not getattr(home(name), name)], len(caffe._HOME))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.startswith("[] ") and int(done.stdout[3:]) > 15, done.stderr
