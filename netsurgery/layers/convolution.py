@@ -40,9 +40,8 @@ class Convolution(LayerType):
 
     def read(self, p: Params) -> None:
         self.p = q = p.message("convolution_param")
-        self.num_output = q.get_int("num_output")
+        self.num_output, self.group = q.get_int("num_output"), q.get_int("group")
         self.bias_term = q.get_bool("bias_term")
-        self.group = q.get_int("group")
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
         if self.num_output < 1 or self.group < 1 or self.num_output % self.group:
             raise q.refuse(
@@ -52,17 +51,19 @@ class Convolution(LayerType):
             )
         read_windows(q, least_axes(q))  # marks the fields as read, checks them
         require_second(q)
+        self._windows: dict[int, Windows] = {}
 
     def windows(self, rank: int) -> Windows:
-        """Kernel, stride, padding and dilation for bottoms of `rank` axes."""
-        require_second(self.p, rank)
-        return read_windows(self.p, rank - 2)
+        """Kernel, stride, padding and dilation for bottoms of `rank` axes; read once, as it is asked at every change of size."""
+        if rank not in self._windows:
+            require_second(self.p, rank)
+            self._windows[rank] = read_windows(self.p, rank - 2)
+        return self._windows[rank]
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]
-        return [(self.num_output, x[1] // self.group, *self.windows(len(x)).kernel), (self.num_output,)][
-            : 1 + self.bias_term
-        ]
+        kernel = self.num_output, x[1] // self.group, *self.windows(len(x)).kernel
+        return [kernel, (self.num_output,)][: 1 + self.bias_term]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         self.one_shape(bottoms)
@@ -122,9 +123,8 @@ class Convolution(LayerType):
         return params
 
     def absorb(self, params: Message, weights: Arrays, scale: Array, shift: Array) -> Surgery | None:
-        w = weights[0].astype(np.float64) * np.broadcast_to(scale, (self.num_output,)).reshape(
-            -1, *(1,) * (weights[0].ndim - 1)
-        )
+        spread = np.broadcast_to(scale, (self.num_output,)).reshape(-1, *(1,) * (weights[0].ndim - 1))
+        w = weights[0].astype(np.float64) * spread
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
         param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
         return params.with_fields(Field("convolution_param", param)), (

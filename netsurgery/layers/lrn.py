@@ -44,12 +44,17 @@ class LRN(LayerType):
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
-        total: Array = x * x
+        return [x * self.base(x) ** x.dtype.type(-self.beta)]
+
+    def base(self, x: Array) -> Array:
+        """k + alpha times the mean of x^2 over the neighbours."""
+        return x.dtype.type(self.k) + self.neighbours(x * x)
+
+    def neighbours(self, x: Array) -> Array:
+        """alpha times the mean of x over the neighbours."""
         for axis in (2, 3) if self.within else (1,):
-            total = self._slide(total, axis)
-        number = x.dtype.type
-        share = number(self.alpha / (self.size**2 if self.within else self.size))
-        return [x * (number(self.k) + share * total) ** number(-self.beta)]
+            x = self._slide(x, axis)
+        return x * x.dtype.type(self.alpha / (self.size**2 if self.within else self.size))
 
     def _slide(self, x: Array, axis: int) -> Array:
         """The sum of x over the `size` nearest places along an axis."""

@@ -97,6 +97,10 @@ class Memory:
         count = prod(shape)
         return (flat if count == flat.size else flat[:count]).reshape(shape)
 
+    def is_still(self, flat: Array) -> bool:
+        """Whether it holds these numbers, which nobody can write to."""
+        return self._flat is flat and self.promise is None and not (flat.flags.writeable or self.is_held)
+
     def put(self, values: NDArray[Any], *, adopt: bool = False) -> None:
         """New numbers in place of the first ones. With `adopt` the array itself may become the memory, if nobody holds a view."""
         self.promise = None

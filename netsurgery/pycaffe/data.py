@@ -141,7 +141,7 @@ class ParameterOp(Op):
         return True
 
 
-OPS: dict[str, Callable[[Slot], Any]] = {
+OPS: dict[str, Callable[[Slot], Op]] = {
     "DummyData": DummyDataOp,
     "MemoryData": MemoryDataOp,
     "Parameter": ParameterOp,

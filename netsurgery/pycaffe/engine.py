@@ -11,6 +11,9 @@ from .slot import Slot
 from .stretch import Stretch, places
 
 Hook = Callable[[int], object]
+Sizes = tuple[tuple[int, ...], ...]
+REMEMBERED = 256
+"""Input sizes of which the sizes of all blobs are remembered."""
 
 
 class Item:
@@ -19,7 +22,11 @@ class Item:
     def __init__(self, slots: Sequence[Slot], runner: Runner | None) -> None:
         self.slots, self.runner = list(slots), runner
         self.heads = list(dict.fromkeys(b for s in slots for b in s.op.reads))
+        self.tops = list(dict.fromkeys(b for s in slots for b in s.op.writes))
+        self.inputs = _inputs(slots)
         self.key: object = None
+        self._shapes: dict[Sizes, list[tuple[int, ...]]] = {}
+        """Sizes of the inputs -> of the tops, as they came out before."""
         self.sharing = [slot.op for slot in slots if isinstance(slot.op, KindOp) and slot.op.shares_data]
 
     def reshape(self) -> None:
@@ -27,9 +34,25 @@ class Item:
         key = Blob.changes, *(blob.sizes for blob in self.heads)
         if key == self.key and self.runner is not None:
             return
-        for slot in self.slots:
-            slot.op.reshape()
+        sizes = tuple(blob.sizes for blob in self.inputs)
+        if self.runner is None or sizes not in self._shapes:
+            for slot in self.slots:
+                slot.op.reshape()
+            self._remember(sizes)
+        else:
+            for top, shape in zip(self.tops, self._shapes[sizes], strict=True):
+                if top.sizes != shape:
+                    top.resize(shape)
+            for op in self.sharing:
+                if op.shares_diff:
+                    op.share()
         self.key = Blob.changes, *(blob.sizes for blob in self.heads)
+
+    def _remember(self, sizes: Sizes) -> None:
+        if self.runner is not None and not any(isinstance(s.op, KindOp) and any(s.op.free) for s in self.slots):
+            if len(self._shapes) >= REMEMBERED:
+                self._shapes.clear()
+            self._shapes[sizes] = [top.sizes for top in self.tops]
 
 
 class Engine:
@@ -125,6 +148,16 @@ class Engine:
                 if weight:
                     total += weight * float(top.read_data().sum())
         return total
+
+
+def _inputs(slots: Sequence[Slot]) -> list[Blob]:
+    """What the layers read that none of them has written."""
+    inputs: dict[Blob, None] = {}
+    written: set[Blob] = set()
+    for slot in slots:
+        inputs.update(dict.fromkeys(blob for blob in slot.op.reads if blob not in written))
+        written.update(slot.op.writes)
+    return list(inputs)
 
 
 def _free(stretch: Stretch) -> set[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -96,4 +95,4 @@ class PythonOp(Op):
         return True
 
 
-OPS: dict[str, Callable[[Slot], Any]] = {"Python": PythonOp}
+OPS: dict[str, Callable[[Slot], Op]] = {"Python": PythonOp}

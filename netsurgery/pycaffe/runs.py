@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from .stretch import Stretch
 
 if TYPE_CHECKING:
     from .blob import Array
+    from .slot import Slot
 
 FEW = 4
 """Inner blobs that are asked for: with more of them, all are computed at once."""
@@ -44,6 +45,20 @@ class Run:
             self._kept |= self.runner.compute(self, {*names, *self.runner.stretch.overwritten} - self.feeds.keys())
         return {name: self.feeds[name] if name in self.feeds else self._kept[name] for name in names}
 
+    def bottom(self, slot: Slot, index: int) -> Array:
+        """What the layer read in this run as its bottom `index`; behind the bottoms come the states of recurrent layers."""
+        value, blob = self.runner.stretch.reads[slot][index], slot.op.reads[index]
+        promise = blob.data_memory.promise
+        if isinstance(promise, Owed) and promise.run is self and promise.value == value:
+            return blob.read_data()
+        return self.values([value])[value]
+
+    def keep(self, values: Mapping[str, Array]) -> None:
+        """Holds on to what gradients go back to: a script that looks at it from now on gets a copy."""
+        for value in self.runner.stretch.kept & values.keys():
+            values[value].flags.writeable = False
+            self._kept[value] = values[value]
+
     def owe(self, value: str, memory: Memory) -> None:
         memory.promise = Owed(self, value)
         self.owing[value] = weakref.ref(memory)  # no circle: what nobody looks at goes at once
@@ -60,6 +75,7 @@ class Owed:
         run.owing.pop(self.value, None)
         run.late += 1
         values = run.runner.late(run, self.value)
+        run.keep(values)
         memory.put(values[self.value], adopt=True)
         for value, ref in list(run.owing.items()):
             other = ref()
@@ -84,6 +100,8 @@ class Runner:
         self._bound: dict[int, Array] | None = None
         self._last: dict[int, Array] | None = None
         self._same = 0
+        self._quiet: tuple[dict[int, Array], list[tuple[Blob, Memory, Array]]] | None = None
+        """Parameters of which nobody held a view at the last run."""
 
     def run(self, extra: Collection[str], all_values: bool = False) -> None:
         """Computes the stretch from what the blobs hold: the values that are needed now go into their blobs, the others are owed."""
@@ -101,6 +119,7 @@ class Runner:
             wanted = {*self.always, *self.habit, *extra}
         wanted -= feeds.keys()
         values = self._program(run, wanted).run(feeds, weights) if wanted else {}
+        run.keep(values)
         for value, blob in self.finals.items():
             if value in values:
                 put(blob, values[value])
@@ -129,10 +148,15 @@ class Runner:
 
     def _weights(self) -> tuple[dict[int, Array], bool]:
         """The parameters for this run, and whether some of them may change before it is asked again."""
+        if self._quiet and all(b.data_memory is memory and memory.is_still(flat) for b, memory, flat in self._quiet[1]):
+            return self._quiet[0], False
+        self._quiet = None
         params = {id(blob): blob for blob in self.stretch.params}
         held = {key: blob for key, blob in params.items() if blob.data_memory.is_held}
         weights = {key: self._settled(key, blob) for key, blob in params.items() if key not in held}
         if not held:
+            still = [(blob, blob.data_memory, blob.data_memory.frozen()) for blob in params.values()]
+            self._quiet = weights, still
             return weights, False
         compared = sum(4 * blob.count for blob in held.values()) <= COMPARED_BYTES
         edited = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import Source
 from ..message import Message
@@ -10,7 +10,19 @@ from .blob import Blob, BlobVec
 from .errors import CaffeError
 
 if TYPE_CHECKING:
+    from .blob import Array
     from .op import Op
+
+
+class Past(Protocol):
+    """A forward that a layer has been through."""
+
+    weights: dict[int, Array]
+    """The parameters, by id of their blob."""
+
+    def bottom(self, slot: Slot, index: int) -> Array:
+        """What it read."""
+
 
 IDENTITY = ("name", "type", "bottom", "top", "blobs")
 
@@ -37,9 +49,9 @@ class Slot:
         self.bottom_need: list[bool] = []
         self.param_need: list[bool] = []
         self.shape_key: object = None
-        self.trace: Any = None
-        self.scratch: Any = None
-        """What a backward left where the forward had kept something: (trace, array)."""
+        self.trace: Past | None = None
+        self.scratch: tuple[Past | None, Array] | None = None
+        """What a backward left where the forward had kept something."""
 
     @property
     def title(self) -> str:

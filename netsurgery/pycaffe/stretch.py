@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 KEPT = ("PReLU", "Scale", "Swish")
 """Layers that keep a copy of what they overwrite, in Caffe."""
 
+KEPT_FROM = (
+    *("ContrastiveLoss", "Eltwise", "EuclideanLoss", "Filter", "HingeLoss", "InfogainLoss", "LRN", "MVN", "Pooling"),
+    *("SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
+)
+"""Layers that keep for their backward what they found in their bottoms (masks, probabilities, differences), whatever is written there
+later."""
+
 Place = tuple[int, int]
 """Where a blob lies: the number of its memory, and of the shape in which it sees it."""
 
@@ -106,6 +113,11 @@ class Stretch:
                 values.add(reads[0])
             values.update(reads[len(slot.bottoms) :])
         return values
+
+    @cached_property
+    def kept(self) -> set[str]:
+        """Values that gradients go back to, though the script may write over them."""
+        return {read for slot, reads in self.reads.items() if slot.type in KEPT_FROM for read in reads}
 
     def cell(self, blob: Blob) -> int:
         return self._where[blob][0]

@@ -6,14 +6,17 @@ Source: BVLC/caffe src/caffe/layers/dropout_layer.cpp, batch_norm_layer.cpp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .kind_op import KindOp
-from .op import put
+from .op import Op, put
 from .settings import random
 from .slot import Slot
+
+if TYPE_CHECKING:
+    from .blob import Array
 
 
 class DropoutOp(KindOp):
@@ -23,7 +26,7 @@ class DropoutOp(KindOp):
         super().setup()
         inner = self.slot.params.last("dropout_param")
         self.ratio = float(inner.last("dropout_ratio", 0.5)) if inner is not None else 0.5
-        self.mask: Any = None
+        self.mask: Array | None = None
 
     @property
     def is_eager(self) -> bool:
@@ -55,7 +58,7 @@ class BatchNormOp(KindOp):
         self.by_batch = not get("use_global_stats", self.slot.phase == "TEST")
         self.eps = np.float32(get("eps", 1e-5))
         self.fraction = np.float32(get("moving_average_fraction", 0.999))
-        self.saved: Any = None
+        self.saved: tuple[Array, Array, tuple[int, ...], list[int]] | None = None
 
     @property
     def is_eager(self) -> bool:
@@ -85,13 +88,12 @@ class BatchNormOp(KindOp):
     def backward(self) -> bool:
         if not self.by_batch or self.saved is None:
             return False
-        if self.slot.bottom_need[0]:
-            y, root, axes, ones = self.saved
-            dy = self.slot.tops[0].read_diff()
-            mean = np.reshape(dy.mean(axes), ones)
-            dx = (dy - mean - y * np.reshape((dy * y).mean(axes), ones)) / np.reshape(root, ones)
-            self.slot.bottoms[0].write_diff(dx)
+        y, root, axes, ones = self.saved
+        dy = self.slot.tops[0].read_diff()
+        mean = np.reshape(dy.mean(axes), ones)
+        dx = (dy - mean - y * np.reshape((dy * y).mean(axes), ones)) / np.reshape(root, ones)
+        self.slot.bottoms[0].write_diff(dx)
         return True
 
 
-OPS: dict[str, Callable[[Slot], Any]] = {"Dropout": DropoutOp}
+OPS: dict[str, Callable[[Slot], Op]] = {"Dropout": DropoutOp}

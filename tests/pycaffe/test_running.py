@@ -124,3 +124,16 @@ def test_a_loss_is_given_by_the_raw_forward(tmp_path: Path) -> None:
     net.blobs["a"].data[...] = 1
     assert net._forward(0, len(net.layers) - 1) == pytest.approx(2 * 6 / 4)
     assert net.blobs["l"].data.shape == () and float(net.blobs["l"].data) == pytest.approx(1.5)
+
+
+def test_sizes_that_came_before_are_not_worked_out_again(pnet: caffe.Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    want = [forward(pnet, *size) for size in ((40, 50), (20, 25))]
+    kinds = {type(slot.op.kind) for slot in pnet._structure.slots if slot.op.kind is not None}
+    assert len(kinds) >= 4
+    for kind in kinds:
+        monkeypatch.setattr(kind, "shapes", lambda *_: pytest.fail("worked out again"))
+    for size, outputs in zip(((40, 50), (20, 25)), want, strict=True):
+        again = forward(pnet, *size)
+        assert {name: array.shape for name, array in again.items()} == {n: a.shape for n, a in outputs.items()}
+        np.testing.assert_array_equal(again["prob1"], outputs["prob1"])
+        assert pnet.blobs["conv1"].shape[2:] == [size[0] - 2, size[1] - 2]

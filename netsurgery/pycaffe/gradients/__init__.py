@@ -3,14 +3,10 @@ through the layer's translation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from ...errors import UnsupportedError
 from ..slot import Slot
 from . import dense, elementwise, losses, wiring
-
-Rule = Callable[[Slot, Any], None]
+from .rule import Rule
 
 RULES: dict[str, Rule] = {**elementwise.RULES, **wiring.RULES, **dense.RULES, **losses.RULES}
 NONE = ("Accuracy", "ArgMax", "Threshold", "DetectionOutput", "PriorBox")
@@ -33,11 +29,12 @@ def differentiate(slot: Slot) -> None:
     if slot.type == "GradientScaler" and any(slot.bottom_need):
         raise UnsupportedError("scales its gradient by how far training has come, which is not known here", layer=slot)
     kind = op.kind
+    assert kind is not None, slot.title
     rule = RULES.get(slot.type)
     if rule is not None:
         rule(slot, kind)
         return
-    if kind is not None and kind.is_identity:
+    if kind.is_identity:
         wiring.identity(slot, kind)
         return
     from . import by_torch

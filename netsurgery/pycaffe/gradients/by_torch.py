@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import UnsupportedError
+from ...layers.convolution import Convolution
+from ...layers.shared.recurrence import Recurrent
+from ..kind_op import KindOp
 from ..slot import Slot
-from .elementwise import seen
+from .rule import past, seen
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,11 +48,12 @@ def differentiate(slot: Slot) -> None:
     compute = _COMPUTE.get(slot.type, _translated)
     needs = list(slot.bottom_need)
     if compute is _recurrent:  # in Caffe no gradient goes through states, also where they are bottoms and tops
-        kind: Any = slot.op.kind
+        kind = slot.op.kind
+        assert isinstance(kind, Recurrent)
         count = 2 + kind.static(slot.op.reads)
         needs[count:] = [False] * len(needs[count:])
     bottoms = [
-        _leaf(torch, seen(slot) if i == 0 else blob.read_data(), need)
+        _leaf(torch, (past if slot.type == "Pooling" else seen)(slot) if i == 0 else blob.read_data(), need)
         for i, (blob, need) in enumerate(zip(slot.bottoms, needs, strict=True))
     ]
     params = [_leaf(torch, blob.read_data(), need) for blob, need in zip(slot.blobs, slot.param_need, strict=True)]
@@ -77,7 +81,8 @@ def differentiate(slot: Slot) -> None:
 
 def _convolutions(torch: Any, slot: Slot) -> None:
     """dx, dW and db of Convolution and Deconvolution, for each pair of bottom and top, without computing the tops again."""
-    kind: Any = slot.op.kind
+    kind = slot.op.kind
+    assert isinstance(kind, Convolution)
     weight = torch.from_numpy(np.array(slot.blobs[0].read_data(), np.float32))
     window = kind.windows(weight.dim())
     needs = [*slot.param_need, False][:2]
@@ -104,7 +109,8 @@ def _recurrent(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) 
     """The layer step by step from the state that it began with, through which no gradient goes."""
     import torch
 
-    kind: Any = slot.op.kind
+    kind = slot.op.kind
+    assert isinstance(kind, Recurrent)
     x, cont = bottoms[:2]
     shown = len(slot.op.reads) > len(slot.bottoms)
     steps, n = cont.shape
@@ -135,14 +141,10 @@ def _first_states(slot: Slot) -> list[Tensor]:
     """The states before the first step of the last forward."""
     import torch
 
-    op: Any = slot.op
-    count = len(op.states)
-    run = slot.trace
-    if run is None:
-        return [torch.zeros(blob.sizes[1:]) for blob in op.states]
-    names = run.runner.stretch.reads[slot][-count:]
-    values = run.values(names)
-    return [torch.from_numpy(np.array(values[name][0])) for name in names]
+    states, first = slot.op.reads[len(slot.bottoms) :], len(slot.bottoms)
+    if slot.trace is None:
+        return [torch.zeros(blob.sizes[1:]) for blob in states]
+    return [torch.from_numpy(np.array(slot.trace.bottom(slot, first + i)[0])) for i in range(len(states))]
 
 
 def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor]) -> list[Tensor]:
@@ -155,7 +157,8 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
     from ...net import Net
     from ..stretch import input_layer
 
-    op: Any = slot.op
+    op = slot.op
+    assert isinstance(op, KindOp)
     names = [f"bottom{i}" for i in range(len(bottoms))]
     tops = [f"top{i}" for i in range(len(op.writes))]
     weights = tuple(np.ascontiguousarray(p.detach().numpy()) for p in params)
@@ -185,7 +188,7 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
     return [held[top] for top in tops]
 
 
-_COMPUTE: dict[str, Callable[[Slot, Sequence[Any], Sequence[Any]], list[Any]]] = {
+_COMPUTE: dict[str, Callable[[Slot, Sequence[Tensor], Sequence[Tensor]], list[Tensor]]] = {
     "LSTM": _recurrent,
     "RNN": _recurrent,
 }

@@ -8,11 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...layers.absval import AbsVal
+from ...layers.batchnorm import BatchNorm
+from ...layers.bias import Bias
+from ...layers.bnll import BNLL
+from ...layers.clip import Clip
+from ...layers.elu import ELU
+from ...layers.exp import Exp
+from ...layers.log import Log
+from ...layers.power import Power
+from ...layers.prelu import PReLU
+from ...layers.relu import ReLU
+from ...layers.scale import Scale
+from ...layers.sigmoid import Sigmoid
+from ...layers.swish import Swish
+from ...layers.tanh import TanH
 from ..slot import Slot
+from .rule import K, Rule, of, seen
 
 if TYPE_CHECKING:
     from ..blob import Array
@@ -21,31 +37,21 @@ BNLL_LIMIT = 50.0
 """Caffe's exponent in BNLL is at most this."""
 
 
-def seen(slot: Slot) -> Array:
-    """The first bottom as the layer read it, also where it has overwritten it since."""
-    run = slot.trace
-    if slot.in_place and run is not None:
-        value = run.runner.stretch.reads[slot][0]
-        array: Array = run.values([value])[value]
-        return array
-    return slot.bottoms[0].read_data()
-
-
-def _simple(factor: Callable[[Any, Array, Array], Any], *, overwrites: bool = False) -> Callable[[Slot, Any], None]:
+def _simple(type: type[K], factor: Callable[[K, Array, Array], Array], *, overwrites: bool = False) -> Rule:
     """dx = dy * factor(kind, x, y). With `overwrites` Caffe puts the factor where dy lies if the layer is in place, and then multiplies
     by what is there."""
 
-    def rule(slot: Slot, kind: Any) -> None:
+    def rule(slot: Slot, kind: K) -> None:
         if not slot.bottom_need[0]:
             return
         x, y, dy = slot.bottoms[0].read_data(), slot.tops[0].read_data(), slot.tops[0].read_diff()
         k = factor(kind, x, y)
         slot.bottoms[0].write_diff(k * k if overwrites and slot.in_place else dy * k)
 
-    return rule
+    return of(type, rule)
 
 
-def _power(kind: Any, x: Array, y: Array) -> Any:
+def _power(kind: Power, x: Array, y: Array) -> Array:
     slope = np.float32(kind.power * kind.scale)
     if slope == 0 or kind.power == 1:
         return np.full_like(x, slope)
@@ -56,16 +62,16 @@ def _power(kind: Any, x: Array, y: Array) -> Any:
     return slope * (y / (np.float32(kind.scale) * x + np.float32(kind.shift)))
 
 
-def _bnll(kind: Any, x: Array, y: Array) -> Any:
-    e = np.exp(np.minimum(x, np.float32(BNLL_LIMIT)))
+def _bnll(kind: BNLL, x: Array, y: Array) -> Array:
+    e: Array = np.exp(np.minimum(x, np.float32(BNLL_LIMIT)))
     return e / (e + 1)
 
 
-def _elu(kind: Any, x: Array, y: Array) -> Any:
+def _elu(kind: ELU, x: Array, y: Array) -> Array:
     return (x > 0) + (np.float32(kind.alpha) + y) * (x <= 0)
 
 
-def swish(slot: Slot, kind: Any) -> None:
+def swish(slot: Slot, kind: Swish) -> None:
     """dx = dy (beta y + s (1 - beta y)), s = sigmoid(beta x) being kept from the forward."""
     if slot.bottom_need[0]:
         beta, y = np.float32(kind.beta), slot.tops[0].read_data()
@@ -73,7 +79,7 @@ def swish(slot: Slot, kind: Any) -> None:
         slot.bottoms[0].write_diff(slot.tops[0].read_diff() * (beta * y + s * (1 - beta * y)))
 
 
-def prelu(slot: Slot, kind: Any) -> None:
+def prelu(slot: Slot, kind: PReLU) -> None:
     """dx = dy (slope if x <= 0 else 1); dslope = sum of dy x over x <= 0."""
     x, dy = seen(slot), slot.tops[0].read_diff()
     slope = slot.blobs[0].read_data()
@@ -103,7 +109,7 @@ def _kept(slot: Slot) -> Array:
     return seen(slot)
 
 
-def scale(slot: Slot, kind: Any) -> None:
+def scale(slot: Slot, kind: Scale) -> None:
     """dx = dy s; ds = sum of dy x; of the bias: sum of dy. A scale that is a bottom is written, a parameter adds up (but for one as large
     as x, in which Caffe computes the product itself)."""
     dy = slot.tops[0].read_diff().copy()
@@ -127,7 +133,7 @@ def scale(slot: Slot, kind: Any) -> None:
         slot.bottoms[0].write_diff(dy * factor.read_data().reshape(shape))
 
 
-def bias(slot: Slot, kind: Any) -> None:
+def bias(slot: Slot, kind: Bias) -> None:
     """dx = dy; db = sum of dy."""
     dy = slot.tops[0].read_diff()
     is_param = len(slot.bottoms) == 1
@@ -141,10 +147,9 @@ def bias(slot: Slot, kind: Any) -> None:
         term.write_diff(dy.sum(axes).reshape(term.sizes))
 
 
-def batch_norm(slot: Slot, kind: Any) -> None:
-    """dx = dy / sqrt(var + eps), var being that stored when the layer ran; the stored statistics have no gradient."""
-    if not slot.bottom_need[0]:
-        return
+def batch_norm(slot: Slot, kind: BatchNorm) -> None:
+    """dx = dy / sqrt(var + eps), var being that stored when the layer ran; the stored statistics have no gradient. Caffe computes dx also
+    where the bottom needs none."""
     held = slot.trace.weights if slot.trace is not None else {}
     x, weight = slot.bottoms[0].read_data(), held.get(id(slot.blobs[2]), slot.blobs[2].read_data()).reshape(-1)[0]
     var = held.get(id(slot.blobs[1]), slot.blobs[1].read_data()) * np.float32(0 if weight == 0 else 1 / weight)
@@ -153,23 +158,24 @@ def batch_norm(slot: Slot, kind: Any) -> None:
     slot.bottoms[0].write_diff(slot.tops[0].read_diff() / root)
 
 
-RULES: dict[str, Callable[[Slot, Any], None]] = {
-    "AbsVal": _simple(lambda kind, x, y: np.sign(x)),
-    "BNLL": _simple(_bnll),
-    "BatchNorm": batch_norm,
-    "Bias": bias,
-    "Clip": _simple(lambda kind, x, y: (x >= kind.least) & (x <= kind.most)),
-    "ELU": _simple(_elu),
-    "Exp": _simple(lambda kind, x, y: y * np.float32(kind.inner) if kind.inner != 1 else y),
+RULES: dict[str, Rule] = {
+    "AbsVal": _simple(AbsVal, lambda kind, x, y: np.sign(x)),
+    "BNLL": _simple(BNLL, _bnll),
+    "BatchNorm": of(BatchNorm, batch_norm),
+    "Bias": of(Bias, bias),
+    "Clip": _simple(Clip, lambda kind, x, y: ((x >= kind.least) & (x <= kind.most)).astype(np.float32)),
+    "ELU": _simple(ELU, _elu),
+    "Exp": _simple(Exp, lambda kind, x, y: y * np.float32(kind.inner) if kind.inner != 1 else y),
     "Log": _simple(
+        Log,
         lambda kind, x, y: np.float32(kind.scale * kind.outer) / (x * np.float32(kind.scale) + np.float32(kind.shift)),
         overwrites=True,
     ),
-    "PReLU": prelu,
-    "Power": _simple(_power, overwrites=True),
-    "ReLU": _simple(lambda kind, x, y: (x > 0) + np.float32(kind.slope) * (x <= 0)),
-    "Scale": scale,
-    "Sigmoid": _simple(lambda kind, x, y: y * (1 - y)),
-    "Swish": swish,
-    "TanH": _simple(lambda kind, x, y: 1 - y * y),
+    "PReLU": of(PReLU, prelu),
+    "Power": _simple(Power, _power, overwrites=True),
+    "ReLU": _simple(ReLU, lambda kind, x, y: (x > 0) + np.float32(kind.slope) * (x <= 0)),
+    "Scale": of(Scale, scale),
+    "Sigmoid": _simple(Sigmoid, lambda kind, x, y: y * (1 - y)),
+    "Swish": of(Swish, swish),
+    "TanH": _simple(TanH, lambda kind, x, y: 1 - y * y),
 }

@@ -5,22 +5,34 @@ Source: BVLC/caffe src/caffe/layers/*_layer.cpp (Backward_cpu)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ...kind import Kind
+from ...layers.concat import Concat
+from ...layers.crop import Crop
+from ...layers.eltwise import Eltwise
+from ...layers.reduction import Reduction
+from ...layers.slice import Slice
+from ...layers.tile import Tile
 from ..slot import Slot
+from .rule import Rule, of, past
+
+if TYPE_CHECKING:
+    from ..blob import Array
 
 
-def identity(slot: Slot, kind: Any) -> None:
+def identity(slot: Slot, kind: Kind) -> None:
     """dx = dy."""
     if slot.bottom_need[0] and not slot.in_place:
         slot.bottoms[0].write_diff(slot.tops[0].read_diff())
 
 
-def split(slot: Slot, kind: Any) -> None:
+def split(slot: Slot, kind: Kind) -> None:
     """dx = sum of dy."""
     if slot.bottom_need[0]:
         total = slot.tops[0].read_diff().copy()
@@ -29,16 +41,16 @@ def split(slot: Slot, kind: Any) -> None:
         slot.bottoms[0].write_diff(total)
 
 
-def flatten(slot: Slot, kind: Any) -> None:
+def flatten(slot: Slot, kind: Kind) -> None:
     """The diffs of bottom and top are one memory from here on."""
     slot.bottoms[0].share_diff(slot.tops[0])
 
 
-def reshape(slot: Slot, kind: Any) -> None:
+def reshape(slot: Slot, kind: Kind) -> None:
     """Nothing: the diffs are one memory since the shapes were set."""
 
 
-def concat(slot: Slot, kind: Any) -> None:
+def concat(slot: Slot, kind: Concat) -> None:
     if len(slot.bottoms) == 1:
         return
     dy = slot.tops[0].read_diff()
@@ -51,13 +63,13 @@ def concat(slot: Slot, kind: Any) -> None:
         begin = end
 
 
-def slice_(slot: Slot, kind: Any) -> None:
+def slice_(slot: Slot, kind: Slice) -> None:
     if slot.bottom_need[0] and len(slot.tops) > 1:
         axis = kind.along % len(slot.bottoms[0].sizes)
         slot.bottoms[0].write_diff(np.concatenate([top.read_diff() for top in slot.tops], axis))
 
 
-def eltwise(slot: Slot, kind: Any) -> None:
+def eltwise(slot: Slot, kind: Eltwise) -> None:
     """SUM: dy times the coefficient; PROD: dy times the other bottoms; MAX: dy where the bottom was the one (of equal ones the last of
     the first two, else the first)."""
     dy = slot.tops[0].read_diff().copy()
@@ -72,11 +84,11 @@ def eltwise(slot: Slot, kind: Any) -> None:
             others = [x for j, x in enumerate(xs) if j != i]
             bottom.write_diff(dy * reduce(np.multiply, others))
         else:
-            largest = _largest(xs) if largest is None else largest
+            largest = _largest([past(slot, j) for j in range(len(xs))]) if largest is None else largest
             bottom.write_diff(dy * (largest == i))
 
 
-def _largest(xs: list[Any]) -> Any:
+def _largest(xs: Sequence[Array]) -> NDArray[np.intp]:
     place = np.where(xs[0] > xs[1], 0, 1)
     best = np.where(xs[0] > xs[1], xs[0], xs[1])
     for i, x in enumerate(xs[2:], 2):
@@ -85,16 +97,16 @@ def _largest(xs: list[Any]) -> Any:
     return place
 
 
-def silence(slot: Slot, kind: Any) -> None:
+def silence(slot: Slot, kind: Kind) -> None:
     """dx = 0."""
     for need, bottom in zip(slot.bottom_need, slot.bottoms, strict=True):
         if need:
             bottom.write_diff(0.0)
 
 
-def filter_(slot: Slot, kind: Any) -> None:
+def filter_(slot: Slot, kind: Kind) -> None:
     """dy where the item was let through, 0 elsewhere."""
-    passes = slot.bottoms[-1].read_data().reshape(-1) != 0
+    passes = past(slot, len(slot.bottoms) - 1).reshape(-1) != 0
     for need, bottom, top in zip(slot.bottom_need, slot.bottoms, slot.tops, strict=False):
         if need:
             dx = np.zeros(bottom.sizes, np.float32)
@@ -103,7 +115,7 @@ def filter_(slot: Slot, kind: Any) -> None:
             bottom.write_diff(dx)
 
 
-def batch_reindex(slot: Slot, kind: Any) -> None:
+def batch_reindex(slot: Slot, kind: Kind) -> None:
     """Each item's dx is the sum of the dy of the items that it became."""
     if slot.bottom_need[0]:
         dx = np.zeros(slot.bottoms[0].sizes, np.float32)
@@ -111,7 +123,7 @@ def batch_reindex(slot: Slot, kind: Any) -> None:
         slot.bottoms[0].write_diff(dx)
 
 
-def tile(slot: Slot, kind: Any) -> None:
+def tile(slot: Slot, kind: Tile) -> None:
     if slot.bottom_need[0]:
         shape = slot.bottoms[0].sizes
         axis = kind.along % len(shape)
@@ -119,7 +131,7 @@ def tile(slot: Slot, kind: Any) -> None:
         slot.bottoms[0].write_diff(dy.sum(axis))
 
 
-def crop(slot: Slot, kind: Any) -> None:
+def crop(slot: Slot, kind: Crop) -> None:
     """dy at its place, 0 around it."""
     if not slot.bottom_need[0]:
         return
@@ -134,7 +146,7 @@ def crop(slot: Slot, kind: Any) -> None:
     slot.bottoms[0].write_diff(dx)
 
 
-def reduction(slot: Slot, kind: Any) -> None:
+def reduction(slot: Slot, kind: Reduction) -> None:
     """dy times the coefficient (MEAN: over the count), for ASUM times the sign of x, for SUMSQ times 2 x."""
     if not slot.bottom_need[0]:
         return
@@ -148,18 +160,34 @@ def reduction(slot: Slot, kind: Any) -> None:
     slot.bottoms[0].write_diff((rows * factor).reshape(x.shape))
 
 
-RULES: dict[str, Callable[[Slot, Any], None]] = {
+def pooling(slot: Slot, kind: Kind) -> None:
+    """With a mask as second top each dy goes to the place of its channel that the mask names; else where the forward found it."""
+    if len(slot.tops) == 1:
+        from . import by_torch
+
+        by_torch.differentiate(slot)
+        return
+    if slot.bottom_need[0]:
+        n, c, *_ = slot.bottoms[0].sizes
+        dx = np.zeros((n * c, slot.bottoms[0].count // (n * c)), np.float32)
+        dy, mask = slot.tops[0].read_diff(), slot.tops[1].read_data().astype(np.int64)
+        np.add.at(dx, (np.arange(n * c)[:, None], mask.reshape(n * c, -1)), dy.reshape(n * c, -1))
+        slot.bottoms[0].write_diff(dx.reshape(slot.bottoms[0].sizes))
+
+
+RULES: dict[str, Rule] = {
     "BatchReindex": batch_reindex,
-    "Concat": concat,
-    "Crop": crop,
+    "Concat": of(Concat, concat),
+    "Crop": of(Crop, crop),
     "Dropout": identity,
-    "Eltwise": eltwise,
+    "Eltwise": of(Eltwise, eltwise),
     "Filter": filter_,
     "Flatten": flatten,
-    "Reduction": reduction,
+    "Pooling": pooling,
+    "Reduction": of(Reduction, reduction),
     "Reshape": reshape,
     "Silence": silence,
-    "Slice": slice_,
+    "Slice": of(Slice, slice_),
     "Split": split,
-    "Tile": tile,
+    "Tile": of(Tile, tile),
 }
