@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json, NetAndList, Output, Quiet, Threads
+from .options import Json, NetAndList, Output, Quiet, Scheduler, Threads
 from .printing import EXIT_DIFFER, console, note, open_images_net, print_json, progress
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def score(
     root: Annotated[str, typer.Option(metavar="FOLDER", help="Where the paths of a list begin.")] = "",
     gray: Annotated[bool, typer.Option("--gray", help="Reads image files as gray.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="So many samples at most.", show_default=False)] = None,
+    scheduler: Scheduler = None,
     threads: Threads = None,
     record: Annotated[
         Path | None,
@@ -63,7 +64,9 @@ def score(
 
     net_file, weights, (source, *models) = split_words(words, "LIST", "[MODEL.onnx...]", least=1)
     loaded, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json)
-    options = Options([Path(model) for model in models], fp16, int8, blob, root, gray, limit, threads, record)
+    options = Options(
+        [Path(model) for model in models], fp16, int8, blob, root, gray, limit, threads, scheduler, record
+    )
     with progress(quiet or as_json) as bar:
         task = bar.add_task("samples", total=limit)
         tallies = score_net(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..errors import NetsurgeryError, Source
 
 SURE = 1.959963984540054
 """Standard deviations of 95 %."""
@@ -57,6 +60,17 @@ class Tally:
         mine, its = self.right(k), reference.right(k)
         n, b, c = len(mine), int((mine & ~its).sum()), int((its & ~mine).sum())
         return (b - c) / n, SURE * math.sqrt(max(0.0, b + c - (b - c) ** 2 / n)) / n
+
+
+def require_classes(labels: NDArray[np.int64], names: Sequence[str], blob: str, count: int) -> None:
+    """Raises: NetsurgeryError for the first sample whose label is none of the `count` classes."""
+    for label, name in zip(labels, names, strict=True):
+        if not 0 <= label < count:
+            raise NetsurgeryError(
+                f"the label {label}",
+                source=Source(name),
+                expected=f"0 to {count - 1}: blob '{blob}' has {count} classes",
+            )
 
 
 def ranks(scores: NDArray[Any], labels: NDArray[np.int64]) -> list[int]:

@@ -33,7 +33,7 @@ class Model:
         self.failures = (state.Fail, state.InvalidArgument, state.RuntimeException)
         chosen = options(threads=threads, spin=False)  # leaves the cores to whoever reads images
         self.session = onnxruntime.InferenceSession(os.fspath(path), chosen, providers=["CPUExecutionProvider"])
-        self.blobs = tuple(blobs)
+        self.path, self.blobs = Path(path), tuple(blobs)
         self.input = self.session.get_inputs()[0].name
         batch = self.session.get_inputs()[0].shape[0]
         self.batch = batch if isinstance(batch, int) else None  # a layer may tie it

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NetsurgeryError, Source
+from ..errors import NetsurgeryError, ShapeError, Source
 from ..files.boundary import open_file, read_file, reading
 from ..files.databases import database_kind, records
 from ..files.images import read_gray, read_image
@@ -40,11 +40,12 @@ TABLES, ARRAYS = (".csv", ".tsv"), (".h5", ".hdf5")
 @dataclass(frozen=True)
 class Sample:
     """One of many: read() gives its pixels as Caffe's data layers have them before they transform them, (C, H, W), uint8
-    (blue first) or float32; label is None where none is known."""
+    (blue first) or float32; label is None where none is known. place: where its image file is, "" if it is stored."""
 
     name: str
     label: int | None
     read: Callable[[], NDArray[Any]]
+    place: str = ""
 
 
 def samples(
@@ -83,7 +84,7 @@ def samples(
         entries = _list(Path(name), labelled)
     for file, label in entries:
         place = place_of(file, Path(name).parent, root)
-        yield Sample(file, label, _reader(place, resize, gray))
+        yield Sample(file, label, _reader(place, resize, gray), place)
 
 
 def _array_files(path: str) -> list[str]:
@@ -115,6 +116,19 @@ def read_pixels(path: str, resize: tuple[int, int] | None = None, gray: bool = F
     if resize is not None:
         image = resize_bytes(image, resize)
     return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+def require_stored_size(pixels: NDArray[Any], shape: tuple[int, int, int], name: str) -> None:
+    """For a net that reads a database: of image files nobody knows to which size they were warped for it.
+
+    Raises: ShapeError for an image (C, H, W) that has not the size of the net's input."""
+    if pixels.shape[1:] != shape[1:]:
+        raise ShapeError(
+            f"an image of {pixels.shape[1]}x{pixels.shape[2]}",
+            source=Source(name),
+            expected="the size to which images were warped for the net's database, which the file does not say",
+            fix="say it: --resize 256x256",
+        )
 
 
 def _list(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:

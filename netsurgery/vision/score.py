@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,12 +26,13 @@ from ..exporters.onnx.save import save_onnx
 from ..exporters.onnx.session import cores
 from ..formats.preprocessing import PYCAFFE, Preprocessing
 from ..net import Layer, Net
-from .accuracy import Tally, ranks
+from .accuracy import Tally, ranks, require_classes
 from .data_layer import transform
 from .judges import Judges, find_judges
 from .mean import ahead
 from .model import Model, image_input, input_shape
-from .samples import Sample, is_stored, samples
+from .samples import Sample, is_stored, require_stored_size, samples
+from .score_cluster import ScoreJob, alone, judged_on, rows
 from .score_record import Record
 
 Array = NDArray[np.float32]
@@ -51,6 +53,8 @@ class Options:
     gray: bool = False
     limit: int | None = None
     threads: int | None = None
+    scheduler: str | None = None
+    """The address of a Dask cluster, whose workers read the images and run the models."""
     record: str | os.PathLike[str] | None = None
     """A file to which every batch is written, and from which an interrupted run goes on."""
 
@@ -83,7 +87,7 @@ def score(
     options, done = options or Options(), preprocessing or Preprocessing()
     shape = input_shape(net)
     size = warp_size(done, (shape[1], shape[2]))
-    found = samples(source, root=options.root, resize=size, gray=options.gray or shape[0] == 1)
+    files = found = samples(source, root=options.root, resize=size, gray=options.gray or shape[0] == 1)
     layer = _data_layer(loaded) if loaded is not None else None
     if layer is not None and done.cut and size is None and not layer.params.has("image_data_param"):
         found = _as_stored(found, os.fspath(source), shape)
@@ -99,13 +103,15 @@ def score(
         count = record.restore([c.tally for c in contestants])
         on_sample(count)
         rest = islice(found, count, options.limit)
-        for batch in _batches(rest, shape, done, options.threads or cores()):
-            labels = np.array([sample.label for sample, _ in batch], np.int64)
-            pixels = np.stack([x for _, x in batch])
-            for contestant in contestants:
-                _judge(contestant, judges, pixels, labels, [sample for sample, _ in batch])
-            count += len(batch)
-            record.write([sample.name for sample, _ in batch], [c.tally for c in contestants])
+        if options.scheduler is None:
+            batches = _here(contestants, judges, _batches(rest, shape, done, options.threads or cores()))
+        else:
+            stored = layer is not None and found is not files
+            job = partial(ScoreJob, shape, done, size, options.gray or shape[0] == 1, stored)
+            batches = _on_cluster(contestants, judges, options.scheduler, job, rest, folder)
+        for names in batches:
+            count += len(names)
+            record.write(names, [c.tally for c in contestants])
             on_sample(count)
     if not count:
         raise NetsurgeryError("there are no samples", source=Source(os.fspath(source)), expected="at least one")
@@ -126,10 +132,7 @@ def _data_layer(net: Net) -> Layer | None:
 
 
 def _as_stored(found: Iterator[Sample], source: str, shape: tuple[int, int, int]) -> Iterator[Sample]:
-    """Samples for a net that reads a database: of image files nobody knows to which size they were warped for it.
-
-    Raises: ShapeError, when an image is read that has not the size of the net's input.
-    """
+    """Samples for a net that reads a database. Raises: as `require_stored_size`, when an image is read."""
     if is_stored(source):
         yield from found
         return
@@ -137,13 +140,7 @@ def _as_stored(found: Iterator[Sample], source: str, shape: tuple[int, int, int]
     def checked(sample: Sample) -> Callable[[], NDArray[Any]]:
         def read() -> NDArray[Any]:
             pixels = sample.read()
-            if pixels.shape[1:] != shape[1:]:
-                raise ShapeError(
-                    f"an image of {pixels.shape[1]}x{pixels.shape[2]}",
-                    source=Source(sample.name),
-                    expected="the size to which images were warped for the net's database, which the file does not say",
-                    fix="say it: --resize 256x256",
-                )
+            require_stored_size(pixels, shape, sample.name)
             return pixels
 
         return read
@@ -180,24 +177,51 @@ def _batches(
         yield batch
 
 
+def _here(
+    contestants: Sequence[_Contestant], judges: Judges | None, batches: Iterable[list[tuple[Sample, Array]]]
+) -> Iterator[list[str]]:
+    """Judges every batch in this process; gives the names of its samples."""
+    for batch in batches:
+        labels = np.array([sample.label for sample, _ in batch], np.int64)
+        names = [sample.name for sample, _ in batch]
+        pixels = np.stack([x for _, x in batch])
+        for one in contestants:
+            begin = time.perf_counter()
+            values = dict(zip(one.model.blobs, one.model.run(pixels), strict=True))
+            one.tally.seconds += time.perf_counter() - begin
+            scores = values[one.blob].reshape(len(labels), -1)
+            require_classes(labels, names, one.blob, scores.shape[1])
+            _judge(one, judges, ranks(scores, labels), values, labels)
+        yield names
+
+
+def _on_cluster(
+    contestants: Sequence[_Contestant],
+    judges: Judges | None,
+    scheduler: str,
+    job: Callable[..., ScoreJob],
+    found: Iterator[Sample],
+    folder: Path,
+) -> Iterator[list[str]]:
+    """Judges every batch on a cluster; gives the names of its samples."""
+    reads = judges.reads if judges is not None else ()
+    jobs = [
+        (job(one.model.blobs, one.blob, tuple(reads)), alone(one.model.path, folder / str(k)))
+        for k, one in enumerate(contestants)
+    ]
+    for batch, judged in judged_on(scheduler, jobs, found, BATCH):
+        labels = np.array([sample.label for sample in batch], np.int64)
+        for one, part in zip(contestants, judged, strict=True):
+            _judge(one, judges, [rank for rank, _ in part], rows(part), labels)
+        yield [sample.name for sample in batch]
+
+
 def _judge(
-    contestant: _Contestant, judges: Judges | None, pixels: Array, labels: NDArray[np.int64], batch: Sequence[Sample]
+    one: _Contestant, judges: Judges | None, places: list[int], values: dict[str, Array], labels: NDArray[np.int64]
 ) -> None:
-    tally, model = contestant.tally, contestant.model
-    begin = time.perf_counter()
-    values = dict(zip(model.blobs, model.run(pixels), strict=True))
-    tally.seconds += time.perf_counter() - begin
-    scores = values[contestant.blob].reshape(len(labels), -1)
-    for label, sample in zip(labels, batch, strict=True):
-        if not 0 <= label < scores.shape[1]:
-            raise NetsurgeryError(
-                f"the label {label}",
-                source=Source(sample.name),
-                expected=f"0 to {scores.shape[1] - 1}: blob '{contestant.blob}' has {scores.shape[1]} classes",
-            )
-    tally.ranks += ranks(scores, labels)
+    one.tally.ranks += places
     if judges is not None and set(judges.reads) <= values.keys():
-        tally.add_outputs(judges.run(values, labels), len(labels))
+        one.tally.add_outputs(judges.run(values, labels), len(labels))
 
 
 def _scores(net: Net, judges: Judges | None) -> str:

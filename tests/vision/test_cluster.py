@@ -203,3 +203,42 @@ def test_a_cluster_does_not_write_into_one_file(images: list[str]) -> None:
     assert str(refused.value) == (
         "the workers cannot write into one file: f.npz\n  expected: a folder, of which each writes its part"
     )
+
+
+def test_scores_are_those_of_this_machine(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `caffe test` averages, ranks and changes, for the reference and a converted model beside it."""
+    folder = cases.FIXTURES / "score"
+    net = digits()
+    netsurgery.save_onnx(net.with_weights("ip2", *(-w for w in net["ip2"].weights)), tmp_path / "worse.onnx")
+    words = ("score", folder / "train_val.prototxt", NET[1], folder / "list.txt", tmp_path / "worse.onnx", "--json")
+    there = ("--scheduler", cluster.scheduler_address)
+    said = [call(monkeypatch, capsys, *words, *where) for where in ((), there)]
+    assert [code for code, _, _ in said] == [0, 0], said[1][2]
+    here, far = (json.loads(out)["models"] for _, out, _ in said)
+    assert [model["name"] for model in far] == ["reference", "worse.onnx"]
+    assert far[0]["top-1"]["right"] == here[0]["top-1"]["right"] == 31
+    assert far[1]["top-1"] == here[1]["top-1"] and far[1]["top-1"]["change"] < -0.5
+    assert far[0]["outputs"] == pytest.approx(here[0]["outputs"], rel=1e-5)
+    record = tmp_path / "scores.jsonl"
+    limited = ("--limit", 20, "--record", record, *there)
+    assert call(monkeypatch, capsys, *words, *limited)[0] == 0
+    code, out, _ = call(monkeypatch, capsys, *words, "--record", record, *there)  # goes on where it was
+    assert code == 0 and json.loads(out)["models"][0]["top-1"] == here[0]["top-1"]
+    (tmp_path / "list.txt").write_text(f"{folder}/images/digit-1/0.png 1\ngone.png 3\n")
+    words = ("score", *NET, tmp_path / "list.txt", "--resize", "28x28", *there)
+    code, _, err = call(monkeypatch, capsys, *words)
+    assert code == 2 and "gone.png: there is no such file" in err
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["data"], file["label"] = np.zeros((2, 1, 28, 28), np.float32), np.zeros(2)
+    code, _, err = call(monkeypatch, capsys, "score", *NET, tmp_path / "x.h5", *there)
+    assert (code, err.splitlines()[-3:]) == (
+        2,
+        [
+            "error: sample 'x.h5:0' is no image file",
+            "  expected: a list, a table or a folder of images, which the workers read",
+            "  fix: leave out --scheduler",
+        ],
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import seeing
+from databases import write_database
 from PIL import Image
 
 from netsurgery.errors import NetsurgeryError, ShapeError
@@ -129,30 +130,6 @@ def test_every_source_gives_the_same_pixels(kind: str, pictures: tuple[Path, Arr
     got = list(samples(source, labelled=kind != "one"))
     assert [sample.label for sample in got] == ([k % 2 for k in order] if kind != "one" else [None])
     assert np.array_equal(np.stack([sample.read() for sample in got]), pixels[order])
-
-
-def write_database(kind: str, path: Path, pixels: Array, encoded: bool) -> None:
-    items = []
-    for k, image in enumerate(pixels):
-        datum = caffe_pb2.Datum(label=k % 2)
-        if encoded:
-            file = path.with_suffix(".png")
-            Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)[:, :, ::-1])).save(file)
-            datum.data, datum.encoded = file.read_bytes(), True
-        else:
-            datum.channels, datum.height, datum.width = image.shape
-            datum.data = np.ascontiguousarray(image).tobytes()
-        items.append((f"{k:08}".encode(), datum.SerializeToString()))
-    if kind == "lmdb":
-        lmdb = pytest.importorskip("lmdb")
-        with lmdb.open(str(path), map_size=1 << 22) as environment, environment.begin(write=True) as transaction:
-            for key, value in items:
-                transaction.put(key, value)
-    else:
-        plyvel = pytest.importorskip("plyvel")
-        with plyvel.DB(str(path), create_if_missing=True) as database:
-            for key, value in items:
-                database.put(key, value)
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import cases
 import numpy as np
 import pytest
 import seeing
+from databases import write_database
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError, ShapeError
@@ -149,6 +150,18 @@ def test_stored_samples_are_scored_as_they_are(command: Command, tmp_path: Path)
     (tmp_path / "files.txt").write_text("x.h5\n")
     for name in ("x.h5", "files.txt"):
         assert scored(command, DEPLOY, WEIGHTS, tmp_path / name, *PIXELS[:4])["models"][0]["top-1"]["right"] == 31
+
+
+@pytest.mark.parametrize("kind", ["lmdb", "leveldb"])
+def test_databases_are_scored_as_real_caffe_scores_the_list(command: Command, tmp_path: Path, kind: str) -> None:
+    entries = list(samples(LIST, gray=True))
+    labels = [entry.label or 0 for entry in entries]
+    write_database(kind, tmp_path / kind, [entry.read() for entry in entries], encoded=False, labels=labels)
+    (model,) = scored(command, TRAIN_VAL, WEIGHTS, tmp_path / kind)["models"]
+    assert model["outputs"] == pytest.approx(EXPECTED["outputs"], rel=1e-5)
+    assert (model["top-1"]["right"], model["top-5"]["right"]) == (31, 49)
+    write_database(kind, tmp_path / "wrong", [entry.read() for entry in entries], encoded=False)
+    assert scored(command, DEPLOY, WEIGHTS, tmp_path / "wrong", *PIXELS[:4])["models"][0]["top-1"]["right"] < 31
 
 
 def test_pixels_as_pycaffe_makes_them_are_scored_too(command: Command) -> None:
