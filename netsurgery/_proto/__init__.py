@@ -103,6 +103,12 @@ def enum(name: str) -> Mapping[str, int]:
     return MappingProxyType({v.name: v.number for v in _index()[1][name].value})
 
 
+@cache
+def words() -> frozenset[str]:
+    """The parts of the names of all fields: kernel, size, h ..."""
+    return frozenset(part for m in _index()[0].values() for f in m.field for part in f.name.split("_"))
+
+
 def has_message(name: str) -> bool:
     """Whether the schema has this message."""
     return name in _index()[0]

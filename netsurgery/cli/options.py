@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -19,6 +20,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import typer
 
 from ..errors import NetsurgeryError
+from ..files.order import require_order
 from ..files.overwriting import require_no_input
 from ..options import Choice, File, Flag, Many, Number, Option, Pairs, from_words, options_of
 
@@ -177,6 +179,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(**words: Any) -> None:
+        _check_order(function.__name__, words)
         _check_files(words)
         made = {name: from_words(cls, {key: words[key] for key in keys}) for name, (cls, keys) in values.items()}
         function(**{name: words[name] for name in own}, **made)
@@ -198,6 +201,21 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "record": (),
 }
 """Parameters that name what is written, and how such names end; else the writer says so."""
+
+
+PLACES = ("prototxt", "words", "files", "weights")
+"""Parameters that are arguments: a net, its weights, and what follows, in order."""
+
+
+def _check_order(command: str, words: Mapping[str, Any]) -> None:
+    """Raises: NetsurgeryError for a file in another's place, with the line that is right."""
+    given = [word for name in PLACES if words.get(name) for word in _flat(words[name])]
+    line = ["netsurgery", *sys.argv[1:]]
+    require_order(command, given, line if set(given) <= set(line) else ["netsurgery", command, *given])
+
+
+def _flat(word: Any) -> list[str]:
+    return [str(item) for item in word] if isinstance(word, list | tuple) else [str(word)]
 
 
 def _check_files(words: Mapping[str, Any]) -> None:

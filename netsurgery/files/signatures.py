@@ -6,7 +6,7 @@ import re
 
 from .wire import Buffer
 
-_PROTOTXT, _TEXT = "this looks like a prototxt", "is a text file"
+_PROTOTXT, _TEXT, _ONNX = "this looks like a prototxt", "is a text file", "this looks like an ONNX model"
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -70,10 +70,25 @@ def describe_wrong_file(data: Buffer) -> tuple[str, str, str] | None:
     if head[:1] == b"\x08":
         if head[2:3] == b"\x10":
             return "is a single blob (a mean image, .binaryproto)", wanted, "give it as the mean"
-        if b".caffemodel" in head:
+        if _second_string(head).endswith((b".caffemodel", b".caffemodel.h5")):
             return "is a .solverstate", wanted, "give the .caffemodel that was saved beside it"
-        return "this looks like an ONNX model", wanted, "give the Caffe model that it was made from"
+        return _ONNX, wanted, "give the Caffe model that it was made from"
     return None
+
+
+def is_onnx(head: bytes) -> bool:
+    """Whether a binary file that begins so looks like an ONNX model."""
+    found = describe_wrong_file(head)
+    return found is not None and found[0] == _ONNX
+
+
+def _second_string(head: bytes) -> bytes:
+    """Field 2, a string, of a message that begins with a number: a .solverstate names its caffemodel there, a model its maker."""
+    match = re.match(rb"\x08[\x80-\xff]*[\x00-\x7f]\x12([\x00-\x7f]|[\x80-\xff][\x00-\x7f])", head, re.DOTALL)
+    if match is None:
+        return b""
+    size = match[1][0] if len(match[1]) == 1 else (match[1][0] & 127) | match[1][1] << 7
+    return head[match.end() : match.end() + size]
 
 
 def _is_text(head: bytes) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from ..kind import Refused
 from ..layers import load_plugin, make_layer
 from ..layers.core.custom import custom_op
 from ..layers.core.params import IRRELEVANT_OF_NET
+from ..layers.core.suggest import meant_field
 from ..message import Field, Message
 from ..net import IDENTITY, Layer, Net
 from .declared_inputs import declare_inputs, require_inputs, with_declared
@@ -221,7 +221,7 @@ def _account(net: Message, ignore_unknown: bool) -> list[str]:
         if f.name in IRRELEVANT_OF_NET:
             continue
         require_net(net)
-        near = get_close_matches(f.name, _proto.message("NetParameter"), n=1)
+        near = meant_field(f.name, _proto.message("NetParameter"), _proto.words())
         if not ignore_unknown:
             raise UnsupportedError(
                 f"field '{f.name}' of the net is not known",
@@ -229,7 +229,7 @@ def _account(net: Message, ignore_unknown: bool) -> list[str]:
                 expected="a field that is known",
                 fix="give the prototxt: in binary files forks reuse each other's numbers"
                 if f.name.startswith("#")
-                else f"did you mean '{near[0]}'?"
+                else f"did you mean '{near}'?"
                 if near
                 else "--ignore-unknown passes over fields of unknown meaning",
             )

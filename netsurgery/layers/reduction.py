@@ -22,6 +22,8 @@ class Reduction(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("reduction_param")
         self.operation = q.get_str("operation")
+        if self.operation not in _NODES:
+            raise q.refuse("operation", f"operation is {self.operation}", expected=f"one of: {', '.join(_NODES)}")
         self.from_axis = q.get_int("axis")
         self.coeff = q.get_float("coeff")
 

@@ -8,7 +8,6 @@ the layer judges them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ... import _proto
@@ -35,10 +34,26 @@ _INTEGER = re.compile(r"(-?)(?:(0[xX][0-9a-fA-F]+)|(0[0-7]+)|([1-9][0-9]{0,19}|0
 # 010 is octal, and no float is written so.
 _DECIMAL = re.compile(r"-?(?!0[0-9]+[fF]?\Z)[0-9.]+(?:[eE][+-]?[0-9]+)?[fF]?")
 REFUSED = {
-    "pool": ("STOCHASTIC", "DEF", "DEF_ALL", "DEF_ALL2", "DEF_ALL3", "DEF_ALL4", "LOWRES", "AVE_EXC_PAD", "AVE_TF"),
-    "operation": ("SORT", "STOCHASTIC_SUM"),
+    "PoolMethod": (
+        "STOCHASTIC",
+        "DEF",
+        "DEF_ALL",
+        "DEF_ALL2",
+        "DEF_ALL3",
+        "DEF_ALL4",
+        "LOWRES",
+        "AVE_EXC_PAD",
+        "AVE_TF",
+    ),
+    "EltwiseOp": ("SORT", "STOCHASTIC_SUM"),
+    "ReductionOp": ("SQSUM", "MAX", "MIN", "PROD", "L2", "LOGSUM", "LOGSUMEXP", "TOPK"),
+    "NormalizationMode": ("PRE_FIXED",),
+    "FusionType": ("SUM_FUSION",),
+    "ResampleType": ("AREA",),
+    "UnPoolMethod": ("FIXED", "DIV", "REP"),
+    "LayerType": ("NONE",),
 }
-"""Words that forks know and layers here refuse: errors do not list them as what is expected."""
+"""Words of enums that forks know and layers here refuse: errors do not list them as what is expected."""
 _LAYER_TYPE = "V1LayerParameter.LayerType"
 """Forks added names to this enum: one that the schema does not know is an unknown layer type, refused as such later."""
 _LAYERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")
@@ -114,7 +129,7 @@ class _Resolver:
                     f,
                     f"{f.name} is {written(value)} without quotes",
                     "a string",
-                    _suggest(f, f'"{self.string(f, value.text)}"'),
+                    _suggest(f, f'"{meaning}"') if (meaning := self.string(f, value.text)) else "",
                 )
             return readable(value.text)
         if kind == "bytes":
@@ -124,15 +139,17 @@ class _Resolver:
         if kind == "enum":
             if field_type.type == _LAYER_TYPE and value.kind == "name":
                 return value.text
-            return self.enum(f, value, _proto.enum(field_type.type))
+            return self.enum(f, value, field_type.type)
         if value.kind == "string":
             self.fail(f, f"{f.name} is {written(value)}", _expected(kind), _suggest(f, value.text, ", without quotes"))
         return self.number(f, value, kind)
 
-    @staticmethod
-    def string(f: Field, word: str) -> str:
-        """What a word without quotes was meant to be: a type may have its name of an older vintage."""
-        return (spelling(word, names()) or word) if f.name == "type" else word
+    def string(self, f: Field, word: str) -> str:
+        """What a word without quotes was meant to be, "" if nothing is: a type may have its name or number of an older vintage."""
+        if f.name != "type" or self.layer is None or all(f is not other for other in self.layer.fields):
+            return word
+        old = next((name for name, number in _proto.enum(_LAYER_TYPE).items() if str(number) == word), word)
+        return spelling(old, names()) or ""
 
     def number(self, f: Field, token: Token, kind: str) -> bool | int | float:
         text = token.text
@@ -158,15 +175,16 @@ class _Resolver:
         self.words.setdefault(text, error)
         return 0
 
-    def enum(self, f: Field, token: Token, values: Mapping[str, int]) -> str:
+    def enum(self, f: Field, token: Token, type: str) -> str:
+        values = _proto.enum(type)
         if token.kind == "number":
             for name, number in values.items():
                 if token.text == str(number):
                     return name
         elif token.text in values:
             return token.text
-        near = meant(token.text, [name for name in values if name not in REFUSED.get(f.name, ())])
-        accepted = [name for name in values if name not in REFUSED.get(f.name, ())]
+        accepted = [name for name in values if name not in REFUSED.get(type.rpartition(".")[2], ())]
+        near = meant(token.text, accepted)
         listed = accepted if len(accepted) <= 12 else [*accepted[:12], "..."]
         self.fail(
             f,

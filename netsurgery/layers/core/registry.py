@@ -6,7 +6,6 @@ import os
 import traceback
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,7 +19,7 @@ from ...net import Layer
 from .advice import refusal
 from .layer_type import LayerType
 from .params import IRRELEVANT_OF_LAYER, Params
-from .suggest import meant
+from .suggest import meant, meant_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -227,7 +226,7 @@ def _misspelt(type: str, message: Message) -> Iterator[tuple[str, Field]]:
     """Fields that no schema knows, of a name that looks like one that it knows."""
     for entry in message.fields:
         known = _proto.message(type).get(entry.name) if _known_message(type) else None
-        if known is None and get_close_matches(entry.name, _proto.message(type) if _known_message(type) else (), n=1):
+        if known is None and _near(type, entry.name):
             yield type, entry
         elif known is not None and isinstance(entry.value, Message):
             yield from _misspelt(known.type, entry.value)
@@ -262,12 +261,17 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
         problem = f"field {field.name[1:]} of {type or 'a message'} is not known in a binary net{more}"
         fix = "give the prototxt as well: it names the fields, whose numbers forks reuse"
     else:
-        near = get_close_matches(field.name, _proto.message(type) if _known_message(type) else (), n=1)
+        near = _near(type, field.name)
         problem = f"field '{field.name}: {shown}' is not known in {type or 'this message'}{more}"
-        fix = f"did you mean '{near[0]}'?" if near else "--ignore-unknown passes over fields of unknown meaning"
+        fix = f"did you mean '{near}'?" if near else "--ignore-unknown passes over fields of unknown meaning"
     return UnsupportedError(
         problem, layer=title, source=field.source, expected="a field that is known and used", fix=fix
     )
+
+
+def _near(type: str, name: str) -> str | None:
+    """The field of a message that was meant."""
+    return meant_field(name, _proto.message(type), _proto.words()) if _known_message(type) else None
 
 
 def _known_message(type: str) -> bool:

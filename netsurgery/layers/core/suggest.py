@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 SPELLINGS = {
     "conv": "Convolution",
@@ -13,11 +13,54 @@ SPELLINGS = {
     "images": "ImageData",
     "fullyconnected": "InnerProduct",
     "batchnormalization": "BatchNorm",
+    "average": "AVE",
+    "avg": "AVE",
 }
 """Names of types that were others once, or are others elsewhere, without what `plain` takes out."""
 
 SHORT, LONG = 5, 8
 """From how many letters on one slip is taken for one, and two are: ELU is no slip of RELU, nor SUM of SUB."""
+
+
+FIELDS = {"kernel": "kernel_size", "bias": "bias_term"}
+"""Names of fields elsewhere."""
+
+
+def meant_field(word: str, known: Iterable[str], words: Container[str]) -> str | None:
+    """The field among `known` that `word` spells in another way, or with a slip in one of its parts; None if it may well be another.
+
+    A part that is a word of its own (`words`: those of all fields) is no slip: pad_d is not pad_h, nor min_size max_size.
+    """
+    names = list(known)
+    spelled = {plain(name): name for name in names}
+    found = spelled.get(plain(word)) or next((name for name in names if name == FIELDS.get(word)), None)
+    if found is not None:
+        return found
+    return _least([(count, name) for name in names if (count := _field_slips(word, name, words)) is not None])
+
+
+def _field_slips(word: str, name: str, words: Container[str]) -> int | None:
+    """How many slips make `name` of `word`, part by part."""
+    a, b = word.lower().split("_"), name.split("_")
+    if len(a) != len(b):
+        return None
+    total = 0
+    for x, y in zip(a, b, strict=True):
+        if x == y or plain(SPELLINGS.get(x, "")) == y:
+            continue
+        if x in words or min(len(x), len(y)) < 3 or x[0] != y[0]:
+            return None
+        changed = _changed(x, y)
+        if any(c.isdigit() for edit in changed for c in edit):
+            return None
+        total += len(changed)
+    return total if total <= 1 + (len(name) >= LONG) else None
+
+
+def _least(slips: Sequence[tuple[int, str]]) -> str | None:
+    """The name that takes the fewest slips, if it is one alone."""
+    nearest = sorted(slips)[:2]
+    return nearest[0][1] if nearest and (len(nearest) == 1 or nearest[0][0] < nearest[1][0]) else None
 
 
 def meant(word: str, known: Iterable[str]) -> str | None:
@@ -30,8 +73,7 @@ def meant(word: str, known: Iterable[str]) -> str | None:
     spelled = spelling(word, names)
     if spelled is not None:
         return spelled
-    slips = [(count, name) for name in names if (count := _slips(word, name)) is not None]
-    return min(slips)[1] if slips else None
+    return _least([(count, name) for name in names if (count := _slips(word, name)) is not None])
 
 
 def spelling(word: str, known: Iterable[str]) -> str | None:

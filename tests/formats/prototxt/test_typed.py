@@ -126,7 +126,7 @@ def test_the_new_layer_wants_its_type_in_quotes() -> None:
 def test_the_old_enum_is_offered_for_a_quoted_type() -> None:
     message = refusal('layers {\n  name: "c"\n  type: "InnerProduct"\n}', "NetParameter")
     assert message.startswith(
-        "a.prototxt:3: layer 'c' (InnerProduct): type is \"InnerProduct\"\n  expected: one of: NONE,"
+        "a.prototxt:3: layer 'c' (InnerProduct): type is \"InnerProduct\"\n  expected: one of: ABSVAL,"
     )
     assert message.endswith("\n  fix: did you mean INNER_PRODUCT?")
 

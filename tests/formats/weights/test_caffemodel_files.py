@@ -46,7 +46,7 @@ WRONG = {
     ),
     "mean": (b"\x08\x01\x10\x03", "is a single blob (a mean image, .binaryproto)", "give it as the mean"),
     "solverstate": (
-        b"\x08\x64\x12\x0fnet_iter_1.caffemodel\x1a\x00",
+        b"\x08\x64\x12\x15net_iter_1.caffemodel\x1a\x00",
         "is a .solverstate",
         "give the .caffemodel that was saved beside it",
     ),
