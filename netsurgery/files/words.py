@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import NetsurgeryError
-from .signatures import HEAD, describe_wrong_file, is_binary
+from .signatures import HEAD, describe_wrong_file, is_binary, is_netdef
 
-WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5", ".pb")
+WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5")
 
 
 def is_weights(word: str | os.PathLike[str]) -> bool:
@@ -25,12 +25,19 @@ def is_weights(word: str | os.PathLike[str]) -> bool:
     return is_binary(head) and describe_wrong_file(head) is None
 
 
+def goes_with(word: str | os.PathLike[str], net: str | os.PathLike[str]) -> bool:
+    """Whether a word names the second file of a net: its weights; of a NetDef, the other one, which may be text."""
+    if is_netdef(os.fspath(word)):
+        return is_netdef(os.fspath(net))
+    return is_weights(word)
+
+
 def split_words(words: Sequence[str], *names: str, least: int | None = None) -> tuple[str, str | None, list[str]]:
     """NET [WEIGHTS] and the rest, which `names` are, `least` of them or more: the net stands first, the weights anywhere.
 
     Raises: NetsurgeryError where words are missing, or too many."""
     net, rest = (words[0], list(words[1:])) if words else ("", [])
-    weights = next((word for word in rest if is_weights(word)), None)
+    weights = next((word for word in rest if goes_with(word, net)), None)
     if weights is not None:
         rest.remove(weights)
     least = len(names) if least is None else least
@@ -45,8 +52,14 @@ def pair_files(files: Sequence[Path]) -> list[tuple[Path, Path | None]]:
     """Each net with its weights, told by the names: A, A's, B, B's; A, B; A's, B's alone. Raises: NetsurgeryError."""
     pairs: list[tuple[Path, Path | None]] = []
     for file in files:
-        if is_weights(file) and pairs and pairs[-1][1] is None and not is_weights(pairs[-1][0]):
-            pairs[-1] = pairs[-1][0], file
+        net, weights = pairs[-1] if pairs else (None, None)
+        if (
+            net is not None
+            and weights is None
+            and goes_with(file, net)
+            and (is_netdef(str(net)) or not is_weights(net))
+        ):
+            pairs[-1] = net, file
         else:
             pairs.append((file, None))
     if len(pairs) != 2:

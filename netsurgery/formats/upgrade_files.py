@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from ..errors import Source
+from ..errors import ParseError, Source
 from ..files.boundary import read_file
 from ..files.output import replacing, replacing_all
-from ..files.signatures import HEAD, is_binary
+from ..files.signatures import HEAD, is_binary, is_netdef
 from ..message import Message
 from ..net import Net
 from .load import load
@@ -48,6 +48,13 @@ def upgrade_files(
     Raises: ParseError, WeightsError; NetsurgeryError if a file cannot be written.
     """
     path = os.fspath(net)
+    if is_netdef(path):
+        raise ParseError(
+            "is a NetDef of Caffe2's, which has no older form",
+            source=Source(path),
+            expected="a prototxt, or a caffemodel",
+            fix="netsurgery convert init_net.pb predict_net.pb -o NET.prototxt writes it as Caffe's",
+        )
     if is_binary(read_file(path, HEAD)):
         weights = path if weights is None else weights
         message = _without_phases(read_caffemodel(path).message())

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import NetsurgeryError
 from ..exporters.convert import convert
+from ..files.words import goes_with
 from ..formats.manifest import Model
 from ..formats.options import Reading
 from ..net import Net
@@ -26,8 +27,6 @@ from .options import Comparing, Inputs
 from .record import Recording, record_inputs
 from .recorded_options import as_recorded, compared_as_recorded
 from .reports.report import Report
-
-WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5", ".pb")
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,9 @@ def sort_files(files: Sequence[Path]) -> Pair:
     Raises: NetsurgeryError."""
     rest = list(files)
     prototxt = rest.pop(0) if rest else None
-    weights = rest.pop(0) if rest and _is_weights(rest[0]) else None
+    weights = rest.pop(0) if rest and prototxt is not None and goes_with(rest[0], prototxt) else None
     model = rest.pop(0) if rest else None
-    model_weights = rest.pop(0) if rest and model is not None and _is_weights(rest[0]) else None
+    model_weights = rest.pop(0) if rest and model is not None and goes_with(rest[0], model) else None
     if prototxt is None or model is None or rest:
         raise NetsurgeryError(
             f"{len(files)} files: {' '.join(map(str, files)) or 'none'}"
@@ -71,10 +70,6 @@ def sort_files(files: Sequence[Path]) -> Pair:
             expected="deploy.prototxt weights.caffemodel model.onnx, or a second prototxt and caffemodel in place of model.onnx",
         )
     return Pair(prototxt, weights, model, model_weights)
-
-
-def _is_weights(path: Path) -> bool:
-    return path.name.lower().endswith(WEIGHTS)
 
 
 def task_of(model: Model) -> Task:

@@ -94,8 +94,8 @@ BAD = {
     "folder as weights": (["deploy.prototxt", "folder"], "error: folder: "),
     "swapped": (
         ["digits.caffemodel", "deploy.prototxt"],
-        "error: digits.caffemodel: this looks like a binary caffemodel; were the two files swapped?\n"
-        "  expected: a prototxt: protobuf text\n  fix: give the prototxt first, then the caffemodel\n",
+        "error: digits.caffemodel: this is a file of weights, and deploy.prototxt the net\n"
+        "  expected: the net first, then its weights\n  fix: netsurgery convert deploy.prototxt digits.caffemodel\n",
     ),
     "no format": (
         ["deploy.prototxt", "digits.caffemodel", "-o", "x.foo"],

@@ -19,10 +19,14 @@ def tail(op: Op, n: Size, out: Size, k: int, s: int, p: int, *, padded: bool, ro
     """
     if not isinstance(n, int) and round_up and s > 1 and drops and p + s > k:
         n = op.number(n)  # whether a window is left out depends on the size
-    if isinstance(n, int) and isinstance(out, int):
-        return max(0, (out - 1) * s + k - p - n - p * padded)
     # rounding up the number of windows is s - 1 more behind the image
-    return p * (not padded) + (s - 1) * round_up
+    usual = p * (not padded) + (s - 1) * round_up
+    if not isinstance(n, int) or not isinstance(out, int):
+        return usual
+    # at one size as at every size, where that does: whoever reads the net sees how it rounds
+    if usual < k and (n + p + p * padded + usual - k) // s + 1 == out:
+        return usual
+    return max(0, (out - 1) * s + k - p - n - p * padded)
 
 
 def emit(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, method: str) -> list[Tensor]:
