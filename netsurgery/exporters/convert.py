@@ -19,15 +19,16 @@ from ..layers.core.dims import Axis
 from ..layers.core.infer import Inferred, Pin, infer
 from ..net import Net
 from ..options import said
+from ..passes.cut import cut
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from ..passes.raw_detections import chooses_boxes, raw_detections
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
-from .onnx.export import dim_name
+from .onnx.export import axis_names, dim_name
+from .onnx.light import read_light
 from .onnx.opened import require_opens
 from .onnx.save import save_onnx
 from .options import Export
-from .preprocessing import image_name
 from .targets import find_target
 
 READING, SURGERY, PIXELS, EXPORT = Reading(), Surgery(), Pixels(), Export()
@@ -118,7 +119,7 @@ def convert(
         done = save_caffe2(net, path, fold=export.fold, outputs=outputs, input_shapes=shapes, static=static)
         axes = tuple(
             replace(a, size=pin.size, tied_by=pin.layer) if (pin := done.fixed.get((a.input, a.axis))) else a
-            for a in input_axes(net, shapes, static)
+            for a in input_axes(cut(net, outputs) if outputs else net, shapes, static)
         )
         return Conversion(net, path, axes, tuple(outputs or net.outputs), (*notes, *done.notes))
     if path.suffix == ".prototxt":
@@ -151,10 +152,9 @@ def convert(
         notes += (*missing, *written.notes)
         if export.check and not reading.custom_ops:
             require_opens(path)
-    axes = input_axes(net, shapes, static)
-    if export.bake_preprocessing:
-        name = image_name(net.blobs)
-        axes = tuple(InputAxis(name, i, n) for i, n in enumerate((axes[0].size, f"{name}_h", f"{name}_w", 3)))
+    axes = input_axes(cut(net, outputs) if outputs else net, shapes, static)
+    if path.suffix == ".onnx":
+        axes = _axes_of_model(path, {(a.input, a.axis): a for a in axes})
     return Conversion(net, path, axes, tuple(outputs or net.outputs), notes)
 
 
@@ -235,16 +235,15 @@ def input_axes(
 ) -> tuple[InputAxis, ...]:
     """Every axis of every input: its size or its name, and what ties it."""
     from .inputs import fixed_sizes
-    from .onnx.export import _names
 
-    names = _names(input_shapes)
     inferred = infer(net, fixed_sizes(net, input_shapes, static))
+    names = axis_names(input_shapes, inferred)
     axes = []
     for name in net.inputs:
         shape = inferred.shapes[name]
         for i, size in enumerate(shape):
             pin = inferred.pins.get((name, i))
-            free = names.get((name, i)) or _free_name(inferred, (name, i))
+            free = _free_name(inferred, (name, i), names)
             axes.append(
                 InputAxis(
                     name,
@@ -257,10 +256,20 @@ def input_axes(
     return tuple(axes)
 
 
-def _free_name(inferred: Inferred, axis: Axis) -> str:
+def _axes_of_model(path: Path, known: Mapping[Axis, InputAxis]) -> tuple[InputAxis, ...]:
+    """The axes of the inputs that the written model has, under its names; what ties them is known of the net."""
+    axes = []
+    for x in read_light(path).proto.graph.input:
+        for i, d in enumerate(x.type.tensor_type.shape.dim):
+            size = d.dim_param or int(d.dim_value)
+            axes.append(replace(known[x.name, i], size=size) if (x.name, i) in known else InputAxis(x.name, i, size))
+    return tuple(axes)
+
+
+def _free_name(inferred: Inferred, axis: Axis, names: Mapping[Axis, str]) -> str:
     """The name of a free axis: that of the first axis of which it is known that both are equal."""
-    name, i = inferred.equal.get(axis, axis)
-    return dim_name(name, i, len(inferred.shapes[name]))
+    name, i = inferred.first(axis)
+    return names.get((name, i)) or dim_name(name, i, len(inferred.shapes[name]))
 
 
 def _surgery_frees(pin: Pin | None) -> bool:

@@ -8,6 +8,8 @@ from .caffe2.operators import scaled
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 from .shared.reduce import magnitude, reduce
 
+OPERATIONS = ("SUM", "ASUM", "SUMSQ", "MEAN")
+
 
 class Reduction(LayerType):
     """y = coeff * sum x (SUM), sum |x| (ASUM), sum x^2 (SUMSQ) or mean x (MEAN), over all axes from `axis` (0) on.
@@ -22,8 +24,8 @@ class Reduction(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("reduction_param")
         self.operation = q.get_str("operation")
-        if self.operation not in _NODES:
-            raise q.refuse("operation", f"operation is {self.operation}", expected=f"one of: {', '.join(_NODES)}")
+        if self.operation not in OPERATIONS:
+            raise q.refuse("operation", f"operation is {self.operation}", expected=f"one of: {', '.join(OPERATIONS)}")
         self.from_axis = q.get_int("axis")
         self.coeff = q.get_float("coeff")
 

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 
 from ...errors import NetsurgeryError, OpsetError, UnsupportedError, UnsupportedLayersError
 from ...formats.preprocessing import Preprocessing
-from ...layers.core.dims import Dim
+from ...layers.core.dims import Axis, Dim
+from ...layers.core.infer import Inferred
 from ...net import Layer, Net, as_names, require_net
 from ..builder import Array, Body, Operation, Store, Value
 from ..lower import Program, lower
@@ -98,7 +99,7 @@ def build(
     opset, program = _lowered(net, opset, plain, outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
     if aim is not None:
         require_target(program, aim)
-    graph, arrays = _graph(program, _names(input_shapes))
+    graph, arrays = _graph(program, axis_names(input_shapes, program.inferred))
     domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
         graph,
@@ -158,8 +159,12 @@ def _version() -> str:
         return "unknown"
 
 
-def _names(given: Mapping[str, Sequence[int | str | None]] | None) -> dict[tuple[str, int], str]:
-    return {(name, i): n for name, shape in (given or {}).items() for i, n in enumerate(shape) if isinstance(n, str)}
+def axis_names(given: Mapping[str, Sequence[int | str | None]] | None, inferred: Inferred) -> dict[Axis, str]:
+    """The names that a user gave to axes; of axes that must be equal the first one has the first name."""
+    names = {(name, i): n for name, shape in (given or {}).items() for i, n in enumerate(shape) if isinstance(n, str)}
+    for axis, name in list(names.items()):
+        names.setdefault(inferred.first(axis), name)
+    return names
 
 
 AXIS_LETTERS = {1: "n", 2: "nc", 4: "nchw", 5: "ncdhw"}

@@ -28,6 +28,12 @@ class Inferred:
     pins: Mapping[Axis, Pin]
     equal: Mapping[Axis, Axis]
 
+    def first(self, axis: Axis) -> Axis:
+        """The first of the axes of which it is known that they are equal to this one."""
+        while axis in self.equal:
+            axis = self.equal[axis]
+        return axis
+
 
 def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Inferred:
     """Shapes of all blobs with every input axis free that no layer ties down.
@@ -51,6 +57,7 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
         (name, i): n for name, shape in declared.items() for i, n in enumerate(shape) if n is not None
     }
     pins: dict[Axis, Pin] = {}
+    constant = _constant_blobs(net)
     while True:
         shapes, found = _run(net, declared, sizes)
         # exceptions first: where the formula of a size does not hold, what follows from it does not either
@@ -58,9 +65,21 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
             continue
         changed = False
         for layer, constraint in found:
-            changed |= _apply(layer, constraint, sizes, at, pins)
+            tying = next((constant[b] for b in layer.bottoms if b in constant), layer)
+            changed |= _apply(layer, constraint, sizes, at, pins, tying.title)
         if not changed:
             return Inferred(shapes, pins, sizes.equal())
+
+
+def _constant_blobs(net: Net) -> dict[str, Layer]:
+    """The blobs that no input reaches, and the layer that they come from (DummyData, Parameter): its sizes tie what they meet."""
+    sources: dict[str, Layer] = {}
+    for layer in net.layers:
+        if layer.kind.is_input or not all(b in sources for b in layer.bottoms):
+            continue
+        source = sources[layer.bottoms[0]] if layer.bottoms else layer
+        sources.update((top, source) for top in layer.tops)
+    return sources
 
 
 def _declared(
@@ -157,8 +176,9 @@ def _apply(
     sizes: Axes,
     at: Mapping[Axis, Size],
     pins: dict[Axis, Pin],
+    tying: str,
 ) -> bool:
-    """Makes axes known by one constraint; whether that changed anything."""
+    """Makes axes known by one constraint, which `tying` is told for; whether that changed anything."""
     here, there = (s.at(sizes) if isinstance(s, Dim) else s for s in (constraint.size, constraint.expected))
     if here == there:
         return False
@@ -173,7 +193,7 @@ def _apply(
             raise _undeclared(layer, constraint, *unknown[0])
         if here.axis is None and (value := here.at(at)) != there:
             raise _misfit(layer, constraint, value, there)
-        _pin(here.axes, Pin(0, layer.title, constraint.what), sizes, {here.axis: there} if here.axis else at, pins)
+        _pin(here.axes, Pin(0, tying, constraint.what), sizes, {here.axis: there} if here.axis else at, pins)
         return True
     if here.axis and there.axis:
         sizes.join(here.axis, there.axis)
