@@ -13,13 +13,14 @@ from .caffe2 import pooling as _pooling_caffe2
 from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, show, window
 from .shared import pooling_onnx as _pooling_onnx
 from .shared.pool_windows import PoolWindows, check_global, read_pool_windows, read_rounding, whole_map, with_kernel
-from .shared.pools import greatest, greatest_places, sums
+from .shared.pools import greatest, greatest_places, spans, sums
 from .shared.spellings import least_axes
 from .shared.windows import Windows, require_second
 
 
 class Pooling(LayerType):
     """MAX: y[i] = max of x over window i, cut off at the image. AVE: y[i] = sum of x over window i / its size, cut off at the padded image.
+    AVE_EXC_PAD (Intel's, and Caffe2's usual way): cut off at the image.
 
     A second top of MAX is the mask: the index (h * W + w) of the greatest value within its channel, the first one if several.
     Any number of spatial axes, as in the forks for video and volumes, in any of their spellings.
@@ -43,18 +44,15 @@ class Pooling(LayerType):
 
     def read(self, p: Params) -> None:
         self.q = q = p.message(self.message)
-        self.method = q.get_str("pool")
+        word = q.get_str("pool")
+        self.counts_pad, self.method = word != "AVE_EXC_PAD", word.removesuffix("_EXC_PAD")
         self.round_up = read_rounding(q)
         self.global_pooling = q.get_bool("global_pooling")
         if q.has("axis"):
             require_second(q)
         if self.method not in ("MAX", "AVE"):
-            raise q.refuse(
-                "pool",
-                f"pool is {self.method}",
-                expected="MAX or AVE",
-                fix="STOCHASTIC pooling draws at random: choose one of the two",
-            )
+            fix = "STOCHASTIC pooling draws at random: choose one of the two"
+            raise q.refuse("pool", f"pool is {word}", expected="MAX or AVE", fix=fix)
         if self.global_pooling:
             check_global(q)
             return
@@ -102,10 +100,7 @@ class Pooling(LayerType):
         at = whole_map(sizes) if self.global_pooling else self.windows(x.ndim)
         out = [int(n) for n in self.shapes([x.shape])[0][2:] if isinstance(n, int)]
         if self.method == "AVE":
-            ends = [
-                np.minimum(np.arange(o) * s - p + k, n + p) - (np.arange(o) * s - p)
-                for o, s, p, k, n in zip(out, at.stride, at.pad, at.kernel, sizes, strict=True)
-            ]
+            ends = [spans(at, i, n, out[i], self.counts_pad) for i, n in enumerate(sizes)]
             return [sums(x, at, out) / reduce(np.multiply.outer, ends).astype(x.dtype)]
         if self.top_count < 2:
             return [greatest(x, at, out)]
@@ -123,7 +118,7 @@ class Pooling(LayerType):
         pools = self.pools(x.shape)
         out = pools.out(x.shape[2:])
         if self.method == "AVE":
-            return [_pooling_onnx.emit_average(op, x, pools, out, self)]
+            return [_pooling_onnx.emit_average(op, x, pools, out, self, self.counts_pad)]
         return _pooling_onnx.emit_max(op, x, pools, out, self)
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
@@ -135,7 +130,7 @@ class Pooling(LayerType):
             pools = PoolWindows(at, True, (False,) * len(at.kernel))
             return _pooling_caffe2.emit(op, x, pools, at.stride, self, self.method)
         pools = self.pools(x.shape)
-        return _pooling_caffe2.emit(op, x, pools, pools.out(x.shape[2:]), self, self.method)
+        return _pooling_caffe2.emit(op, x, pools, pools.out(x.shape[2:]), self, self.method, self.counts_pad)
 
     def reach(self, bottoms: Shapes) -> Reaches:
         rank = len(bottoms[0])

@@ -162,6 +162,9 @@ SAMPLES = {
     "average_pool_counts_padding": unary(
         "AveragePool", "Input Pooling", kernel=3, stride=2, pad=1, count_include_pad=1
     ),
+    "average_pool_pad": unary("AveragePool", "Input Pooling", kernel=3, stride=2, pad=1),
+    "average_pool_legacy_pad": unary("AveragePool", "Input Pooling", kernel=3, stride=2, pad=1, legacy_pad=3),
+    "average_pool_pads": unary("AveragePool", "Input Pooling", kernel=3, stride=2, pads=[1, 0, 1, 0]),
     "average_pool_of_padding": Sample(
         [("PadImage", "x", "p", {"pad": 1}), ("AveragePool", "p", "y", {"kernel": 3, "stride": 2})], "Input Pooling"
     ),

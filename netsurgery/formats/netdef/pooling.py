@@ -78,10 +78,12 @@ def pooling(net: Importer, op: Op) -> None:
     if around and any(before):
         raise op.refuse("an average over an image that was padded twice")
     if average and any(before) and not counted:
-        raise op.refuse(
-            "an average that divides by the numbers inside of the image alone",
-            expected="no padding, or count_include_pad",
-        )
+        if rank != 2:
+            raise op.refuse(
+                f"an average over {rank} axes that divides by the numbers inside of the image alone",
+                expected="no padding, or count_include_pad",
+            )
+        method = "pool: AVE_EXC_PAD"
     pad = around or before
     if legacy:
         up = True

@@ -12,7 +12,19 @@ from ..shared.windows import Windows
 from .operators import LOWEST, cast, columns_of, pad_image, pool, refuse
 
 
-def tail(op: Op, n: Size, out: Size, k: int, s: int, p: int, *, padded: bool, round_up: bool, drops: bool) -> int:
+def tail(
+    op: Op,
+    n: Size,
+    out: Size,
+    k: int,
+    s: int,
+    p: int,
+    *,
+    padded: bool,
+    round_up: bool,
+    drops: bool,
+    least: bool = False,
+) -> int:
     """How much padding the operator needs behind an axis of size n, for windows of size k in steps of s that begin at -p.
 
     `padded`: the image was already filled up with p on both sides. `drops`: Caffe leaves out a last window that begins in the padding.
@@ -24,18 +36,26 @@ def tail(op: Op, n: Size, out: Size, k: int, s: int, p: int, *, padded: bool, ro
     if not isinstance(n, int) or not isinstance(out, int):
         return usual
     # at one size as at every size, where that does: whoever reads the net sees how it rounds
-    if usual < k and (n + p + p * padded + usual - k) // s + 1 == out:
+    if not least and usual < k and (n + p + p * padded + usual - k) // s + 1 == out:
         return usual
     return max(0, (out - 1) * s + k - p - n - p * padded)
 
 
-def emit(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, method: str) -> list[Tensor]:
+def emit(
+    op: Op,
+    x: Tensor,
+    pools: PoolWindows,
+    out: Sequence[Size],
+    layer: LayerType,
+    method: str,
+    counts_pad: bool = True,
+) -> list[Tensor]:
     """The tops of a pooling. Raises: UnsupportedError for what the operators do not do."""
     if max(pools.at.dilation) > 1:
         raise refuse(layer, f"dilation {pools.at.dilation}", expected="dilation 1")
     if method == "AVE":
-        return [emit_average(op, x, pools, out, layer=layer)]
-    y, behind = emit_max(op, x, pools, out)
+        return [emit_average(op, x, pools, out, layer=layer, counts=counts_pad)]
+    y, behind = emit_max(op, x, pools, out, least=layer.top_count > 1)
     if layer.top_count < 2:
         return [y]
     if len(out) != 2:
@@ -43,18 +63,26 @@ def emit(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: Laye
     return [y, emit_mask(op, x, pools.at, behind, out)]
 
 
-def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size]) -> tuple[Tensor, list[int]]:
-    """MaxPool, and the padding behind each axis. A window that lies behind the image gives the lowest number, as in Caffe."""
+def emit_max(
+    op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, least: bool = False
+) -> tuple[Tensor, list[int]]:
+    """MaxPool, and the padding behind each axis (`least`: no more than the windows need). A window that lies behind the image gives the
+    lowest number, as in Caffe."""
     at = pools.at
     axes = zip(x.shape[2:], out, at.kernel, at.stride, at.pad, pools.drops, strict=True)
-    behind = [tail(op, n, o, k, s, p, padded=False, round_up=pools.round_up, drops=d) for n, o, k, s, p, d in axes]
+    behind = [
+        tail(op, n, o, k, s, p, padded=False, round_up=pools.round_up, drops=d, least=least)
+        for n, o, k, s, p, d in axes
+    ]
     pads = behind
     if any(b >= k for b, k in zip(behind, at.kernel, strict=True)):  # which the operator refuses
         x, pads = fill(op, x, [0] * len(behind), behind, LOWEST), [0] * len(behind)
     return pool(op, "MaxPool", x, at.kernel, at.stride, (*at.pad, *pads)), behind
 
 
-def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, layer: LayerType) -> Tensor:
+def emit_average(
+    op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, layer: LayerType, counts: bool = True
+) -> Tensor:
     """AveragePool: its own padding, behind the image, does not count, that of Caffe, filled up before, does.
 
     Raises: UnsupportedError if a window lies behind the image."""
@@ -63,12 +91,13 @@ def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], *, 
         sides = zip(sizes, at.kernel, at.stride, pools.drops, strict=True)
         sizes = [op.number(n) if s > k and not d else n for n, k, s, d in sides]
     axes = zip(sizes, out, at.kernel, at.stride, at.pad, pools.drops, strict=True)
-    behind = [tail(op, n, o, k, s, p, padded=True, round_up=pools.round_up, drops=d) for n, o, k, s, p, d in axes]
+    behind = [tail(op, n, o, k, s, p, padded=counts, round_up=pools.round_up, drops=d) for n, o, k, s, p, d in axes]
     if any(b >= k for b, k in zip(behind, at.kernel, strict=True)):
         raise refuse(layer, "a window lies behind the image: Caffe divides by 0", expected="a stride up to the kernel")
-    if any(at.pad):
+    if any(at.pad) and counts:
         x = fill(op, x, at.pad, at.pad, 0.0)
-    return pool(op, "AveragePool", x, at.kernel, at.stride, (*[0] * len(behind), *behind))
+    before = [0] * len(behind) if counts else at.pad
+    return pool(op, "AveragePool", x, at.kernel, at.stride, (*before, *behind))
 
 
 def fill(op: Op, x: Tensor, before: Sequence[int], behind: Sequence[int], value: float) -> Tensor:

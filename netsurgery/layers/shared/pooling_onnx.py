@@ -36,8 +36,11 @@ def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: 
     return [y, places]
 
 
-def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> Tensor:
-    """AveragePool; padding counts. A window that lies behind the image gives 0 / (end - start), the end being that of the image."""
+def emit_average(
+    op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, counts_pad: bool = True
+) -> Tensor:
+    """AveragePool; padding counts, unless it does not. A window that lies behind the image gives 0 / (end - start), the end being that of
+    the image."""
     at = pools.at
     if may_start_behind(x.shape[2:], pools):
         if any(at.pad):
@@ -50,6 +53,8 @@ def emit_average(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], lay
             counts = op("Mul", op("Unsqueeze", counts, op.ints(-1)), span)
         return op("Div", op("Mul", averages, op.const(float(prod(at.kernel)))), counts)
     attributes = _attributes(x.shape[2:], pools, out)
+    if not counts_pad:
+        return op("AveragePool", x, count_include_pad=0, **attributes)
     if not attributes["ceil_mode"]:
         return op("AveragePool", x, count_include_pad=1, **attributes)
     # Padding of its own: every runtime divides alike, and onnxruntime 3 times as fast (tests/benchmarks/bench_layers.py)

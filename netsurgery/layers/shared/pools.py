@@ -45,6 +45,14 @@ def greatest_places(x: Array, windows: Windows, out: Sequence[int]) -> tuple[Arr
     return x, places
 
 
+def spans(windows: Windows, axis: int, size: int, out: int, counts_pad: bool) -> NDArray[np.int_]:
+    """How many places of each window along an axis lie in the padded image, or in the image."""
+    pad = windows.pad[axis]
+    starts = np.arange(out) * windows.stride[axis] - pad
+    ends = starts + windows.kernel[axis]
+    return np.minimum(ends, size + pad) - starts if counts_pad else np.minimum(ends, size) - np.maximum(starts, 0)
+
+
 def _along_each_axis(x: Array, windows: Windows, out: Sequence[int], join: np.ufunc, start: float) -> Array:
     for axis, n in enumerate(out):
         y = np.full(_replaced(x.shape, axis, n), start, x.dtype)

@@ -160,9 +160,8 @@ def test_arguments_that_nobody_knows_are_refused(tmp_path: Path) -> None:
             "(0, 0) before and (1, 1)",
         ),
         (Sample([("Exp", "x", "e"), ("Conv", "x e", "y", {"kernel": 3})], ""), "input 1, 'e', is computed"),
-        (unary("AveragePool", "", kernel=3, stride=2, pad=1), "divides by the numbers inside of the image alone"),
         (
-            unary("AveragePool", "", kernel=3, stride=2, pad=1, legacy_pad=3),
+            Sample([("AveragePool", "x", "y", {"kernel": 3, "pad": 1})], "", inputs={"x": (2, 3, 5, 7, 8)}),
             "divides by the numbers inside of the image alone",
         ),
         (
