@@ -36,6 +36,8 @@ def check_shape(blob: str, shape: Sequence[int]) -> tuple[int, ...]:
 
 USUAL = (224, 227, 299, 300, 321, 384, 416, 448, 512, 608)
 """Heights and widths that published nets take."""
+SMALL = (28, 32, 36, 40, 48, 60, 64, 96, 100, 112, 128, 144, 160, 192, 256)
+"""Others, to advise where none of the usual ones fits."""
 
 
 def with_data_shapes(
@@ -114,7 +116,6 @@ def _find_shape(data: Layer, top: str, net: Net, whole: bool) -> tuple[tuple[int
         return (items, *declared[1:]), f"as its parameters say{why}"
     if index == 1 and says.labels:
         return (items, says.labels), f"as its parameters say{why}"
-    size = USUAL[0]
     if index == 0:
         stated, height, width = image or (0, 0, 0)
         for channels, which in _channels(stated, net) if height and width else ():
@@ -123,11 +124,22 @@ def _find_shape(data: Layer, top: str, net: Net, whole: bool) -> tuple[tuple[int
         if not (height and width) and (vector := _vector(net, top)):
             return (items, vector), f"as the weights of '{net.readers(top)[0].name}' want"
         if not (height and width):
-            fitting = [n for n in USUAL if _stands(net, top, (items, stated or 3, n, n))]
-            size = fitting[0] if fitting else size
+            depth, fitting = _fitting(net, top, items, stated, USUAL)
             if len(fitting) == 1:
-                return (items, stated or 3, size, size), f"of the usual sizes the only one that its layers fit{why}"
-    return (1, 3, size, size), ""
+                return (items, depth, *fitting * 2), f"of the usual sizes the only one that its layers fit{why}"
+            if not fitting:
+                depth, fitting = _fitting(net, top, items, stated, SMALL)
+            if fitting:
+                return (items, depth, *fitting[:1] * 2), ""
+    return (1, 3, *USUAL[:1] * 2), ""
+
+
+def _fitting(net: Net, top: str, items: int, stated: int, sizes: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """Channels, and those heights and widths with which the layers and weights of the net fit."""
+    for depth in dict.fromkeys([n for n, _ in _channels(stated, net)] or [stated or 3]):
+        if fitting := tuple(n for n in sizes if _stands(net, top, (items, depth, n, n))):
+            return depth, fitting
+    return 0, ()
 
 
 def _channels(stated: int, net: Net) -> Iterator[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,23 @@ def test_of_several_sizes_none_is_chosen_but_one_that_fits_is_advised() -> None:
         "fix: --input-shape data=1,3,299,299, or input_shapes={'data': (1, 3, 299, 299)} in Python"
     )
     assert deploy(net, {"data": (1, 3, 299, 299)}).shapes()["y"] == (1, 75)
+
+
+def test_a_size_is_advised_that_the_weights_want(tmp_path: Path) -> None:
+    body = """layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 5 } }
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" inner_product_param { num_output: 5 } }"""
+    image = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 28 dim: 28 } } }\n'
+    netsurgery.save_caffe(
+        netsurgery.initialize(from_text(image + body), seed=1), tmp_path / "n.prototxt", tmp_path / "n.caffemodel"
+    )
+    net = from_text(
+        'layer { name: "data" type: "Data" top: "data" data_param { source: "s" batch_size: 6 } }\n' + body,
+        "",
+        tmp_path / "n.caffemodel",
+    )
+    with pytest.raises(RewriteError, match="--input-shape data=1,1,28,28, or"):
+        deploy(net)
+    assert deploy(net, {"data": (1, 1, 28, 28)}).shapes()["fc"] == (1, 5)
 
 
 def test_all_shapes_that_do_not_follow_are_asked_for_at_once() -> None:
