@@ -15,7 +15,7 @@ from ..formats.preprocessing import Preprocessing
 from ..net import Net, require_net
 from .describe import Description, describe
 from .dot import render
-from .graph import LARGEST, to_graph
+from .graph import DOTS, LARGEST, to_graph
 from .page import to_page
 
 FORMATS = ("svg", "png", "pdf", "dot", "html")
@@ -47,7 +47,7 @@ class Drawing:
             )
         graph = to_graph(self.net, self.description, horizontal=self.horizontal)
         if format == "png":
-            graph.attributes["size"] = LARGEST
+            graph.attributes |= {"size": LARGEST, "dpi": DOTS}
         return graph.source().encode() if format == "dot" else render(graph.source(), format)
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:

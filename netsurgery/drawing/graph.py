@@ -6,6 +6,9 @@ from ..net import Net
 from .describe import BLOB, Description
 from .dot import Graph, escaped
 
+DOTS = "72"
+"""Dots per inch of pictures of pixels: letters are 14 pixels high. At Graphviz's own 96 drawing takes twice as long."""
+
 LARGEST = "100,150"
 """Inches: pictures of pixels are made smaller than this, or Graphviz would need gigabytes for hundreds of layers."""
 
