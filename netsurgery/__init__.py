@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .net import Layer as Layer
     from .net import Net as Net
     from .passes.convolutionalize import convolutionalize as convolutionalize
+    from .passes.cut import cut as cut
     from .passes.deploy import deploy as deploy
     from .passes.initialize import initialize as initialize
     from .receptive_field import Geometry as Geometry
@@ -68,6 +69,7 @@ _HOME = {
     "WeightsError": "errors",
     "assert_equivalent": "verification.check",
     "convolutionalize": "passes.convolutionalize",
+    "cut": "passes.cut",
     "deploy": "passes.deploy",
     "diff": "difference",
     "draw": "drawing.draw",

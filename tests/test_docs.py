@@ -17,7 +17,7 @@ from netsurgery.cli import COMMANDS, build
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-SHIPPED = [README, ROOT / "docs" / "index.md"]
+SHIPPED = [README, ROOT / "docs" / "index.md", ROOT / "docs" / "partial.md"]
 """Pages whose commands run on the files that the project ships."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^ *(?:\$ |- run: )?(netsurgery [^\n|]*)", re.MULTILINE)

@@ -38,6 +38,8 @@ def activations(
     """Show the maps that a net makes of an image as a grid, one tile for each channel.
 
     Example: netsurgery activations deploy.prototxt weights.caffemodel photo.jpg conv5 -o conv5.png
+
+    In fixtures/digits: netsurgery activations deploy.prototxt digits.caffemodel sample_3.png conv1 -o conv1.png --raw-scale 1
     """
     from ..files.words import split_words
     from ..vision.filters import activation_tiles

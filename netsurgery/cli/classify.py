@@ -52,6 +52,8 @@ def classify(
     Example: netsurgery classify deploy.prototxt weights.caffemodel cat.jpg --labels synset_words.txt --mean 104,117,123
 
     As detect.py: netsurgery classify deploy.prototxt rcnn.caffemodel --windows boxes.csv --context-pad 16 -o scores.csv
+
+    In fixtures/digits: netsurgery classify deploy.prototxt digits.caffemodel sample_3.png --labels labels.txt --raw-scale 1
     """
     from ..errors import NetsurgeryError
     from ..files.words import split_words

@@ -45,6 +45,8 @@ def draw(
     svg, png and pdf need Graphviz; html needs nothing but a browser.
 
     Example: netsurgery draw deploy.prototxt weights.caffemodel -o net.html
+
+    In fixtures/digits: netsurgery draw deploy.prototxt digits.caffemodel --image sample_3.png -o net.html
     """
     from ..drawing.draw import draw as draw_net
     from ..formats.preprocessing import from_net

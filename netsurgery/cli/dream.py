@@ -36,6 +36,8 @@ def dream(
     """Let a net dream on a photo (DeepDream): more of what a blob sees in it, or of what it sees in a guide. Needs PyTorch (extra torch).
 
     Example: netsurgery dream deploy.prototxt weights.caffemodel sky.jpg inception_4c/output -o dream.png --mean 104,117,123
+
+    In fixtures/digits: netsurgery dream deploy.prototxt digits.caffemodel canvas.png conv2 -o dream.png --raw-scale 1 --octaves 3
     """
     from ..files.words import split_words
     from ..vision.dream import dream as climb

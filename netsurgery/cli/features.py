@@ -39,6 +39,8 @@ def features(
     """Write blobs of a net for many images, as Caffe's extract_features did.
 
     Example: netsurgery features deploy.prototxt weights.caffemodel photos/ --output fc7 -o fc7.npz
+
+    In fixtures/digits: netsurgery features deploy.prototxt digits.caffemodel sample_3.png --output ip1 -o ip1.npy --raw-scale 1
     """  # fmt: skip
     from ..files.words import split_words
     from ..vision.features import feature_files

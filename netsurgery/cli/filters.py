@@ -39,6 +39,8 @@ def filters(
     """Show the kernels of a convolution as a grid: three-channel ones in color, gray being 0.
 
     Example: netsurgery filters deploy.prototxt weights.caffemodel conv1 -o filters.png
+
+    In fixtures/digits: netsurgery filters deploy.prototxt digits.caffemodel conv1 -o filters.png
     """
     from ..files.words import split_words
     from ..vision.filters import filter_tiles

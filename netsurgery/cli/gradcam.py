@@ -33,6 +33,8 @@ def gradcam(
     """Show which places of a map speak for a class: Grad-CAM. Needs PyTorch (extra torch).
 
     Example: netsurgery gradcam deploy.prototxt weights.caffemodel cat.jpg --unit prob:281 --blob conv5 -o gradcam.png
+
+    In fixtures/digits: netsurgery gradcam deploy.prototxt digits.caffemodel sample_7.png -o gradcam.png --raw-scale 1
     """
     from ..files.words import split_words
     from ..vision.evidence import evidence_figure, write_array

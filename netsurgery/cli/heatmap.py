@@ -85,6 +85,8 @@ def heatmap(
     Writes NAME.npy, NAME.png (16 bits), NAME.overlay.png and NAME.json for each image; images that are done are skipped.
 
     Example: netsurgery heatmap deploy.prototxt weights.caffemodel photos/ -o maps --mean 104,117,123
+
+    In fixtures/digits: netsurgery heatmap deploy.prototxt digits.caffemodel canvas.png -o maps --channel argmax --raw-scale 1
     """
     from ..files.words import split_words
     from ..vision.heatmap_files import heatmaps

@@ -57,6 +57,8 @@ def maximize(
     Example: netsurgery maximize deploy.prototxt weights.caffemodel --unit fc8:3 -o maximum.png
 
     A channel: netsurgery maximize deploy.prototxt weights.caffemodel --unit conv3:7 --at everywhere --total-variation 0.2
+
+    In fixtures/digits: netsurgery maximize deploy.prototxt digits.caffemodel --unit ip2:3 -o maximum.png --raw-scale 1
     """
     from ..vision.maximize import maximize as climb
 

@@ -40,6 +40,8 @@ def mean(
     Prints the mean of each channel, blue first.
 
     Example: netsurgery mean train.txt --resize 256x256 -o mean.binaryproto
+
+    In fixtures/score: netsurgery mean list.txt -o mean.binaryproto
     """
     from ..vision.mean import channel_means, means_of, write_mean
 

@@ -147,6 +147,8 @@ def operate(
     Example: netsurgery operate deploy.prototxt net.caffemodel -o new.prototxt --delete drop6 --cut fc7 --rename fc7=features
 
     Another task: netsurgery operate deploy.prototxt net.caffemodel -o birds.prototxt --num-output fc8=200 --rename fc8=fc8_birds
+
+    In fixtures/digits: netsurgery operate deploy.prototxt digits.caffemodel -o new.prototxt --set-kernel conv1=sobel-x,gaussian:5,emboss
     """
     from ..errors import NetsurgeryError
     from ..passes.operations import NAMES

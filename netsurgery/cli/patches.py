@@ -47,6 +47,8 @@ def patches(
     """Show the parts of images that excite a unit most, cut out by its receptive field.
 
     Example: netsurgery patches deploy.prototxt weights.caffemodel photos/ --unit conv5:17 -o patches.png
+
+    In fixtures/digits: netsurgery patches deploy.prototxt digits.caffemodel sample_3.png --unit conv2:3 -o patches.png --raw-scale 1
     """
     from ..files.words import split_words
     from ..vision.images import find_images

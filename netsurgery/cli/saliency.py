@@ -40,6 +40,8 @@ def saliency(
     """Show which pixels of an image speak for a class, by gradients. Needs PyTorch (extra torch).
 
     Example: netsurgery saliency deploy.prototxt weights.caffemodel cat.jpg --unit prob:281 -o saliency.png
+
+    In fixtures/digits: netsurgery saliency deploy.prototxt digits.caffemodel sample_7.png -o saliency.png --raw-scale 1
     """
     from ..files.words import split_words
     from ..vision.evidence import evidence_figure, write_array

@@ -86,6 +86,8 @@ def scan(
     Writes NAME.json and NAME.boxes.png for each image; images that are done are skipped.
 
     Example: netsurgery scan deploy.prototxt digits.caffemodel canvas.png -o boxes --labels labels.txt --threshold 0.9
+
+    In fixtures/digits: netsurgery scan deploy.prototxt digits.caffemodel canvas.png -o boxes --labels labels.txt --raw-scale 1
     """
     from ..files.words import split_words
     from ..vision.images import find_images

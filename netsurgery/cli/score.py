@@ -55,6 +55,8 @@ def score(
     TEST phase (accuracy, loss) are averaged too, as `caffe test` does.
 
     Example: netsurgery score deploy.prototxt weights.caffemodel val.txt model.onnx --resize 256x256 --mean mean.binaryproto
+
+    In fixtures/score: netsurgery score train_val.prototxt ../digits/digits.caffemodel list.txt
     """
     from ..files.output import replacing
     from ..files.words import split_words

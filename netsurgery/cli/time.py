@@ -40,6 +40,8 @@ def time(
     Without weights they are made up: times hardly depend on them.
 
     Example: netsurgery time deploy.prototxt weights.caffemodel -o times.svg
+
+    In fixtures/digits: netsurgery time deploy.prototxt digits.caffemodel -o times.svg
     """
     from dataclasses import replace
 
