@@ -57,7 +57,7 @@ class Net:
                         f"bottom '{blob}' is not written by any layer before it",
                         layer=layer,
                         expected=f"one of: {', '.join(list(written)[-8:]) or 'an input (the net has none)'}",
-                        fix=closest(blob, written),
+                        fix=closest(blob, written) or f"make it an input: --input-shape {blob}=1,3,224,224",
                     )
             for blob in layer.tops:
                 if not blob:

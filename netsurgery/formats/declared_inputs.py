@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -21,7 +21,8 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
     that no layer writes. A data layer of which some axes have only a name stays, for `deploy`.
     """
     written = {top for f in fields for top in f.value.all("top")}
-    read = {bottom for f in fields for bottom in f.value.all("bottom")}
+    read = {bottom for f in fields if f.value.last("type") != "Silence" for bottom in f.value.all("bottom")}
+    idle: set[str] = set()
     made: list[Field] = []
     for name in shapes:
         if name in read and name not in written:
@@ -46,6 +47,7 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
         for top in (t for t in tops if t not in rest and (t in asked or t in read)):
             name = str(layer.last("name", top)) if top == asked[0] else top
             made.append(_input(name, top, given[top], f, layer if top == tops[0] else None))
+        idle.update(t for t in tops if t not in rest and t not in asked and t not in read)
         if rest:
             kept = [g for g in layer.fields if g.name != "top" or g.value in rest]
             made.append(replace(f, value=replace(layer, fields=tuple(kept), text="")))
@@ -53,7 +55,16 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
             notes.append(f"layer '{layer.last('name', '')}' ({layer.last('type', '')}) became input {', '.join(asked)}")
         if kind is not None and kind.preparation and tops[0] in asked:
             notes.append(f"input '{tops[0]}' is expected as the layer prepared it: {kind.preparation}")
-    return made
+    return [f for f in (_without_silenced(f, idle) for f in made) if f is not None]
+
+
+def _without_silenced(f: Field, idle: Collection[str]) -> Field | None:
+    """A Silence without the bottoms that are not made, None without any; other layers as they are."""
+    layer: Message = f.value
+    if layer.last("type") != "Silence" or not any(b in idle for b in layer.all("bottom")):
+        return f
+    kept = tuple(g for g in layer.fields if g.name != "bottom" or g.value not in idle)
+    return replace(f, value=replace(layer, fields=kept, text="")) if any(g.name == "bottom" for g in kept) else None
 
 
 def _whole(shape: Sequence[int | str | None] | None) -> bool:

@@ -20,7 +20,7 @@ from ..layers.core.suggest import meant_field
 from ..message import Field, Message
 from ..net import IDENTITY, Layer, Net
 from .declared_inputs import declare_inputs, require_inputs, with_declared
-from .missing import require_net, require_writers
+from .missing import require_net, require_writers, what_brings
 from .options import Reading
 from .origin import origin
 from .prototxt.crops import place_crops
@@ -170,11 +170,12 @@ def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: 
     fields = [f for f in message.fields if f.name == "layer"]
     if not fields:
         raise ParseError(
-            "no layers are left in this phase" if message.fields else "no layers",
+            "no layers are left in this phase" if whole.has("layer") else "no layers",
             source=message.source,
             expected="a net: layer { ... }",
-            fix=f"phase is {reading.phase}, level {reading.level}, stages {list(reading.stages)}: check include and exclude"
-            if message.fields
+            fix=f"phase is {reading.phase}, level {reading.level}, stages {list(reading.stages)}: bring them back:"
+            f" {what_brings(whole, whole.all('layer'), reading)[0] or 'check include and exclude'}"
+            if whole.has("layer")
             else "",
         )
     fields = declare_inputs(fields, reading.input_shapes, notes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..errors import NetsurgeryError, ParseError
 from ..message import Message
 from ..net import Layer
 from .options import Reading
+from .prototxt.phases import filter_net
 
 OF_SOLVERS = ("net", "train_net", "test_net", "base_lr", "lr_policy", "max_iter", "solver_mode", "snapshot_prefix")
 
@@ -29,33 +31,89 @@ def require_net(message: Message) -> None:
 
 def require_writers(layers: Sequence[Layer], whole: Message, kept: Message, reading: Reading) -> None:
     """Raises: NetsurgeryError for a bottom whose writer rules left out: it says which, and what brings it back."""
-    of_phase = {id(layer) for layer in kept.all("layer")}
-    left = [layer for layer in whole.all("layer") if id(layer) not in of_phase]
-    writers = {top: layer for layer in reversed(left) for top in layer.all("top")}
+    left = [layer for layer in whole.all("layer") if not any(layer is other for other in kept.all("layer"))]
     written: set[str] = set()
     for layer in layers:
         for bottom in layer.bottoms:
-            if bottom not in written and bottom in writers:
-                _refuse(layer, bottom, writers[bottom], reading)
+            writers = [x for x in left if bottom in x.all("top")]
+            if bottom not in written and writers:
+                _refuse(layer, bottom, writers, whole, reading)
         written.update(layer.tops)
 
 
-def _refuse(layer: Layer, bottom: str, writer: Message, reading: Reading) -> None:
+def _refuse(layer: Layer, bottom: str, writers: Sequence[Message], whole: Message, reading: Reading) -> None:
+    state, writer = what_brings(whole, writers, reading)
     rules = writer.all("include") or writer.all("exclude")
     word = "include" if writer.has("include") else "exclude"
-    options = []
-    if word == "include":
-        options = [f"--stage {stage}" for stage in rules[0].all("stage")]
-        options += [f"--phase {phase}" for phase in rules[0].all("phase") if phase != reading.phase]
-        options += [f"--level {rules[0].last('min_level')}"] if rules[0].last("min_level", 0) > reading.level else []
     shown = " ".join(f"{f.name}: {f.value}" for f in rules[0].fields)
-    bring = " ".join(options)
+    given = f"--input-shape {bottom}=1,3,224,224"
     raise NetsurgeryError(
         f"bottom '{bottom}' has lost its writer: layer '{writer.last('name', '')}' ({writer.last('type', '')}) is left out by"
         f" {word} {{ {shown} }}",
         layer=layer,
-        expected=f"a net that is whole in phase {reading.phase}, level {reading.level}, stages {list(reading.stages)}",
-        fix=f"bring it back: {bring}; or give '{bottom}' as an input: --input-shape {bottom}=1,3,224,224"
-        if bring
-        else f"give '{bottom}' as an input: --input-shape {bottom}=1,3,224,224",
+        expected=f"a net that is whole in phase {reading.phase}, level {reading.level}, stages {_stages(whole, reading)}",
+        fix=f"bring it back: {state}; or give '{bottom}' as an input: {given}"
+        if state
+        else f"give '{bottom}' as an input: {given}",
     )
+
+
+def what_brings(whole: Message, layers: Sequence[Message], reading: Reading) -> tuple[str, Message]:
+    """What to say for one of these layers to take part, "" if nothing does, and which it is: first of all what leaves the net whole."""
+    ways = []
+    for layer in layers:
+        for state in _states(layer, reading):
+            kept = filter_net(whole, state.phase, state.level, state.stages)
+            if any(layer is other for other in kept.all("layer")):
+                changes = _changes(state, reading)
+                ways.append(((bool(_lost(kept)), state.phase != reading.phase, len(changes)), " ".join(changes), layer))
+    if not ways:
+        return "", layers[0]
+    _, said, layer = min(ways, key=lambda way: way[0])
+    return said, layer
+
+
+def _states(layer: Message, reading: Reading) -> Iterator[Reading]:
+    """Phases, levels and stages in which a layer may take part."""
+    level = reading.level
+    for rule in layer.all("include"):
+        stages = dict.fromkeys((*reading.stages, *rule.all("stage")))
+        least = max(level, rule.last("min_level", level))
+        yield replace(
+            reading,
+            phase=str(rule.last("phase", reading.phase)),
+            level=min(least, rule.last("max_level", least)),
+            stages=tuple(stage for stage in stages if stage not in rule.all("not_stage")),
+        )
+    for rule in layer.all("exclude"):
+        for stage in rule.all("stage"):
+            yield replace(reading, stages=tuple(other for other in reading.stages if other != stage))
+        for stage in rule.all("not_stage"):
+            yield replace(reading, stages=(*reading.stages, stage))
+        yield replace(reading, phase="TRAIN" if reading.phase == "TEST" else "TEST")
+        yield replace(reading, level=rule.last("min_level", level) - 1)
+        yield replace(reading, level=rule.last("max_level", level) + 1)
+
+
+def _changes(state: Reading, reading: Reading) -> list[str]:
+    """The options that make one state of another."""
+    options = [f"--stage {stage}" for stage in state.stages if stage not in reading.stages]
+    options += [f"--phase {state.phase}"] * (state.phase != reading.phase)
+    options += [f"--level {state.level}"] * (state.level != reading.level)
+    gone = [f"--stage {stage}" for stage in reading.stages if stage not in state.stages]
+    return [*options, *([f"without {' '.join(gone)}"] if gone else [])]
+
+
+def _lost(net: Message) -> set[str]:
+    """The bottoms that no layer before writes."""
+    written: set[str] = set()
+    lost: set[str] = set()
+    for layer in net.all("layer"):
+        lost.update(bottom for bottom in layer.all("bottom") if bottom not in written)
+        written.update(layer.all("top"))
+    return lost
+
+
+def _stages(whole: Message, reading: Reading) -> list[str]:
+    """The stages that count: those of the file's own state, and those asked for."""
+    return list(dict.fromkeys((*(s for state in whole.all("state") for s in state.all("stage")), *reading.stages)))

@@ -87,3 +87,15 @@ def test_pixels_are_still_told(tmp_path: Path) -> None:
     assert (
         "input 'data' is expected as the layer prepared it: mean_value 104 subtracted, then scaled by 0.5" in net.notes
     )
+
+
+def test_a_label_that_is_only_silenced_goes_with_its_silence() -> None:
+    text = 'layer { name: "data" type: "Data" top: "data" top: "label" data_param { source: "x" batch_size: 4 } }\n'
+    text += 'layer { name: "s" type: "Silence" bottom: "label" }\n' + CONV
+    net = from_text(text, input_shapes={"data": (1, 3, 8, 8)})
+    assert dict(net.inputs) == {"data": (1, 3, 8, 8)}
+    assert [layer.type for layer in net.layers] == ["Input", "Convolution"]
+    both = from_text(
+        text.replace('bottom: "label" }', 'bottom: "label" bottom: "data" }'), input_shapes={"data": (1, 3, 8, 8)}
+    )
+    assert [layer.bottoms for layer in both.layers] == [(), ("data",), ("data",)]

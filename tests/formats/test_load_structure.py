@@ -96,7 +96,7 @@ def test_a_phase_without_layers_is_refused() -> None:
     assert error_of(ParseError, text) == (
         "net.prototxt:1: no layers are left in this phase\n"
         "  expected: a net: layer { ... }\n"
-        "  fix: phase is TEST, level 0, stages []: check include and exclude"
+        "  fix: phase is TEST, level 0, stages []: bring them back: --phase TRAIN"
     )
 
 
