@@ -34,6 +34,9 @@ class Kind:
     error: NetsurgeryError | None = None
     """Why the layer cannot be used, if it cannot."""
 
+    only_here: str = ""
+    """What is said of a layer that no Caffe has in this form, so that it cannot be written for one."""
+
     in_place: bool = False
     """Whether Caffe computes the same numbers when top and bottom are one blob."""
 

@@ -48,6 +48,11 @@ def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.
                 expected="a shape: Caffe cannot load the net without",
                 fix=f"--input-shape {blob}=1,3,224,224, or netsurgery.passes.set_input_shape(net, '{blob}', (1, 3, 224, 224))",
             )
+    for layer in net.layers:
+        if layer.kind.only_here:
+            raise UnsupportedError(
+                layer.kind.only_here, layer=layer, expected="a layer that some Caffe has", fix="write .onnx"
+            )
     net = _unshared(_unconditional(net))
     names = file_names(net)
     text = to_prototxt(net).encode("utf-8", "surrogateescape")

@@ -42,6 +42,7 @@ class LstmJunhyuk(LayerType):
         w, b = q.filler("weight_filler"), q.filler("bias_filler")
         self.fillers = w, w, b
         self.memory = ("h", "c") if self.bottom_count == 2 else ()
+        self.only_here = "no Caffe gives its states to an Lstm" if self.bottom_count > 2 else ""
         q.ignore("clipping_threshold", why="cuts gradients")
         self.streams = q.get_int("batch_size")  # of a bottom of three axes the second one
         if self.num_output < 1:

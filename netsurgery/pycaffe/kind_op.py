@@ -11,7 +11,6 @@ from ..kind import Kind
 from ..layers.core.dims import Dim
 from ..layers.core.fillers import Filler
 from ..layers.core.layer_type import LayerType
-from ..message import Field
 from ..net import Layer
 from .blob import Blob
 from .errors import CaffeError
@@ -25,6 +24,10 @@ class KindOp(Op):
     kind: Kind
     free: tuple[bool, ...] = ()
     """Which tops have a size that the data decide."""
+    plain: Layer
+    """The layer as the net has it."""
+    states: Sequence[Blob] = ()
+    """What it keeps from call to call, in blobs that only the net knows."""
 
     def setup(self) -> None:
         super().setup()
@@ -45,7 +48,25 @@ class KindOp(Op):
             slot.blobs.append(filled(Blob(_plain(shape)), filler, slot.title))
 
     def make(self) -> Layer:
-        return read_layer(self.slot, len(self.slot.bottoms))
+        """The layer; of one that keeps states from call to call its twin that takes and gives them."""
+        slot, count = self.slot, len(self.slot.bottoms)
+        self.plain = layer = read_layer(slot, count)
+        self.states = [Blob(shape) for shape in self._state_shapes()]
+        if self.states:
+            more = len(self.states)
+            layer = read_layer(slot, count + more, len(slot.tops) + more, layer.kind.exposed(slot.params))
+        return layer
+
+    def _state_shapes(self) -> list[tuple[int, ...]]:
+        return [_plain(shape) for shape in self.plain.kind.memory_shapes([blob.sizes for blob in self.slot.bottoms])]
+
+    @property
+    def reads(self) -> list[Blob]:
+        return [*self.slot.bottoms, *self.states]
+
+    @property
+    def writes(self) -> list[Blob]:
+        return [*self.slot.tops, *self.states]
 
     def _one_to_one(self) -> bool:
         return len(self.slot.bottoms) == len(self.slot.tops) == 1
@@ -55,6 +76,9 @@ class KindOp(Op):
         return type(self.kind).emit is LayerType.emit and not self.kind.is_identity
 
     def reshape(self) -> None:
+        for state, shape in zip(self.states, self._state_shapes(), strict=True):
+            if shape != state.sizes:
+                state.resize(shape)
         tops = self.kind.shapes([blob.sizes for blob in self.reads])
         self.free = tuple(any(isinstance(n, Dim) for n in shape) for shape in tops)
         for top, shape in zip(self.writes, tops, strict=False):
@@ -83,40 +107,6 @@ class KindOp(Op):
             tops = self.kind.forward(bottoms, weights)
         for top, values in zip(self.writes, tops, strict=False):
             put(top, np.asarray(values, np.float32))
-
-
-class RecurrentOp(KindOp):
-    """LSTM, RNN: with the state of the last step kept for the next call, where the continuation marks say so.
-
-    The layer runs as its own twin with `expose_hidden`, whose states are blobs that only the net knows.
-    """
-
-    def make(self) -> Layer:
-        slot = self.slot
-        self.states: list[Blob] = []
-        inner = slot.params.last("recurrent_param")
-        if inner.last("expose_hidden", False):
-            return read_layer(slot, len(slot.bottoms))
-        exposed = slot.params.with_fields(Field("recurrent_param", inner.with_fields(Field("expose_hidden", True))))
-        count = 2 if slot.type == "LSTM" else 1
-        n, units = slot.bottoms[0].sizes[1], int(inner.last("num_output", 0))
-        self.states = [Blob((1, n, units)) for _ in range(count)]
-        return read_layer(slot, len(slot.bottoms) + count, len(slot.tops) + count, exposed)
-
-    @property
-    def reads(self) -> list[Blob]:
-        return [*self.slot.bottoms, *self.states]
-
-    @property
-    def writes(self) -> list[Blob]:
-        return [*self.slot.tops, *self.states]
-
-    def reshape(self) -> None:
-        for state in self.states:
-            shape = (1, self.slot.bottoms[0].sizes[1], state.sizes[2])
-            if shape != state.sizes:
-                state.resize(shape)
-        super().reshape()
 
 
 def _plain(shape: Sequence[Any], before: Sequence[int] = ()) -> tuple[int, ...]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import data, python_layer, training
-from .kind_op import KindOp, RecurrentOp
+from .kind_op import KindOp
 from .op import InputOp, Op
 from .slot import Slot
 
 _BY_TYPE: dict[str, Callable[[Slot], Op]] = {
     "BatchNorm": training.BatchNormOp,
     "Input": InputOp,
-    "LSTM": RecurrentOp,
-    "RNN": RecurrentOp,
     **data.OPS,
     **python_layer.OPS,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import NetsurgeryError
+from ..errors import NetsurgeryError, Source
 from ..exporters.convert import convert
 from ..files.words import goes_with
 from ..formats.manifest import Model
@@ -21,7 +21,7 @@ from ..passes.prepare import prepare
 from .check import compare
 from .compare import FP16_RTOL, INT8_RTOL, Tolerance
 from .entries import Entries, entries_of
-from .environment import check_pins, versions
+from .environment import check_pins, metadata, versions
 from .feeds import ranges
 from .options import Comparing, Inputs
 from .record import Recording, record_inputs
@@ -153,6 +153,7 @@ def _run(task: Task) -> Report:
     reading, surgery, comparing = task.reading, task.surgery, task.comparing
     notes: tuple[str, ...] = ()
     if files.model.suffix == ".onnx":
+        _refuse_baked(files.model)
         reading, surgery, notes = as_recorded(files.model, reading, surgery)
         if files.weights is not None:
             reading = replace(reading, initialize=task.reading.initialize)
@@ -166,6 +167,17 @@ def _run(task: Task) -> Report:
     inputs = _with_defaults(task.inputs, task.reading, loaded)
     report = compare(net, model, inputs, comparing, name=task.name)
     return replace(report, notes=(*notes, *report.notes))
+
+
+def _refuse_baked(model: Path) -> None:
+    """Raises: NetsurgeryError for a model that takes images as they are: the net's inputs are none of its own."""
+    if metadata(model).get("netsurgery.preprocessing", "").startswith("done by the model"):
+        raise NetsurgeryError(
+            "takes images: its preprocessing is baked in",
+            source=Source(str(model)),
+            expected="a model that takes the inputs of the net",
+            fix="verify what the same command writes without --bake-preprocessing, then bake",
+        )
 
 
 def record_files(

@@ -243,7 +243,11 @@ class Judge:
     def remark_on(self, first: Comparison, held: Mapping[str, Array] | None = None) -> str:
         """Whether the layer of a blob that is off computes wrongly itself, or was given wrong numbers."""
         layer = self.net.writer(first.blob)
-        if first.rule != "tolerance" or any(b not in self.given for b in layer.bottoms):
+        if (
+            first.rule != "tolerance"
+            or first.problem.startswith("shape differs")
+            or any(b not in self.given for b in layer.bottoms)
+        ):
             return ""
         own = self.own(layer, layer.tops.index(first.blob), held or {})
         if own is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NetsurgeryError, Source
 from ..net import Net
+from ..passes.recurrent_state import state_outputs
 
 if TYPE_CHECKING:
     from .runtimes.base import Array, Runtime
@@ -59,6 +60,14 @@ def pair(
                 f"has no value '{name}'", source=source, expected=f"one of: {', '.join(model.outputs)}"
             )
     notes: list[str] = []
+    states = [name for name in state_outputs(net) if name not in model.inputs and name not in given]
+    if states:
+        raise NetsurgeryError(
+            f"the net takes its state as input '{states[0]}', the model does not",
+            source=source,
+            expected=f"inputs {', '.join(net.inputs)}",
+            fix="convert it with --recurrent-state",
+        )
     inputs = _matched("input", list(net.inputs), list(model.inputs), given, notes, source)
     for name in model.inputs:
         if name not in inputs.values():

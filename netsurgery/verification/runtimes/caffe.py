@@ -18,6 +18,7 @@ from ...formats.save import layer_message, write_layer
 from ...interpreter import run_layer
 from ...net import Layer, Net
 from ...passes.cut import cut
+from ...passes.set_input_shape import set_input_shape
 from ..side.opened import open_side
 from ..side.process import Side
 from ..side.recipe import CAFFE
@@ -27,7 +28,8 @@ from .base import Runtime
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
-STATEFUL = ("LSTM", "RNN", "DummyData")
+RECURRENT = ("LSTM", "RNN")
+STATEFUL = (*RECURRENT, "DummyData")
 """Layers that keep numbers between forwards, or draw new ones: Caffe then gets a new net for every forward."""
 
 
@@ -111,6 +113,13 @@ class Caffe(Runtime):
         last, changed = last_versions(net, files.names), overwritten(net, files.names)
         asked = {last[blob]: blob for blob in blobs if blob in last and blob not in changed}
         used = {name: np.asarray(array, np.float32) for name, array in feeds.items() if name in net.inputs}
+        shapes = {name: array.shape for name, array in used.items()}
+        if any(layer.type in RECURRENT for layer in net.layers) and any(
+            net.writer(name).type == "Input" and net.inputs[name] != shape for name, shape in shapes.items()
+        ):  # Caffe unrolls them when it makes the net, and takes no other number of steps then
+            net = set_input_shape(net, shapes)
+            with caffe_files(net) as files:
+                return self._asked(net, files, feeds, blobs)
         with _scratch() as folder:
             inputs, values = os.path.join(folder, "feeds.npz"), os.path.join(folder, "values.npz")
             arrays = {str(i): array for i, array in enumerate(used.values())}
