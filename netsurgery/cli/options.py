@@ -314,5 +314,7 @@ def with_defaults(arguments: Sequence[str]) -> list[str]:
         if word == "--json" and words[0] == "verify" and not (words[i + 1 : i + 2] or [""])[0].endswith((".json", "-")):
             words[i] = "--json=-"
         if word == "--initialize" and words[i + 1 : i + 2] not in (["fillers"], ["random"]):
-            words[i] = "--initialize=fillers"
+            following = words[i + 1] if i + 1 < len(words) else ""
+            words[i] = "--initialize" if following.startswith("=") else "--initialize=fillers"
+            words[i + 1 : i + 2] = [following.removeprefix("=")] if following.startswith("=") else words[i + 1 : i + 2]
     return words

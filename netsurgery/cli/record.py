@@ -12,6 +12,7 @@ from .printing import note
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
+    from ..passes.options import Surgery
     from ..verification.options import Comparing, Inputs
 
 
@@ -20,6 +21,7 @@ def record(
     inputs: Inputs,
     comparing: Annotated[Comparing, Only(("output",))],
     reading: Reading,
+    surgery: Surgery,
     weights: Weights = None,
     output_file: Annotated[Path, typer.Option("--output-file", "-o", help="The .npz to write.")] = Path("golden.npz"),
     by: Annotated[
@@ -35,7 +37,15 @@ def record(
     from ..verification.files import record_files
 
     done = record_files(
-        prototxt, weights, output_file, reading, inputs, by=by, outputs=comparing.outputs, every_blob=every_blob
+        prototxt,
+        weights,
+        output_file,
+        reading,
+        inputs,
+        surgery,
+        by=by,
+        outputs=comparing.outputs,
+        every_blob=every_blob,
     )
     for text in done.notes:
         note(f"note: {text}", quiet)

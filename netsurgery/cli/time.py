@@ -12,12 +12,14 @@ from .printing import console, note, print_json
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
+    from ..passes.options import Surgery
     from ..verification.times import Times
 
 
 def time(
     words: NetAndModel,
     reading: Reading,
+    surgery: Surgery,
     rounds: Annotated[int, typer.Option(min=1, help="Forwards, of which medians are taken.")] = 20,
     threads: Annotated[
         int | None,
@@ -54,7 +56,7 @@ def time(
     net_file, weights, model = split_words(words, "[MODEL.onnx]", least=0)
     if weights is None and reading.initialize is None:
         reading = replace(reading, initialize="random")
-    _, net = prepare(net_file, weights, reading)
+    _, net = prepare(net_file, weights, reading, surgery)
     times = time_net(
         net,
         model[0] if model else None,

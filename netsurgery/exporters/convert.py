@@ -129,6 +129,7 @@ def convert(
         save_caffe(net, path, path.with_suffix(".caffemodel") if has_weights else None)
     else:
         preprocessing, missing = _preprocessing(loaded, net, export.bake_preprocessing, pixels)
+        shapes = shapes if preprocessing is None else _with_channels(net, shapes)
         options: dict[str, Any] = {
             "full_hash": export.full_hash,
             "opset": export.opset,
@@ -228,6 +229,19 @@ def _preprocessing(loaded: Net, net: Net, baked: bool, pixels: Pixels) -> tuple[
             raise
         return None, (f"what is done to pixels is not recorded: {error.problem}",)
     return (own or Preprocessing() if said else own), ()
+
+
+def _with_channels(
+    net: Net, shapes: Mapping[str, Sequence[int | str | None]]
+) -> Mapping[str, Sequence[int | str | None]]:
+    """The shapes, with the number of channels of an image that no layer ties: what is done to its pixels is said channel by channel."""
+    (name, declared), *others = net.inputs.items()
+    if others or declared is None or len(declared) != 4:
+        return shapes
+    asked = list(shapes.get(name, [None] * 4))
+    if len(asked) == 4 and not isinstance(asked[1], int):
+        asked[1] = declared[1]
+    return {**shapes, name: asked}
 
 
 def input_axes(

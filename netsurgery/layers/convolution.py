@@ -69,7 +69,7 @@ class Convolution(LayerType):
         self.one_shape(bottoms)
         windows = self.windows(len(bottoms[0]))
         for x in bottoms:
-            require_room(self.title, windows, x[2:])
+            require_room(self, windows, x[2:])
         return [(x[0], self.num_output, *windows.out(x[2:])) for x in bottoms]
 
     def one_shape(self, bottoms: Shapes) -> None:

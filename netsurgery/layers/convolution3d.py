@@ -51,7 +51,7 @@ class Convolution3D(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 5)
-        require_room(self.title, self.windows, x[2:])
+        require_room(self, self.windows, x[2:])
         return [(x[0], self.num_output, *self.windows.out(x[2:]))]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -40,7 +40,7 @@ class ConvolutionDepthwise(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
-        require_room(self.title, self.windows, x[2:])
+        require_room(self, self.windows, x[2:])
         return [(*x[:2], *self.windows.out(x[2:]))]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -46,7 +46,7 @@ class DeformableConvolution(LayerType):
         x, offsets = bottoms
         self.rank(x, 4, "bottom 0")
         self.rank(offsets, 4, "the offsets")
-        require_room(self.title, self.windows, x[2:])
+        require_room(self, self.windows, x[2:])
         top = (x[0], self.num_output, *self.windows.out(x[2:]))
         self.require(offsets[0], x[0], "batch of the offsets")
         self.require(offsets[1], self.deformable * 2 * self.taps, "channels of the offsets")

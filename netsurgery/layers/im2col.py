@@ -36,7 +36,7 @@ class Im2col(LayerType):
         if len(x) < 3:
             self.rank(x, 4)
         at = self.windows(len(x))
-        require_room(self.title, at, x[2:])
+        require_room(self, at, x[2:])
         return [(x[0], x[1] * product(at.kernel), *at.out(x[2:]))]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

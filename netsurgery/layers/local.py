@@ -44,7 +44,7 @@ class Local(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
-        require_room(self.title, Windows(self.windows.kernel, (1, 1), (0, 0), (1, 1)), x[2:])
+        require_room(self, Windows(self.windows.kernel, (1, 1), (0, 0), (1, 1)), x[2:])
         return [(x[0], self.num_output, *self._out(x))]
 
     def _out(self, x: Shape) -> tuple[Size, Size]:

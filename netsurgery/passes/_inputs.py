@@ -171,7 +171,14 @@ def with_shape(net: Net, top: str, shape: Sequence[int]) -> Net:
     Raises: NetsurgeryError if it has no such input."""
     old = net.writer(top)
     if top not in net.inputs or old.type != "Input":
-        raise NetsurgeryError(f"'{top}' is no input", layer=old, expected=f"one of: {', '.join(net.inputs) or 'none'}")
+        inputs = [name for name in net.inputs if net.writer(name).type == "Input"]
+        shown = ",".join(map(str, shape))
+        raise NetsurgeryError(
+            f"'{top}' is what a data layer reads" if top in net.inputs else f"'{top}' is no input",
+            layer=old,
+            expected=f"one of: {', '.join(inputs)}" if inputs else "an input",
+            fix=f"--input-shape {top}={shown} makes it an input of that shape" if top in net.inputs else "",
+        )
     shapes = dict(zip(old.tops, old.kind.declared(len(old.tops)), strict=True))
     return net.with_layer(make_input(old.name, {**shapes, top: tuple(shape)}, old.source))
 

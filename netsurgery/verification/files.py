@@ -181,12 +181,18 @@ def _refuse_baked(model: Path) -> None:
 
 
 def record_files(
-    prototxt: Path, weights: Path | None, output: Path, reading: Reading, inputs: Inputs, **options: Any
+    prototxt: Path,
+    weights: Path | None,
+    output: Path,
+    reading: Reading,
+    inputs: Inputs,
+    surgery: Surgery = Surgery(),
+    **options: Any,
 ) -> Recording:
     """What `netsurgery record` does; `options` are those of `record_inputs`. Raises: NetsurgeryError."""
     if output.suffix != ".npz":
         raise NetsurgeryError(f"cannot record into '{output}'", expected="a name that ends in .npz")
-    loaded, net = prepare(prototxt, weights, reading)
+    loaded, net = prepare(prototxt, weights, reading, surgery)
     return record_inputs(net, output, _with_defaults(inputs, reading, loaded), **options)
 
 

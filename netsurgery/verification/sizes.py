@@ -50,7 +50,9 @@ class Freedom:
             f"axis {i} of input '{name}' cannot be {size}: "
             + (f"layer {pin.layer} ties it to {pin.size}" if pin else f"the model has it fixed at {self.fixed[axis]}"),
             expected=f"{self.base[name][i]}",
-            fix="--fully-convolutional frees the axes that InnerProduct ties, in both" if pin and i >= 2 else "",
+            fix="--fully-convolutional frees the axes that InnerProduct ties; a model is converted with it"
+            if pin and i >= 2
+            else "",
         )
 
 

@@ -30,6 +30,7 @@ from .runtimes.as_caffe import caffe_files
 from .runtimes.caffe import lacking_layers
 from .side.opened import open_side
 from .side.recipe import CAFFE
+from .sizes import choose_shapes
 
 if TYPE_CHECKING:
     import onnx
@@ -119,6 +120,8 @@ def time_net(
         for name in net.inputs
         for wanted in [(shapes or {}).get(name, declared[name])]
     }
+    if model is None:
+        choose_shapes(net, dict.fromkeys(net.inputs), shapes=[sizes])  # refuses sizes that the net does not take
     feeds = {name: rng.standard_normal(size).astype(np.float32) for name, size in sizes.items()}
     with TemporaryDirectory(prefix="netsurgery-") as folder:
         path = Path(folder) / "model.onnx" if model is None else Path(model)

@@ -14,6 +14,7 @@ from seeing import call, color_net, photo
 
 import netsurgery
 from netsurgery import vision
+from netsurgery.exporters.convert import convert
 from netsurgery.formats.load import from_text
 from netsurgery.formats.preprocessing import Preprocessing
 
@@ -90,3 +91,15 @@ def test_preprocessing_of_something_else_is_refused() -> None:
         "  expected: a net of one input, images of 1 or 3 channels (N, C, H, W)\n"
         "  fix: leave out --bake-preprocessing and the options that say what pixels are"
     )
+
+
+def test_channels_that_no_layer_ties_are_those_of_the_pixels(tmp_path: Path) -> None:
+    """A net without weights at its front takes any number of channels; a mean is told for three."""
+    text = 'layer { name: "d" type: "ImageData" top: "data" top: "label" image_data_param { source: "l" new_height: 9 new_width: 9 }'
+    text += " transform_param { mean_value: 104 mean_value: 117 mean_value: 123 crop_size: 8 } }\n"
+    text += 'layer { name: "p" type: "Power" bottom: "data" top: "y" }\n'
+    (tmp_path / "net.prototxt").write_text(text)
+    convert(tmp_path / "net.prototxt", None, tmp_path / "m.onnx")
+    assert cases.session(str(tmp_path / "m.onnx")).get_inputs()[0].shape == ["data_n", 3, "data_h", "data_w"]
+    told = {p.key: p.value for p in onnx.load(tmp_path / "m.onnx").metadata_props}
+    assert told["netsurgery.mean"] == "104,117,123"

@@ -32,9 +32,9 @@ def test_of_layers_of_one_name_the_first_has_the_weights(tmp_path: Path) -> None
     assert error_of(WeightsError, text, file) == (
         f"net.prototxt:3: layer 'a' (Convolution): has no weights in {file}: another layer of its name, before it, takes them\n"
         "  expected: blobs of shapes 4x3x3x3, 4 under the layer's name\n"
-        "  fix: give the weights that belong to this prototxt (layers are matched by name), or --initialize-missing to fill what is "
-        "missing as its fillers say"
+        "  fix: give it a name of its own, and its weights under that, or --initialize-missing to fill what is missing as its fillers say"
     )
+    assert from_text(text, "n", file, initialize_missing=True).layers[-1].weights
 
 
 def test_wrong_shapes_are_refused_both_shown(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_size_that_a_layer_ties_down_is_refused() -> None:
     assert str(caught.value) == (
         "axis 2 of input 'data' cannot be 20: layer 'fc' (InnerProduct) ties it to 12\n"
         "  expected: 12\n"
-        "  fix: --fully-convolutional frees the axes that InnerProduct ties, in both"
+        "  fix: --fully-convolutional frees the axes that InnerProduct ties; a model is converted with it"
     )
 
 

@@ -187,7 +187,11 @@ class _Loader:
             else f"has no blob {missing[0]} in {self.stored.path}",
             layer=layer,
             expected=f"blobs of shapes {show_shapes(wanted)} under the layer's name",
-            fix=f"{WRONG_FILE} (layers are matched by name)"
+            fix=(
+                "give it a name of its own, and its weights under that"
+                if twin
+                else f"{WRONG_FILE} (layers are matched by name)"
+            )
             + (", or --initialize-missing to fill what is missing as its fillers say" if can_fill else ""),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...errors import Placed
 from ..core import Field, Params, ShapeError, Size
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
@@ -65,12 +66,12 @@ def require_second(p: Params, rank: int | None = None) -> None:
         raise p.refuse("axis", f"axis is {axis}{f' of {rank} axes' if rank is not None else ''}", expected="1")
 
 
-def require_room(title: str, windows: Windows, sizes: Sequence[Size]) -> None:
+def require_room(layer: Placed, windows: Windows, sizes: Sequence[Size]) -> None:
     """Raises: ShapeError if the kernel reaches past the padded input by a stride or more: there is no position for it."""
     for n, e, p, s in zip(sizes, windows.extent, windows.pad, windows.stride, strict=True):
         if isinstance(n, int) and n + 2 * p - e <= -s:
             raise ShapeError(
-                f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=title, expected="a kernel that fits"
+                f"the kernel spans {e}, the padded bottom {n + 2 * p}", layer=layer, expected="a kernel that fits"
             )
 
 
