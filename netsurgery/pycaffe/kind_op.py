@@ -76,9 +76,9 @@ class KindOp(Op):
         return type(self.kind).emit is LayerType.emit and not self.kind.is_identity
 
     def reshape(self) -> None:
-        for state, shape in zip(self.states, self._state_shapes(), strict=True):
-            if shape != state.sizes:
-                state.resize(shape)
+        for state, numbers in zip(self.states, self._state_shapes(), strict=True):
+            if numbers != state.sizes:
+                state.resize(numbers)
         tops = self.kind.shapes([blob.sizes for blob in self.reads])
         self.free = tuple(any(isinstance(n, Dim) for n in shape) for shape in tops)
         for top, shape in zip(self.writes, tops, strict=False):
