@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +20,8 @@ from netsurgery.verification.runtimes.table import open_model, open_opinion
 
 RIGHT = "right"
 REFERENCE = "ReferenceEvaluator"
+OPENCV5 = "NETSURGERY_OPENCV5"
+"""Names a folder that OpenCV 5 was installed into, besides the OpenCV 4 that tests read Caffe's files with."""
 
 
 def verdict(case: Path, runtime: str, fixed: bool, options: dict[str, Any]) -> str:
@@ -46,12 +50,21 @@ def verdict(case: Path, runtime: str, fixed: bool, options: dict[str, Any]) -> s
     return RIGHT
 
 
+def _prepared(runtime: str) -> None:
+    if runtime == "opencv" and os.environ.get(OPENCV5):
+        sys.path.insert(0, os.environ[OPENCV5])
+
+
 def verdicts(
     folders: Sequence[Path], runtime: str, fixed: bool, options: dict[str, Any], seconds: float = 120
 ) -> Iterator[tuple[Path, str]]:
     """Each case's verdict, by a process of its own, which a runtime may crash. Raises: UnavailableError."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(1, context)
+
+    def start() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, context, _prepared, (runtime,))
+
+    pool = start()
     try:
         for case in folders:
             try:
@@ -65,6 +78,6 @@ def verdicts(
             else:
                 continue
             pool.shutdown(wait=False, cancel_futures=True)
-            pool = ProcessPoolExecutor(1, context)
+            pool = start()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

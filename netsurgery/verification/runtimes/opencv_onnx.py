@@ -39,6 +39,7 @@ class OpenCV(OnnxModel):
     def open(self, extra: Collection[str]) -> Any:
         model = self.whole(extra)
         net = self.cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+        net.enableWinograd(False)  # it saves products and costs digits
         return net, [output.name for output in model.graph.output]
 
     def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
