@@ -21,7 +21,7 @@ _SCAN = "it has no loops: Scan"
 @dataclass(frozen=True)
 class Target:
     """A runtime that models are written for. `measured`: the version that the entry holds for, "" where it is that of documents.
-    `lacks`: ONNX operators that it cannot compute, or computes wrongly, and why."""
+    `lacks`: ONNX operators that it cannot compute, or computes wrongly, and why; "MaxPool/2" is one with two outputs."""
 
     title: str
     measured: str
@@ -73,10 +73,17 @@ TARGETS = {
     "pytorch": Target(
         "PyTorch (onnx2torch)",
         "1.5.15 with PyTorch 2.13",
-        "netsurgery.to_torch(net) does more, with Caffe's names and gradients",
+        "at fixed sizes; netsurgery.to_torch(net) does more, with Caffe's names and gradients",
+        fixed=True,
         raw=True,
         embed=True,
-        lacks={},
+        lacks={
+            **dict.fromkeys(("LSTM", "MaxRoiPool", "OneHot", "ReverseSequence", "Scan"), "it has no converter of it"),
+            **dict.fromkeys(("GreaterOrEqual", "LessOrEqual", "ScatterElements"), "it reads older opsets' only"),
+            "GlobalMaxPool": "it has no converter of it",
+            "MaxPool/2": "it gives one top, and a wrong one for the mask",
+            "Size": "it has no converter of it",
+        },
     ),
     "coreml": Target(
         "Core ML (coremltools)",
@@ -87,7 +94,13 @@ TARGETS = {
         embed=True,
         lacks={"Scan": _SCAN, "MaxRoiPool": "not among its operators"},
     ),
-    "mnn": Target("MNN", "3.6.1", "at any size", embed=True, lacks={"Scan": _SCAN}),
+    "mnn": Target(
+        "MNN",
+        "3.6.1",
+        "at any size; Softmax along the channels of maps overflows from scores of 88 on: hold models with verify --in mnn",
+        embed=True,
+        lacks={"Scan": _SCAN, "OneHot": "it gets its shape wrong"},
+    ),
     "ncnn": Target(
         "ncnn (pnnx)",
         "",
@@ -139,6 +152,8 @@ def _operators(operations: Sequence[Operation]) -> Iterator[tuple[str, str]]:
 
     for operation in operations:
         yield operation.layer, operation.type
+        if len(operation.outputs) > 1:
+            yield operation.layer, f"{operation.type}/{len(operation.outputs)}"
         for value in operation.attributes.values():
             if isinstance(value, Body):
                 yield from _operators(value.operations)

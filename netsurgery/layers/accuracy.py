@@ -75,8 +75,9 @@ class Accuracy(LayerType):
             counted = op("Not", op("Equal", labels, op.const(self.ignored, "int64")))
             labels = op("Where", counted, labels, op.const(0, "int64"))
             counts = op("Cast", counted, to=1)
-        better = op("Cast", op("GreaterOrEqual", x, op("GatherElements", x, labels, axis=axis)), to=1)
-        hit = op("LessOrEqual", reduce(op, "ReduceSum", better, [axis], keep=True), op.const(self.top_k))
+        own = op("GatherElements", x, labels, axis=axis)
+        better = op("Cast", op("Or", op("Greater", x, own), op("Equal", x, own)), to=1)
+        hit = op("Less", reduce(op, "ReduceSum", better, [axis], keep=True), op.const(self.top_k + 0.5))
         hit = op("Cast", hit, to=1)
         if counts is not None:
             hit = op("Mul", hit, counts)

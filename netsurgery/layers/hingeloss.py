@@ -52,7 +52,9 @@ class HingeLoss(Loss):
             index = op.reshape(index, -1)
             if product(label.shape) != x.shape[0]:
                 index = op("Slice", index, op.ints(0), op.size(x, 0), op.ints(0))
-        signs = op("OneHot", index, op.size(rows, 1), np.array([1, -1], np.float32))
+        every = op("Range", op.const(0, "int64"), op("Squeeze", op.size(rows, 1)), op.const(1, "int64"))
+        own = op("Equal", op("Unsqueeze", index, op.ints(1)), every)  # some runtimes have no OneHot
+        signs = op("Where", own, op.const(-1.0), op.const(1.0))
         margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
         total = magnitude(op, margins) if self.squared else op("ReduceSum", margins, keepdims=0)
         return [op("Div", total, emit_count(op, x, [0]))]

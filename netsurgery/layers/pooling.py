@@ -109,12 +109,10 @@ class Pooling(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-        rank = len(x.shape)
         if self.global_pooling and self.method == "AVE":
             return [op("GlobalAveragePool", x)]
         if self.global_pooling:
-            index = op("ArgMax", op.reshape(x, 0, 0, -1, *[1] * (rank - 3)), axis=2, keepdims=1)
-            return [op("GlobalMaxPool", x), op("Cast", index, to=1)]
+            return _pooling_onnx.emit_global_max(op, x)
         pools = self.pools(x.shape)
         out = pools.out(x.shape[2:])
         if self.method == "AVE":

@@ -47,7 +47,8 @@ class SigmoidCrossEntropyLoss(Loss):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, target = emit_alike(op, *bottoms)
-        positive = op("Cast", op("GreaterOrEqual", x, op.const(0.0)), to=1)
+        zero = op.const(0.0)
+        positive = op("Cast", op("Or", op("Greater", x, zero), op("Equal", x, zero)), to=1)
         terms = op("Add", op("Mul", x, op("Sub", positive, target)), op("Softplus", op("Neg", op("Abs", x))))
         counts = None
         if self.loss.ignore_label is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .caffe2.operators import pool
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensor, Tensors, ceil_div
+from .shared.pooling_onnx import emit_global_max
 from .shared.pools import LOWEST
 from .shared.reduce import reduce
 
@@ -92,7 +93,10 @@ class SPP(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-        whole = op("GlobalMaxPool" if self.method == "MAX" else "GlobalAveragePool", x)
+        if self.method == "MAX":
+            whole = emit_global_max(op, x)[0]
+        else:
+            whole = op("GlobalAveragePool", x)
         if self.levels == 1:
             return [whole]
         size = op.ints(op.size(x, 2), op.size(x, 3))

@@ -34,7 +34,9 @@ def test_every_target_takes_a_plain_net(name: str) -> None:
 def test_operators_that_a_target_lacks_have_reasons(name: str) -> None:
     import onnx
 
-    assert {*TARGETS[name].lacks} <= {schema.name for schema in onnx.defs.get_all_schemas()}
+    assert {operator.split("/")[0] for operator in TARGETS[name].lacks} <= {
+        schema.name for schema in onnx.defs.get_all_schemas()
+    }
     assert all(TARGETS[name].lacks.values())
 
 
@@ -103,7 +105,8 @@ def test_layers_shows_what_a_target_lacks(monkeypatch: pytest.MonkeyPatch, capsy
 def test_the_oldest_opset_that_says_all_layers_is_written() -> None:
     plain = netsurgery.to_onnx(cases.load(SSD))
     assert plain.opset_import[0].version == 17
-    unpooled = cases.load(cases.FIXTURES / "conformance-forks" / "upsample_segnet" / "explicit_size")
+    layer = 'layer { name: "y" type: "Upsample" bottom: "x" bottom: "m" top: "y" upsample_param { scale: 2 } }'
+    unpooled = net_of(layer, {"x": (1, 2, 3, 3), "m": (1, 2, 3, 3)})  # a mask that may name a place twice
     assert netsurgery.to_onnx(unpooled).opset_import[0].version == 18
     with pytest.raises(UnsupportedError):
         netsurgery.to_onnx(unpooled, opset=17)

@@ -9,6 +9,7 @@ from typing import Any
 from ..core import LayerType, Op, Size, Tensor, UnsupportedError, ceil_div
 from .pool_windows import PoolWindows
 from .pools import LOWEST
+from .reduce import reduce
 
 
 def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> list[Tensor]:
@@ -36,6 +37,13 @@ def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: 
     return [y, places]
 
 
+def emit_global_max(op: Op, x: Tensor) -> list[Tensor]:
+    """The greatest value of each channel, and where it stands: ReduceMax, which more runtimes have than GlobalMaxPool."""
+    rank = len(x.shape)
+    index = op("ArgMax", op.reshape(x, 0, 0, -1, *[1] * (rank - 3)), axis=2, keepdims=1)
+    return [reduce(op, "ReduceMax", x, range(2, rank), keep=True), op("Cast", index, to=1)]
+
+
 def emit_average(
     op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType, counts_pad: bool = True
 ) -> Tensor:
@@ -55,7 +63,8 @@ def emit_average(
     attributes = _attributes(x.shape[2:], pools, out)
     if not counts_pad:
         return op("AveragePool", x, count_include_pad=0, **attributes)
-    if not attributes["ceil_mode"]:
+    before, behind = attributes["pads"][: len(at.pad)], attributes["pads"][len(at.pad) :]
+    if not attributes["ceil_mode"] and before == behind:
         return op("AveragePool", x, count_include_pad=1, **attributes)
     # Padding of its own: every runtime divides alike, and onnxruntime 3 times as fast (tests/benchmarks/bench_layers.py)
     if _may_drop(pools):
