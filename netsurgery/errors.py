@@ -10,20 +10,62 @@ For example::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from threading import Lock
+from typing import Protocol, Self
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a thing was read: file, line and column (both from 1; 0 where there is none, as in a binary file)."""
+class Source(int):
+    """Where a thing was read: file, line and column (both from 1; 0 where there is none, as in a binary file). It is one number, as a
+    net holds one for each of its fields, and files are numbered as they come."""
 
-    file: str = ""
-    line: int = 0
-    column: int = 0
+    __slots__ = ()
+
+    def __new__(cls, file: str = "", line: int = 0, column: int = 0) -> Self:
+        number = _NUMBERS.get(file)
+        if number is None:
+            with _NUMBERING:
+                number = _NUMBERS.setdefault(file, len(_FILES))
+                if number == len(_FILES):
+                    _FILES.append(file)
+        return int.__new__(cls, ((number << _BITS | line) << _BITS) | column)
+
+    @classmethod
+    def of(cls, number: int) -> Source:
+        """The source that is this number."""
+        return int.__new__(cls, number)
+
+    def at(self, line: int, column: int) -> int:
+        """The number of a place in the same file."""
+        return ((self >> 2 * _BITS << _BITS | line) << _BITS) | column
+
+    @property
+    def file(self) -> str:
+        return _FILES[self >> 2 * _BITS]
+
+    @property
+    def line(self) -> int:
+        return self >> _BITS & _MASK
+
+    @property
+    def column(self) -> int:
+        return self & _MASK
 
     def __str__(self) -> str:
         return f"{self.file or '<text>'}:{self.line}" if self.line else self.file
+
+    def __repr__(self) -> str:
+        return f"Source(file={self.file!r}, line={self.line}, column={self.column})"
+
+    def __reduce__(self) -> tuple[type[Source], tuple[str, int, int]]:
+        return Source, (self.file, self.line, self.column)
+
+
+_BITS = 27
+"""Of a line, and of a column: no text is larger than 64 MB."""
+_MASK = (1 << _BITS) - 1
+_FILES = [""]
+_NUMBERS = {"": 0}
+_NUMBERING = Lock()
 
 
 class Placed(Protocol):

@@ -108,7 +108,12 @@ def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.floa
     # values in a file may lie at odd addresses, where sums are slow
     as_they_are = layer.kind.casts_weights
     weights = layer.weights if as_they_are else [np.require(w, dtype, "A") for w in layer.weights]
-    tops = [np.asarray(top, dtype) for top in layer.kind.forward(bottoms, weights)[: len(layer.tops)]]
+    try:
+        tops = [np.asarray(top, dtype) for top in layer.kind.forward(bottoms, weights)[: len(layer.tops)]]
+    except MemoryError:
+        raise NetsurgeryError(
+            "needs more memory than there is", layer=layer, fix="a smaller input, or fewer images at a time"
+        ) from None
     for top, shape in zip(tops, expected, strict=True):
         if len(top.shape) != len(shape) or any(
             isinstance(n, int) and n != m for m, n in zip(top.shape, shape, strict=True)

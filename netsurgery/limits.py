@@ -21,8 +21,11 @@ VARIABLE = "NETSURGERY_LIMITS"
 class Limits:
     """The limits. A model that needs more is refused by name, with what lifts the limit."""
 
-    values: int = 1 << 29
-    """Of one blob, or one constant: 2 GB as float32."""
+    values: int = (1 << 31) - 1
+    """Of one blob, or one constant: Caffe counts them in an int."""
+
+    fields: int = 4_000_000
+    """Of a prototxt: a tree of that many takes half a gigabyte. Nets of a hundred thousand layers have a tenth."""
 
     unpacked: int = 1 << 29
     """Bytes that a packed file (.npz) may give, if that is more than `ratio` times its size."""
@@ -50,18 +53,18 @@ def limits() -> Limits:
 
 
 def require_values(
-    shape: Sequence[int],
+    shape: Sequence[object],
     what: str,
     *,
     layer: str | Placed = "",
     source: Source | None = None,
     error: type[NetsurgeryError] = ShapeError,
 ) -> None:
-    """Raises: `error` where an array of this shape would hold more values than one may."""
+    """Raises: `error` where an array of this shape would hold more values than one may, whatever its sizes are that are not known."""
     limit = limits().values
-    if prod(shape) > limit:
+    if prod(n for n in shape if isinstance(n, int)) > limit:
         raise error(
-            f"{what} of shape {'x'.join(map(str, shape))}",
+            f"{what} of shape {'x'.join(str(n) if isinstance(n, int) else '?' for n in shape)}",
             layer=layer,
             source=source,
             expected=f"at most {limit} values",

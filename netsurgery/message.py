@@ -29,21 +29,26 @@ class Token:
 class Field:
     """One `name: value` of a Message. `comments` are the lines above it, without `#`; `remark` is the one behind it.
 
-    Comments that stand last in a block, with no field below, are further lines of the last field's `remark`.
+    Comments that stand last in a block, with no field below, are further lines of the last field's `remark`. `place` is the source as a
+    number: a net has as many as fields.
     """
 
     name: str
     value: Any
-    source: Source = Source()
+    place: int = 0
     comments: tuple[str, ...] = ()
     remark: str = ""
+
+    @property
+    def source(self) -> Source:
+        return Source.of(self.place)
 
 
 SHOWN = 8
 """How many fields the repr of a message names."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class Message:
     """A protobuf message as it was written: fields in order, repeats included, unknown ones kept.
 
@@ -54,8 +59,12 @@ class Message:
 
     type: str = ""
     fields: tuple[Field, ...] = ()
-    source: Source = Source()
+    place: int = 0
     text: str = field(default="", compare=False)
+
+    @property
+    def source(self) -> Source:
+        return Source.of(self.place)
 
     def __repr__(self) -> str:
         fields = [

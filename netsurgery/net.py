@@ -14,6 +14,7 @@ from .errors import NetsurgeryError, RewriteError, ShapeError, Source, Unsupport
 from .html_table import table
 from .kind import IDENTITY as IDENTITY
 from .kind import Layer as Layer
+from .limits import require_values
 from .naming import as_names as as_names
 from .naming import base_name as base_name
 from .naming import closest, free, renamed_version
@@ -369,6 +370,7 @@ class Net:
                             expected="a shape",
                             fix=f"--input-shape {top}=1,3,224,224, or input_shapes={{'{top}': (1, 3, 224, 224)}} for load in Python",
                         )
+                    require_values(shape, f"input '{top}'", layer=layer)
                     shapes[top] = shape
             else:
                 tops = self.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
@@ -386,6 +388,8 @@ class Net:
                 expected=f"at most {len(tops)}",
                 fix="remove the tops that the layer does not have",
             )
+        for top, shape in zip(layer.tops, tops, strict=False):
+            require_values(shape, f"top '{top}'", layer=layer)
         return tops[: len(layer.tops)]
 
 

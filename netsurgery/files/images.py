@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Lock
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, Source
+from ..limits import lift, limits
+from .boundary import open_file as open_regular
+from .boundary import reading
 from .pillow import pillow
+from .urls import is_url, read_url
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -35,20 +42,45 @@ def read_gray(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 def _read(path: str | os.PathLike[str], convert: Callable[[Any], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     name = os.fspath(path)
+    pillow("reading images")
+    with open_file(name) as file:
+        return decode(file, Source(name), convert)
+
+
+def decode(
+    file: IO[bytes], source: Source, convert: Callable[[Any], NDArray[np.uint8]], expected: str = "an image"
+) -> NDArray[np.uint8]:
+    """What `convert` makes of a picture, opened by Pillow. Raises: NetsurgeryError if it is none, or larger than the limits let it."""
     image = pillow("reading images").Image
-    try:
-        with open_file(name) as file, image.open(file) as opened:
-            return convert(opened)
-    except FileNotFoundError:
-        problem = "there is no such file"
-    except image.DecompressionBombError as error:
-        problem = f"cannot be read: {error}"
-    except image.UnidentifiedImageError:
-        problem = "cannot be read: it is no image of a format that Pillow knows, or it is damaged"
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
-        # what Pillow's decoders raise on damaged files
-        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise NetsurgeryError(problem, source=Source(name), expected="an image")
+    with reading(source, expected, error=NetsurgeryError), ExitStack() as stack:
+        try:
+            with _HEADERS, warnings.catch_warnings():
+                warnings.simplefilter("error", image.DecompressionBombWarning)
+                opened = stack.enter_context(image.open(file))
+        except image.UnidentifiedImageError:
+            raise NetsurgeryError(
+                "cannot be read: it is no image of a format that Pillow knows, or it is damaged",
+                source=source,
+                expected=expected,
+            ) from None
+        except (image.DecompressionBombError, image.DecompressionBombWarning):
+            raise _too_large(source) from None
+        if opened.width * opened.height > limits().pixels:
+            raise _too_large(source)
+        return convert(opened)
+
+
+_HEADERS = Lock()
+"""Filters of warnings are those of all threads."""
+
+
+def _too_large(source: Source) -> NetsurgeryError:
+    return NetsurgeryError(
+        "is an image of too many pixels",
+        source=source,
+        expected=f"at most {limits().pixels} pixels",
+        fix=lift("pixels"),
+    )
 
 
 _GRAY = {"PNG": (9797, 19234, 3737, 0, 15)}
@@ -78,27 +110,10 @@ def _as_rgb(opened: Any) -> NDArray[np.uint8]:
     return np.asarray(turned.convert("RGB"))
 
 
-def is_url(path: str) -> bool:
-    return "://" in path
-
-
 def open_file(path: str) -> IO[bytes]:
-    """A file or URL, to be read."""
-    return io.BytesIO(filesystem_of(path)[0].cat_file(filesystem_of(path)[1])) if is_url(path) else open(path, "rb")
-
-
-def filesystem_of(url: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL, and its path there. Raises: NetsurgeryError."""
-    try:
-        import fsspec
-    except ImportError:
-        raise NetsurgeryError(
-            f"{url} is a URL, which needs the package fsspec", fix="pip install 'netsurgery[cluster]'"
-        ) from None
-    try:
-        filesystem, path = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError) as error:
-        raise NetsurgeryError(
-            f"cannot be opened: {error}", source=Source(url), expected="a URL that fsspec knows"
-        ) from None
-    return filesystem, path
+    """A file or URL, to be read. Raises: NetsurgeryError."""
+    if is_url(path):
+        return io.BytesIO(read_url(path))
+    if not os.path.lexists(path):
+        raise NetsurgeryError("there is no such file", source=Source(path), expected="an image")
+    return open_regular(path, "an image", NetsurgeryError)

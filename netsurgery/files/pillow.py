@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import NetsurgeryError
+from ..limits import Limits, limits
 
 
 def pillow(what: str) -> Any:
@@ -18,4 +19,6 @@ def pillow(what: str) -> Any:
         import PIL.PngImagePlugin
     except ImportError:
         raise NetsurgeryError(f"{what} needs the package Pillow", fix="pip install 'netsurgery[vision]'") from None
+    if limits().pixels != Limits.pixels:  # who lifts the limit lifts Pillow's own
+        PIL.Image.MAX_IMAGE_PIXELS = limits().pixels
     return PIL

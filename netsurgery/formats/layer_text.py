@@ -45,7 +45,7 @@ def layer(
     (message,) = found
     if not message.last("name", ""):
         raise ParseError("the layer has no name", source=message.source, expected='name: "..."')
-    params = replace(message.without(*IDENTITY), text=message.text, source=source or message.source)
+    params = replace(message.without(*IDENTITY), text=message.text, place=source or message.place)
     return make_layer(
         str(message.last("name")),
         str(message.last("type", "")),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import urllib.request
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
+from ..files.urls import read_url
 from ..formats.preprocessing import LINEAR_LUMA
 
 ImagePath = str | os.PathLike[str] | IO[bytes]
@@ -32,9 +32,8 @@ def read(filename: ImagePath, *, gray: bool) -> NDArray[np.float64]:
             "reading images needs the package Pillow", fix="pip install 'netsurgery[pycaffe]'"
         ) from None
     source: Any = filename
-    if isinstance(filename, str) and filename.startswith(("http://", "https://", "ftp://")):
-        with urllib.request.urlopen(filename) as response:
-            source = io.BytesIO(response.read())
+    if isinstance(filename, str) and filename.startswith(("http://", "https://")):
+        source = io.BytesIO(read_url(filename))
     with Image.open(source) as opened:
         pixels = _as_floats(_pixels(opened))
     return pixels[..., :3] @ np.array(LINEAR_LUMA) if gray and pixels.ndim == 3 else pixels

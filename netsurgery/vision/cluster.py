@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError
-from ..files.images import is_url
+from ..files.urls import is_url
 from .images import ImageFile
 from .pipeline import WINDOW, Job, Outcome, stream
 

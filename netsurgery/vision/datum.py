@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NetsurgeryError
-from ..files.pillow import pillow
+from ..errors import NetsurgeryError, Source
+from ..files.images import decode
 from ..files.wire import BYTES, FIXED32, MalformedError, fields, signed, varint
 
 CHANNELS, HEIGHT, WIDTH, DATA, LABEL, FLOAT_DATA, ENCODED = range(1, 8)
@@ -57,12 +57,11 @@ def read_datum(data: bytes) -> Datum:
 
 
 def _decoded(data: bytes) -> NDArray[np.uint8]:
-    modules = pillow("reading images")
-    try:
-        with modules.Image.open(io.BytesIO(data)) as opened:
-            gray = opened.mode in ("1", "L", "LA", "I", "I;16")
-            pixels = np.asarray(opened.convert("L" if gray else "RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise NetsurgeryError(f"the image of a Datum cannot be decoded: {error}") from None
+    pixels = decode(io.BytesIO(data), Source(), _as_it_is, "an image in each Datum")
     planes = pixels[None] if pixels.ndim == 2 else pixels[:, :, ::-1].transpose(2, 0, 1)
     return np.ascontiguousarray(planes)
+
+
+def _as_it_is(opened: Any) -> NDArray[np.uint8]:
+    gray = opened.mode in ("1", "L", "LA", "I", "I;16")
+    return np.asarray(opened.convert("L" if gray else "RGB"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..files.arrays import arrays_of
-from ..files.images import is_url
+from ..files.urls import is_url
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from ..passes.cut import cut

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,12 +14,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import NetsurgeryError, Source
-from ..files.images import filesystem_of, is_url, open_file
+from ..files.boundary import read_file
+from ..files.images import open_file
+from ..files.urls import WEB, filesystem_of, is_url, scheme_of
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 )
 """What counts as an image in a folder."""
+
+MAX_BYTES = 1 << 30
+"""Of a list."""
 
 LISTS = (".txt", ".lst", ".list")
 
@@ -119,24 +125,31 @@ def _below(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError as error:
-        raise NetsurgeryError(f"cannot be read: {error.strerror}", source=Source(str(path))) from None
+    lines = read_file(path, MAX_BYTES, "a list of images").decode("utf-8", "surrogateescape").splitlines()
     for line in filter(None, map(str.strip, lines)):
         if is_url(line):
             yield line, _stem(line)
             continue
         image, _, label = line.rpartition(" ")
         file = Path(line)
-        if not any((path.parent / p).exists() for p in (file,)) and not file.exists() and label.lstrip("-").isdigit():
+        if re.fullmatch("-?[0-9]+", label) and not _exists(path.parent / file) and not _exists(file):
             file = Path(image.strip())
         beside = path.parent / file
-        yield str(beside if beside.exists() or not file.exists() else file), file.stem
+        yield str(beside if _exists(beside) or not _exists(file) else file), file.stem
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; a path that none can have is none."""
+    with suppress(OSError, ValueError):
+        return path.exists()
+    return False
 
 
 def _below_url(url: str) -> Iterator[tuple[str, str]]:
     """(URL, name) of the images that a URL stands for."""
+    if scheme_of(url) in WEB:
+        yield url, _stem(url)
+        return
     filesystem, root = filesystem_of(url)
     try:
         if glob.has_magic(root):
@@ -177,7 +190,7 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """The content of a file there; None if there is none."""
-        with suppress(OSError), open_file(self.place(name)) as file:
+        with suppress(OSError, NetsurgeryError), open_file(self.place(name)) as file:
             return file.read()
         return None
 

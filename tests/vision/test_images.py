@@ -80,5 +80,5 @@ def test_images_are_found_by_url(tmp_path: Path) -> None:
     assert np.array_equal(vision.read_image(found[0].path), vision.read_image(tmp_path / "a.png"))
     with pytest.raises(netsurgery.NetsurgeryError, match="there is no such file"):
         vision.read_image("memory://seen/three.png")
-    with pytest.raises(netsurgery.NetsurgeryError, match="a URL that fsspec knows"):
+    with pytest.raises(netsurgery.NetsurgeryError, match="URLs of nothing:// are not read"):
         vision.read_image("nothing://seen/three.png")

@@ -11,14 +11,15 @@ its last line; comments between the last field of a block and the brace that clo
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
-from sys import intern
 from typing import NamedTuple, NoReturn
 
 from ...errors import ParseError, Source
 from ...files.signatures import HDF5_SIGNATURE, describe_wrong_file
+from ...limits import lift, limits
 from ...message import Field, Message, Token, readable
 from .template import is_template, placeholders, template_error
 
@@ -106,10 +107,15 @@ class _Parser:
 
     def __init__(self, text: str, file: str, layer_text: bool) -> None:
         self.text, self.file, self.layer_text = text, file, layer_text
-        self.lines = [0, *(m.end() for m in re.finditer("\n", text))]
+        self.whole = Source(file)
+        self.lines = array("I", [0])
+        self.lines.extend(m.end() for m in re.finditer("\n", text))
         self.tokens: Iterator[re.Match[str]] = _TOKEN.finditer(text)
         self.kind, self.word, self.at, self.end, self.next_end = _END, "", 0, 0, 0
         self.pending: list[_Comment] = []
+        self.room = limits().fields
+        self.words: dict[str, str] = {}
+        self.values: dict[str, dict[str, Token]] = {"number": {}, "name": {}, "string": {}}
         self.open: list[tuple[str, str, int]] = []
 
     def run(self) -> Message:
@@ -126,7 +132,8 @@ class _Parser:
             kind = match.lastindex or _END
             if kind != _COMMENT:
                 self.kind, self.at, self.next_end = kind, match.start(kind), match.end()
-                self.word = intern(match[kind])  # the same few words again and again: keep one of each
+                word = match[kind]
+                self.word = self.words.setdefault(word, word)  # the same few again and again: keep one of each
                 return
             at, end = match.span(kind)
             comment = readable(match[kind])[1:].removeprefix(" ").rstrip()
@@ -136,8 +143,11 @@ class _Parser:
         return bisect_right(self.lines, at)
 
     def source(self, at: int) -> Source:
+        return Source.of(self.place(at))
+
+    def place(self, at: int) -> int:
         line = bisect_right(self.lines, at)
-        return Source(self.file, line, at - self.lines[line - 1] + 1)
+        return self.whole.at(line, at - self.lines[line - 1] + 1)
 
     def is_mark(self, marks: str) -> bool:
         return self.kind == _MARK and self.word in marks
@@ -182,20 +192,20 @@ class _Parser:
             if self.pending:
                 comments += self.take_comments()
         if self.is_mark("{<"):
-            source = self.source(at)
-            message = self.message(name, source, comments)
+            place = self.place(at)
+            message = self.message(name, place, comments)
             self.separator()
             remark = self.take_remark()
             if top and self.layer_text and name in ("layer", "layers"):
-                text = readable(self.text[self.text_start(source, at, comments) : remark.end if remark else self.end])
-                message = Message("", message.fields, source, text)
-            self.append(fields, name, message, source, comments, remark)
+                text = readable(self.text[self.text_start(place, at, comments) : remark.end if remark else self.end])
+                message = Message("", message.fields, place, text)
+            self.append(fields, name, message, place, comments, remark)
         elif self.is_mark("[") or self.kind == _EXTENSION:
             self.elements(fields, name, colon, comments)
         elif colon:
             value = self.scalar(name)
             self.separator()
-            self.append(fields, name, value, self.source(at), comments, self.take_remark() if self.pending else None)
+            self.append(fields, name, value, self.place(at), comments, self.take_remark() if self.pending else None)
         else:
             self.fail(f"expected ':' or '{{' after '{name}', found {self.found()}", self.at)
 
@@ -204,16 +214,21 @@ class _Parser:
         fields: list[Field],
         name: str,
         value: Token | Message,
-        source: Source,
+        place: int,
         comments: list[_Comment],
         remark: _Comment | None,
     ) -> None:
+        self.room -= 1
+        if self.room < 0:
+            raise ParseError(
+                f"more than {limits().fields} fields", source=Source.of(place), expected="a net", fix=lift("fields")
+            )
         above = tuple([c.text for c in comments]) if comments else ()
-        fields.append(Field(name, value, source, above, remark.text if remark else ""))
+        fields.append(Field(name, value, place, above, remark.text if remark else ""))
 
-    def text_start(self, source: Source, at: int, comments: list[_Comment]) -> int:
+    def text_start(self, place: int, at: int, comments: list[_Comment]) -> int:
         """Where the text of a layer starts: at the first of the comment lines directly above it."""
-        line = source.line
+        line = Source.of(place).line
         for comment in reversed(comments):
             if comment.at < at:
                 if comment.line != line - 1:
@@ -225,7 +240,7 @@ class _Parser:
         if self.is_mark(",;"):
             self.advance()
 
-    def message(self, name: str, source: Source, comments: list[_Comment]) -> Message:
+    def message(self, name: str, place: int, comments: list[_Comment]) -> Message:
         """The message whose opening brace is the current token; comments behind the brace join `comments`."""
         if len(self.open) == MAX_DEPTH:
             self.fail(f"messages are nested more than {MAX_DEPTH} deep", self.at)
@@ -241,7 +256,7 @@ class _Parser:
             comments += self.take_comments()
         self.open.pop()
         self.advance()
-        return Message("", tuple(fields), source)
+        return Message("", tuple(fields), place)
 
     def elements(self, fields: list[Field], name: str, colon: bool, comments: list[_Comment]) -> None:
         """Appends one field per element of the list that starts here. An empty list leaves nothing."""
@@ -250,18 +265,18 @@ class _Parser:
             word = self.word[1:-1].strip()
             if not colon or not re.fullmatch(r"[A-Za-z_]\w*", word):
                 self.fail(f"expected a value after '{name}', found {self.found()}", self.at)
-            source = self.source(self.at)
+            place = self.place(self.at)
             self.advance()
-            self.append(fields, name, Token(word, "name"), source, comments, None)
+            self.append(fields, name, self.token(word, "name"), place, comments, None)
         else:
             start = self.at
             self.advance()
             while not self.is_mark("]"):
                 comments += self.take_comments()
-                source = self.source(self.at)
-                value = self.message(name, source, comments) if self.is_mark("{<") else self.element(name, colon, start)
+                place = self.place(self.at)
+                value = self.message(name, place, comments) if self.is_mark("{<") else self.element(name, colon, start)
                 self.element_end(start)
-                self.append(fields, name, value, source, comments, self.take_remark())
+                self.append(fields, name, value, place, comments, self.take_remark())
                 comments = []
             self.advance()
         self.separator()
@@ -292,28 +307,36 @@ class _Parser:
         kind, word = self.kind, self.word
         if kind == _NUMBER:
             self.advance()
-            return Token(word, "number")
+            return self.token(word, "number")
         if kind == _NAME:
             self.advance()
-            return Token(word, "name")
+            return self.token(word, "name")
         if kind == _STRING:
             parts = [self.string(word)]
             self.advance()
             while self.kind == _STRING:  # adjacent strings are one
                 parts.append(self.string(self.word))
                 self.advance()
-            return Token("".join(parts), "string")
+            return self.token("".join(parts), "string")
         if kind == _MARK and word == "-":
             self.advance()
             word = self.word
             if (self.kind == _NUMBER and word[0] != "-") or (self.kind == _NAME and word.lower() in _INFINITE):
                 self.advance()
-                return Token(f"-{word}", "number")
+                return self.token(f"-{word}", "number")
         self.fail(f"expected a value after '{name}', found {self.found()}", self.at)
+
+    def token(self, text: str, kind: str) -> Token:
+        """A value; one that was met before is the same object: a net says the same few again and again."""
+        values = self.values[kind]
+        value = values.get(text)
+        if value is None:
+            value = values[text] = Token(text, kind)
+        return value
 
     def string(self, word: str) -> str:
         if "\\" not in word:
-            return intern(word[1:-1])
+            return self.words.setdefault(text := word[1:-1], text)
         at = self.at
 
         def unescape(match: re.Match[bytes]) -> bytes:

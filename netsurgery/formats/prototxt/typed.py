@@ -109,9 +109,9 @@ class _Resolver:
                         f, f"{f.name} is set again ({where}); it is not a repeated field", fix="remove one of the two"
                     )
                 seen[f.name] = f.source
-            fields.append(Field(f.name, self.value(f, field_type), f.source, f.comments, f.remark))
+            fields.append(Field(f.name, self.value(f, field_type), f.place, f.comments, f.remark))
         self.layer = outer
-        return Message(type, tuple(fields), message.source, message.text)
+        return Message(type, tuple(fields), message.place, message.text)
 
     def value(self, f: Field, field_type: _proto.FieldType) -> Any:
         value, kind = f.value, field_type.kind

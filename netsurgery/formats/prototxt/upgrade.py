@@ -121,7 +121,7 @@ def _from_v1(layer: Message, notes: list[str]) -> Message:
         replace(layer, fields=tuple(replace(f, value=_v2_type(old)) if f.name == "type" else f for f in layer.fields))
     )
     if old == "ELTWISE_PRODUCT":
-        eltwise = made.last("eltwise_param", Message("EltwiseParameter", source=layer.source))
+        eltwise = made.last("eltwise_param", Message("EltwiseParameter", place=layer.place))
         made = made.with_fields(Field("eltwise_param", eltwise.with_fields(Field("operation", "PROD")), eltwise.source))
     return _move_transform(made, notes)
 
@@ -131,7 +131,7 @@ def _forks_typed(layer: Message) -> Message:
     fields: list[Field] = []
     for f in layer.fields:
         if isinstance(f.value, Token) or (isinstance(f.value, Message) and not f.value.type):
-            fields += resolve(Message(fields=(f,), source=layer.source), "LayerParameter").fields
+            fields += resolve(Message(fields=(f,), place=layer.place), "LayerParameter").fields
         else:
             fields.append(f)
     return replace(layer, fields=tuple(fields))
@@ -157,7 +157,7 @@ def _move_transform(layer: Message, notes: list[str]) -> Message:
     if not moved:
         return layer
     params = [f if f.name != name else replace(f, value=f.value.without(*TRANSFORMS)) for f in layer.fields]
-    transform = layer.last("transform_param", Message("TransformationParameter", source=moved[0].source))
+    transform = layer.last("transform_param", Message("TransformationParameter", place=moved[0].place))
     for f in moved:
         transform = transform.with_fields(f)
     what = ", ".join(dict.fromkeys(f.name for f in moved))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ShapeError, WeightsError
+from ...errors import ShapeError, Source, WeightsError
 from ...layers.core.dims import axis
 from ...layers.core.fillers import draw
 from ...message import Message
@@ -200,7 +200,7 @@ class _Loader:
         net = [layer.name for layer, wanted in zip(self.net.layers, self.wanted, strict=True) if wanted]
         return WeightsError(
             f"holds weights for none of the net's layers: it has {_some(stored)}",
-            source=replace(self.net.source, file=self.stored.path, line=0, column=0),
+            source=Source(self.stored.path),
             expected=_some(net),
             fix=f"{WRONG_FILE} (layers are matched by name)",
         )

@@ -97,7 +97,7 @@ class LayerType(Kind):
             )
             if not holder:
                 raise UnsupportedError(f"has no parameters: '{name}' cannot be set", layer=self)
-            inner = params.last(holder, Message(_type(holder), source=self.source))
+            inner = params.last(holder, Message(_type(holder), place=self.source))
             listed = value if isinstance(value, list | tuple) else [value] if value is not None else []
             fields = [Field(name, v, inner.source) for v in listed]
             inner = inner.with_fields(*fields) if fields else inner.without(name)

@@ -152,7 +152,7 @@ class Params:
     def message(self, name: str) -> Params:
         """The message of that name; where the file does not set it, one in which nothing is set."""
         found = self.messages(name)
-        return found[-1] if found else self._made(name, Message(source=self.source))
+        return found[-1] if found else self._made(name, Message(place=self.source))
 
     def messages(self, name: str) -> list[Params]:
         """Every message of a repeated field."""
