@@ -74,6 +74,7 @@ def verify(
     inner: bool | None = None,
     rtol: float = RTOL,
     atol: float = ATOL,
+    timeout: float | None = None,
     seed: int = 0,
     dtype: DTypeLike | None = None,
     name: str = "",
@@ -90,6 +91,8 @@ def verify(
     `atol` + `rtol` * the largest value of its blob. `outputs` are the blobs that must be compared
     (all outputs of the net), `names` what the model calls blobs ({"prob": "output_0"}); `inner` says whether blobs between are compared
     (if the model is a Net, or was written by netsurgery).
+    With a `timeout`, in seconds, an ONNX model runs in a process of its own, which is ended when opening it, or a run, takes longer:
+    for models of strangers.
 
     Raises: NetsurgeryError if it cannot be compared; what differs is in the report.
     """
@@ -100,7 +103,7 @@ def verify(
         net,
         model,
         Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed=seed, shapes=shapes),
-        Comparing(opinions, runtime, outputs, names, inner, rtol, atol),
+        Comparing(opinions, runtime, outputs, names, inner, rtol, atol, timeout),
         dtype=dtype,
         name=name,
     )
@@ -117,7 +120,7 @@ def compare(
 ) -> Report:
     """`verify`, its options as two values. Raises: NetsurgeryError if it cannot be compared."""
     began = time.perf_counter()
-    opened = open_model(model, comparing.runtime)
+    opened = open_model(model, comparing.runtime, comparing.timeout or 0)
     thread = ThreadPoolExecutor(1)
     hashing = thread.submit(hashes, net, model)  # of large files: meanwhile
     thread.shutdown(wait=False)

@@ -28,6 +28,9 @@ from .record import Recording, record_inputs
 from .recorded_options import as_recorded, compared_as_recorded
 from .reports.report import Report
 
+SECONDS = 600.0
+"""What a model may take for a run, if nobody says other."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -102,7 +105,8 @@ def verify_conversion(
     if options.reading.initialize == "fillers" and weights is None and calibration is None:
         return _with_random_weights(prototxt, output, options, name)
     caffe = output.with_suffix(".caffemodel") if output.suffix == ".prototxt" else None
-    inputs, comparing = Inputs(), replace(options.comparing, outputs=options.export.outputs)
+    # It was written just now: no stranger's.
+    inputs, comparing = Inputs(), replace(options.comparing, outputs=options.export.outputs, timeout=0)
     if options.export.fp16:
         comparing = replace(comparing, rtol=FP16_RTOL)
     if calibration is not None:
@@ -151,6 +155,7 @@ def _run(task: Task) -> Report:
     files = task.files
     check_pins(task.pins)
     reading, surgery, comparing = task.reading, task.surgery, task.comparing
+    comparing = replace(comparing, timeout=SECONDS if comparing.timeout is None else comparing.timeout)
     notes: tuple[str, ...] = ()
     if files.model.suffix == ".onnx":
         _refuse_baked(files.model)

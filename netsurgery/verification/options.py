@@ -135,3 +135,10 @@ class Comparing:
     atol: float | None = option(
         None, Number("a number from 0 on", least=0), "atol", "Allowed error besides. Default: 1e-9.", panel=COMPARING
     )
+    timeout: float | None = option(
+        None,
+        Number("a number of seconds, 0 for no limit", least=0),
+        "timeout",
+        "Seconds that onnxruntime may take for a run, in a process of its own; 0: no limit. Default: 600.",
+        panel=COMPARING,
+    )

@@ -1,56 +1,51 @@
-"""ONNX models in onnxruntime, on the CPU: what users run."""
+"""ONNX models in onnxruntime, on the CPU: what users run. In this process, or, with a limit of time, in one of their own."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import onnxruntime
-
+from .apart import Apart
 from .onnx_model import OnnxModel, open_onnx
+from .session import Opening, open_session, run_session
 
 if TYPE_CHECKING:
+    from ...exporters.onnx.light import LightModel
     from .base import Array, Feeds, Model
 
 
 class OnnxRuntime(OnnxModel):
-    """A model in onnxruntime."""
+    """A model in onnxruntime. `seconds` is what it may take to be opened, and for a run; 0: no limit, and no process of its own."""
 
     name = "onnxruntime"
 
+    def __init__(self, light: LightModel, seconds: float = 0) -> None:
+        super().__init__(light)
+        self.seconds = seconds
+        self._apart = Apart(seconds) if seconds else None
+
     @property
     def versions(self) -> Mapping[str, str]:
-        return {"onnxruntime": onnxruntime.__version__}
+        return {"onnxruntime": version("onnxruntime")}
 
     def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
-        values: Sequence[Array] = instance.run(asked, feeds)
-        return values
+        return instance.run(asked, feeds) if isinstance(instance, Apart) else run_session(instance, asked, feeds)
 
     def open(self, extra: Collection[str]) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the reference computes meanwhile
-        if extra:  # all blobs are held at once: no second copy of weights, no memory kept for the next run
-            options.enable_cpu_mem_arena = False
-            options.add_session_config_entry("session.disable_prepacking", "1")
-        if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
-            options.intra_op_num_threads = int(threads)
-        model: str | bytes
         if self.path and not extra:
-            model = self.path
+            opening = Opening(self.path)
         else:
-            model = self.light.with_outputs(sorted(extra))
-            if self.light.folder:
-                options.add_session_config_entry(
-                    "session.model_external_initializers_file_folder_path", self.light.folder
-                )
-            if self.light.arrays:
-                values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self.light.arrays.values()]
-                options.add_external_initializers(list(self.light.arrays), values)
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            content = self.light.with_outputs(sorted(extra))
+            opening = Opening("", content, self.light.folder, bool(extra), self.light.arrays)
+        if not self.seconds:
+            return open_session(opening)
+        if self._apart is None or not self._apart.is_alive:
+            self._apart = Apart(self.seconds)
+        self._apart.open(opening)
+        return self._apart
 
 
-def open_model(model: Model) -> OnnxRuntime:
+def open_model(model: Model, seconds: float = 0) -> OnnxRuntime:
     """Raises: ParseError; WeightsError if files that the model points to are not what they were."""
-    return open_onnx(model, OnnxRuntime, "onnxruntime")
+    return open_onnx(model, lambda light: OnnxRuntime(light, seconds), "onnxruntime")
