@@ -18,6 +18,7 @@ from .limits import require_values
 from .naming import as_names as as_names
 from .naming import base_name as base_name
 from .naming import closest, free, renamed_version
+from .options import whole_number
 from .sources import Inputs as Inputs
 from .sources import Origin as Origin
 
@@ -133,8 +134,8 @@ class Net:
         """The layers of a name; of `relu#2` the second one called relu."""
         layers = self._named.get(name, [])
         base, sign, number = name.rpartition("#")
-        if not layers and sign and number.isdigit() and int(number):
-            layers = self._named.get(base, [])[int(number) - 1 : int(number)]
+        if not layers and sign and (place := whole_number(number)):
+            layers = self._named.get(base, [])[place - 1 : place]
         return layers
 
     @cached_property

@@ -11,6 +11,7 @@ for any other; relative paths count from `folder`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -172,7 +173,14 @@ class Shape(Kind):
 def _digits(part: Any) -> Any:
     """A number where it is written as one."""
     text = part.strip() if isinstance(part, str) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text or part
+    number = whole_number(text)
+    return number if number is not None else text or part
+
+
+def whole_number(text: str, *, signed: bool = False) -> int | None:
+    """The number that digits are; None for anything else. (`str.isdigit` takes a superscript for one, and int() no 5,000 digits.)"""
+    text = text.strip()
+    return int(text) if re.fullmatch("[+-]?[0-9]{1,19}" if signed else "[0-9]{1,19}", text) else None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import typer
 from ..errors import NetsurgeryError
 from ..files.order import require_order
 from ..files.overwriting import require_no_input
-from ..options import Choice, File, Flag, Many, Number, Option, Pairs, from_words, options_of
+from ..options import Choice, File, Flag, Many, Number, Option, Pairs, from_words, options_of, whole_number
 
 Net = Annotated[
     Path,
@@ -278,9 +278,10 @@ def _parameter(o: Option) -> Parameter:
 def parse_size(text: str, axes: int) -> tuple[int, ...]:
     """`300x420` -> (300, 420); `227` -> (227, 227). Raises: NetsurgeryError."""
     parts = text.lower().split("x")
-    if len(parts) not in (1, axes) or not all(part.isdigit() and int(part) for part in parts):
+    sizes = [whole_number(part) for part in parts]
+    if len(parts) not in (1, axes) or not all(sizes):
         raise NetsurgeryError(f"--size {text}", expected="HEIGHTxWIDTH, such as 300x420, or one number for both")
-    return tuple(int(part) for part in parts) * (axes if len(parts) == 1 else 1)
+    return tuple(n for n in sizes if n) * (axes if len(parts) == 1 else 1)
 
 
 def two(text: str | None) -> tuple[int, int] | None:
@@ -301,10 +302,10 @@ def numbers(text: str | None, option: str) -> list[int] | None:
     """`227,259` -> [227, 259]. Raises: NetsurgeryError."""
     if text is None:
         return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and int(part) for part in parts):
+    found = [whole_number(part) for part in text.split(",")]
+    if not all(found):
         raise NetsurgeryError(f"{option} {text}", expected="positive numbers, such as 227,259,323,451")
-    return [int(part) for part in parts]
+    return [n for n in found if n]
 
 
 def with_defaults(arguments: Sequence[str]) -> list[str]:

@@ -32,7 +32,7 @@ class Resample(LayerType):
         self.antialias = q.get_bool("antialias")
         self.size = q.get_int("height", 0), q.get_int("width", 0)
         self.factor = q.get_float("factor", 1.0)
-        if self.factor != int(self.factor) or self.factor < 1:
+        if not 1 <= self.factor < 2**31 or self.factor != int(self.factor):
             raise q.refuse("factor", f"factor is {self.factor:g}", expected="a positive whole number")
         self.by_factor = not any(self.size) and q.has("factor")
         if self.method not in ("NEAREST", "LINEAR", "CUBIC"):

@@ -24,7 +24,7 @@ class Upsample(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("upsample_param")
         scale = q.get_float("scale", 1.0)
-        if scale < 1 or scale != int(scale):
+        if not 1 <= scale < 2**31 or scale != int(scale):
             raise q.refuse("scale", f"scale is {scale:g}", expected="a positive whole number")
         self.scale = int(scale)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..message import Message, Token
 from ..net import Layer
+from ..options import whole_number
 
 _SIDES = (
     ("crop_size", "crop_size"),
@@ -66,4 +67,4 @@ def _true(value: object) -> bool:
 def _whole(value: object) -> int:
     """A positive whole number that a field holds, else 0."""
     text = value.text if isinstance(value, Token) else str(value)
-    return int(text) if text.isdecimal() else 0
+    return whole_number(text) or 0

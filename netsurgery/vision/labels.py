@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from ..errors import NetsurgeryError, Source
 from ..files.boundary import read_file
+from ..options import whole_number
 
 MAX_BYTES = 16 << 20
 
@@ -41,9 +43,10 @@ def find_channel(
     matches = [i for i, label in enumerate(labels) if text.lower() in _called(label)]
     if len(matches) == 1:
         return matches[0]
-    if text.lstrip("-").isdigit() and not matches:
-        if 0 <= int(text) < count:
-            return int(text)
+    number = whole_number(text, signed=True)
+    if number is not None and not matches:
+        if 0 <= number < count:
+            return number
         raise NetsurgeryError(f"blob '{blob}' has no channel {text}", expected=known)
     near = get_close_matches(text, labels, n=1)
     raise NetsurgeryError(
@@ -65,7 +68,7 @@ def _called(label: str) -> set[str]:
     """What a label may be called: all of it; the number of a WordNet synset in front of it, and what follows; each of its synonyms."""
     lower = label.lower()
     number, _, rest = lower.partition(" ")
-    is_synset = number[:1] == "n" and len(number) == 9 and number[1:].isdigit()
+    is_synset = re.fullmatch("n[0-9]{8}", number) is not None
     names = rest if is_synset else lower
     return {lower, names, *([number] if is_synset else []), *(name.strip() for name in names.split(","))}
 

@@ -18,6 +18,7 @@ from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
 from ..layers.core.dims import numbers
 from ..net import Net
+from ..options import whole_number
 from ..passes.cut import cut
 from .ascent import moved_slope, pixel_range, total_variation
 from .gradient import before_softmax, require_torch
@@ -174,9 +175,10 @@ def _place(at: str, sizes: Sequence[int], blob: str) -> tuple[int, ...] | None:
     if at == "middle":
         return tuple(n // 2 for n in sizes)
     parts = at.split(",")
-    if not all(part.strip().isdigit() for part in parts):
+    numbers = [whole_number(part) for part in parts]
+    if None in numbers:
         raise NetsurgeryError(f"at '{at}'", expected="middle, everywhere, or a position: I,J")
-    place = tuple(int(part) for part in parts)
+    place = tuple(n for n in numbers if n is not None)
     if len(place) != len(sizes) or any(a >= b for a, b in zip(place, sizes, strict=True)):
         raise ShapeError(
             f"the position {at} of blob '{blob}'",

@@ -27,6 +27,7 @@ from ..files.boundary import open_file, read_file, reading
 from ..files.databases import database_kind, records
 from ..files.images import read_gray, read_image
 from ..limits import require_values
+from ..options import whole_number
 from .datum import read_datum
 from .images import LISTS, SUFFIXES
 from .resize_bytes import resize_bytes
@@ -136,8 +137,9 @@ def _list(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
         if not line.strip():
             continue
         file, _, label = line.strip().rpartition(" ")
-        if file and label.lstrip("+-").isdigit():
-            yield file.rstrip(), int(label)
+        known = whole_number(label, signed=True)
+        if file and known is not None:
+            yield file.rstrip(), known
         elif not labelled:
             yield line.strip(), None
         else:
@@ -149,12 +151,15 @@ def _list(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
 
 
 def _table(path: Path) -> Iterator[tuple[str, int | None]]:
-    rows = csv.reader(_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    lines = _lines(path)
+    with reading(path, "a table of paths and labels", error=NetsurgeryError):
+        rows = list(csv.reader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ","))
     for number, row in enumerate(rows, 1):
         if not any(cell.strip() for cell in row):
             continue
-        if len(row) >= 2 and row[1].strip().lstrip("+-").isdigit():
-            yield row[0].strip(), int(row[1])
+        label = whole_number(row[1], signed=True) if len(row) >= 2 else None
+        if label is not None:
+            yield row[0].strip(), label
         elif number > 1 or len(row) < 2:
             raise NetsurgeryError(
                 f"'{','.join(row)}' has no label", source=Source(str(path), number), expected="a path, and a number"

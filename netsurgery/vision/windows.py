@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source
-from ..files.images import is_url
 from ..files.output import replacing
 from ..files.resample import resize_image
+from ..files.urls import is_url
 from ..formats.preprocessing import CAFFE, PYCAFFE, RAW, Preprocessing
 from ..net import Net
 from .classify import plan

@@ -109,6 +109,7 @@ def _of_two(net: Importer, op: Op, a: str, b: str, legacy: int, axis: int | None
 def _span(op: Op, x: Sequence[int], b: Sequence[int], legacy: int, axis: int | None) -> tuple[int, tuple[int, ...]]:
     """The first axis of x along which b lies, and its sizes there. Raises: UnsupportedError if it does not lie along axes of x."""
     start = axis if legacy and axis is not None and axis >= 0 else len(x) - len(b)
+    start = min(start, len(x))  # what begins behind the last axis does not fit
     sizes = [1] * start + list(b) + [1] * (len(x) - start - len(b))
     along = [i for i, n in enumerate(sizes) if n != 1]
     if start < 0 or len(sizes) != len(x):

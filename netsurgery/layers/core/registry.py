@@ -11,6 +11,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ... import _proto
 from ...errors import NetsurgeryError, ShapeError, Source, UnsupportedError
 from ...kind import Kind, Refused
@@ -206,7 +208,8 @@ def _kind(
     if numbered and ignored is None:  # of a binary net: the layer may miss what they say
         raise _unread_error(title, numbered)
     try:
-        kind = cls(layer.name, type, source, p, blob_count, len(layer.bottoms), len(layer.tops))
+        with np.errstate(all="ignore"):  # what comes of numbers beyond float32 is the layer's to judge
+            kind = cls(layer.name, type, source, p, blob_count, len(layer.bottoms), len(layer.tops))
     except NetsurgeryError:
         if misspelt := [] if cls.parameters else list(_misspelt("LayerParameter", params)):
             raise _unread_error(title, misspelt) from None  # the cause of what the layer complains about

@@ -76,6 +76,10 @@ def read_offset_priors(q: Params) -> Priors:
     return _priors([(*size, x, y, 0, 0) for x in across for y in down for size in sizes])
 
 
+MAX_DENSITY = 100
+"""A hundred times a hundred boxes of one size at each place; FaceBoxes has 4 times 4."""
+
+
 def read_dense_priors(q: Params) -> Priors:
     """FaceBoxes's: for each fixed_size s with its density d, d x d boxes, row by row, floor(s / d) apart and the first half of that behind
     the cell's place less s // 2; squares first, then those of each other aspect ratio; with one fixed_ratio those of it alone.
@@ -88,8 +92,9 @@ def read_dense_priors(q: Params) -> Priors:
             raise q.refuse(
                 name, f"{name} together with fixed_size, whose boxes the fork does not count", expected="one of the two"
             )
-    if len(density) != len(fixed) or any(int(d) < 1 for d in density):
-        raise q.refuse("density", f"density is {list(density)}", expected=f"one for each fixed_size of {list(fixed)}")
+    if len(density) != len(fixed) or any(not 1 <= d <= MAX_DENSITY for d in density):
+        expected = f"one for each fixed_size of {list(fixed)}, from 1 to {MAX_DENSITY}"
+        raise q.refuse("density", f"density is {list(density)}", expected=expected)
     if len(single) > 1 or (single and (len(ratios) > 1 or single[0] <= 0)):
         problem = f"fixed_ratio is {list(single)}"
         raise q.refuse(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...options import whole_number
 from ..core import Params, ParamStr
 
 
@@ -50,8 +51,8 @@ def _is_size(value: object) -> bool:
 
 def whole_numbers(value: object) -> list[int]:
     """The numbers of an entry like 4,8,16, which YAML takes for a word; empty if it is none."""
-    parts = str(value).split(",")
-    return [int(v) for v in parts] if all(v.strip().isdecimal() for v in parts) else []
+    numbers = [whole_number(part) for part in str(value).split(",")]
+    return [n for n in numbers if n is not None] if None not in numbers else []
 
 
 def no_settings(p: Params) -> None:

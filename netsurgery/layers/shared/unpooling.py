@@ -32,7 +32,7 @@ class Unpooling(LayerType):
             raise q.refuse(
                 "scale_h", "the size is not clear", expected="upsample_h and _w, or scale, or scale_h and _w"
             )
-        scale = int(q.get_float("scale", 2.0))
+        scale = int(min(max(q.get_float("scale", 2.0), 0), 2**31))
         self.scale = (q.get_int("scale_h"), q.get_int("scale_w")) if all(each) else (scale, scale)
         self.cut = int(q.get_bool("pad_out_h")), int(q.get_bool("pad_out_w"))
         if min(self.size or self.scale) < 2:
