@@ -13,6 +13,14 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Protocol, Self
 
+from .shown import visible as visible
+
+
+class Lines(str):
+    """Several lines that belong to one error; each is fit to be shown."""
+
+    __slots__ = ()
+
 
 class Source(int):
     """Where a thing was read: file, line and column (both from 1; 0 where there is none, as in a binary file). It is one number, as a
@@ -51,7 +59,8 @@ class Source(int):
         return self & _MASK
 
     def __str__(self) -> str:
-        return f"{self.file or '<text>'}:{self.line}" if self.line else self.file
+        file = visible(self.file)
+        return f"{file or '<text>'}:{self.line}" if self.line else file
 
     def __repr__(self) -> str:
         return f"Source(file={self.file!r}, line={self.line}, column={self.column})"
@@ -83,7 +92,8 @@ class NetsurgeryError(Exception):
     """The base of every error that netsurgery raises on purpose.
 
     `problem` says what is wrong; `layer` names the layer ("'fc6' (InnerProduct)") or is it, `source` is the place (that of the layer,
-    if it is not said), `expected` what would have been right, `fix` what to do.
+    if it is not said), `expected` what would have been right, `fix` what to do. Names in them are shown with control characters escaped, so
+    that no file speaks for us; `Lines` may have several.
     """
 
     def __init__(
@@ -100,13 +110,17 @@ class NetsurgeryError(Exception):
             layer = layer.title
         self.problem, self.layer, self.source, self.expected, self.fix = problem, layer, source, expected, fix
         place = f"{source}: " if source and str(source) else ""
-        who = f"layer {layer}: " if layer else ""
-        lines = [f"{place}{who}{problem}"]
+        who = f"layer {visible(layer)}: " if layer else ""
+        lines = [f"{place}{who}{_shown(problem)}"]
         if expected:
-            lines.append(f"  expected: {expected}")
+            lines.append(f"  expected: {_shown(expected)}")
         if fix:
-            lines.append(f"  fix: {fix}")
+            lines.append(f"  fix: {_shown(fix)}")
         super().__init__("\n".join(lines))
+
+
+def _shown(text: str) -> str:
+    return text if isinstance(text, Lines) else visible(text)
 
 
 class ParseError(NetsurgeryError):
@@ -124,7 +138,7 @@ class UnsupportedLayersError(UnsupportedError):
         self.errors = tuple(errors)
         listed = "\n".join(str(error) for error in errors)
         count = f"{len(errors)} layer{'s' if len(errors) != 1 else ''} cannot be {what}"
-        super().__init__(f"{count}:\n{listed}" if len(errors) != 1 else listed)
+        super().__init__(Lines(f"{count}:\n{listed}" if len(errors) != 1 else listed))
 
 
 class OpsetError(UnsupportedError):

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escape_html
+
+from .errors import visible
+
+
+def escape(text: str) -> str:
+    """Text as it is: no tags, no control characters."""
+    return escape_html(visible(text))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:

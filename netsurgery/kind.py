@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
-from .errors import NetsurgeryError, RewriteError, Source, UnsupportedError
+from .errors import NetsurgeryError, RewriteError, Source, UnsupportedError, visible
 from .message import Message
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Kind:
 
     @property
     def title(self) -> str:
-        return f"'{self.name}' ({self.type})"
+        return visible(f"'{self.name}' ({self.type})")
 
     @property
     def is_supported(self) -> bool:
@@ -317,7 +317,7 @@ class Layer:
     @property
     def title(self) -> str:
         """How errors name it: 'fc6' (InnerProduct)."""
-        return f"'{self.name}' ({self.type})"
+        return visible(f"'{self.name}' ({self.type})")
 
     @property
     def shared_blobs(self) -> tuple[str, ...]:

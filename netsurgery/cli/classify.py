@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Json, Labels, NetAndImages, NoCache, Output, Quiet, Scheduler, Threads, read_labels
-from .printing import EXIT_BAD_INPUT, Printed, console, note, open_images_net, watched
+from .printing import EXIT_BAD_INPUT, Printed, cell, console, note, open_images_net, watched
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -145,10 +145,9 @@ def _print_windows(
 
 
 def _table(image: str, found: Any) -> Any:
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("score", "class", "label", box=None, pad_edge=False, title=escape(image), title_justify="left")
+    table = Table("score", "class", "label", box=None, pad_edge=False, title=cell(image), title_justify="left")
     for one in found:
-        table.add_row(f"{one.score:.4f}", str(one.channel), escape(one.label))
+        table.add_row(f"{one.score:.4f}", str(one.channel), cell(one.label))
     return table

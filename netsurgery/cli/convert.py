@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..shown import visible
 from .options import Jobs, Json, Manifest, Only, Quiet, Weights, Without
 from .printing import EXIT_BAD_INPUT, note, print_json, progress
 
@@ -101,7 +102,7 @@ def convert(
     else:
         _print(done, quiet)
         for text in calibration.notes if calibration is not None else ():
-            note(f"note: {text}", quiet)
+            note(visible(f"note: {text}"), quiet)
     _finish(reports, quiet or as_json)
 
 
@@ -155,10 +156,10 @@ def _convert_many(
 
 def _print(done: Conversion, quiet: bool) -> None:
     for text in done.notes:
-        note(f"note: {text}", quiet)
+        note(visible(f"note: {text}"), quiet)
     inputs = done.to_json()["inputs"]
     shown = ", ".join(f"{name} ({', '.join(map(str, sizes))})" for name, sizes in inputs.items())
-    note(f"{done.path}: {shown} -> {', '.join(done.outputs)}", quiet)
+    note(visible(f"{done.path}: {shown} -> {', '.join(done.outputs)}"), quiet)
     by_layer: dict[tuple[str, bool], list[str]] = {}
     for axis in done.axes:
         # that a channel is tied (axis 1) is no news, and a NetDef says of itself what it ties

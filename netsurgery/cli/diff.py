@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..shown import visible
 from .options import Json, Quiet
 from .printing import EXIT_DIFFER, print_json
 
@@ -42,6 +43,6 @@ def diff(
         print_json(found.as_dict())
     elif not quiet:
         for line in found.lines:
-            typer.echo(line)
+            typer.echo(visible(line))
     if found:
         raise typer.Exit(EXIT_DIFFER)

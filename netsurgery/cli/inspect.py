@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..shown import visible
 from .options import Json, Net, Quiet, Weights
-from .printing import console, note, print_json, print_notes
+from .printing import cell, console, note, print_json, print_notes
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
@@ -32,7 +33,6 @@ def inspect(
         return
     print_notes(net, quiet)
     note(_origin(found["origin"]), quiet)
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -43,8 +43,8 @@ def inspect(
     for row in found["layers"]:
         sees = next(iter(row["sees"].values()), None)
         table.add_row(
-            escape(row["name"]),
-            row["type"] + (" [red](unsupported)[/red]" if row["error"] else ""),
+            cell(row["name"]),
+            cell(row["type"]) + (" [red](unsupported)[/red]" if row["error"] else ""),
             "\n".join(_sizes(shape) for shape in row["tops"].values()),
             _count(row["parameters"]),
             _count(row["macs"]),
@@ -57,7 +57,9 @@ def inspect(
     console().print(table)
     for row in found["layers"]:
         if row["error"]:
-            console().print(f"unsupported: {row['name']} ({row['type']}): {row['error']}", markup=False)
+            console().print(
+                f"unsupported: {visible(row['name'])} ({visible(row['type'])}): {row['error']}", markup=False
+            )
 
 
 def _origin(origin: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from ..shown import to_json, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,14 @@ EXIT_FAULT = 3
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(to_json(value, indent=2) + "\n")
+
+
+def cell(text: str) -> str:
+    """A name in a table of rich: no markup, no control characters."""
+    from rich.markup import escape
+
+    return escape(visible(text))
 
 
 def console() -> Console:
@@ -41,13 +49,13 @@ def console() -> Console:
 def note(text: str, quiet: bool = False) -> None:
     """A line for the person at the terminal, on stderr."""
     if not quiet:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write("\n".join(map(visible, text.split("\n"))) + "\n")
 
 
 def print_notes(net: Net, quiet: bool = False) -> None:
     """What was done to the net on the way in."""
     for text in net.notes:
-        note(f"note: {text}", quiet)
+        note(visible(f"note: {text}"), quiet)
 
 
 def report_error(error: NetsurgeryError) -> None:
@@ -155,7 +163,7 @@ class Printed:
 
     def add(self, value: Any) -> None:
         if self.wanted:
-            sys.stdout.write(("[\n" if not self.count else ",\n") + json.dumps(value, ensure_ascii=False))
+            sys.stdout.write(("[\n" if not self.count else ",\n") + to_json(value))
             self.count += 1
 
     def end(self) -> None:

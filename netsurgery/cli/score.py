@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json, NetAndList, Output, Quiet, Scheduler, Threads
-from .printing import EXIT_DIFFER, console, note, open_images_net, print_json, progress
+from .printing import EXIT_DIFFER, cell, console, note, open_images_net, print_json, progress
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -96,7 +96,6 @@ def score(
 
 
 def _table(tallies: list[Tally], top: list[int]) -> object:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -107,7 +106,7 @@ def _table(tallies: list[Tally], top: list[int]) -> object:
             table.add_column("change", justify="right")
     outputs = list(tallies[0].outputs)
     for name in outputs:
-        table.add_column(escape(name), justify="right")
+        table.add_column(cell(name), justify="right")
     for tally in tallies:
         cells = []
         for k in top:
@@ -117,5 +116,5 @@ def _table(tallies: list[Tally], top: list[int]) -> object:
                 change, half = tally.change(tallies[0], k)
                 cells.append("" if tally is tallies[0] else f"{change:+.2%} (± {half:.2%})")
         cells += [f"{tally.outputs[name]:.6g}" if name in tally.outputs else "" for name in outputs]
-        table.add_row(escape(tally.name), *cells)
+        table.add_row(cell(tally.name), *cells)
     return table

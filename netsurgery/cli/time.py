@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json, NetAndModel, Quiet
-from .printing import console, note, print_json
+from .printing import cell, console, note, print_json
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
@@ -79,7 +79,6 @@ def time(
 
 
 def _table(times: Times) -> object:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -104,7 +103,7 @@ def _table(times: Times) -> object:
         cells.append(f"{layer.flops / 1e9:.1f}" if layer.flops else "")
         if times.caffe is not None:
             cells.append("" if layer.caffe is None else f"{layer.caffe * 1e3:.3f}")
-        table.add_row(escape(layer.name), layer.type, *cells)
+        table.add_row(cell(layer.name), cell(layer.type), *cells)
     table.add_row("", "reordering and the like", f"{times.other * 1e3:.3f}", f"{times.other / whole:.1%}")
     table.add_section()
     last = ["all", "", f"{times.total * 1e3:.3f}", "", "", ""]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import NetsurgeryError
+from ..shown import visible
 
 Attributes = Mapping[str, str]
 
@@ -45,7 +46,7 @@ def quoted(text: str) -> str:
 
 def escaped(text: str, record: bool = False) -> str:
     """A name as it is, in a label: without Graphviz' escapes or, in a record, its fields."""
-    text = text.replace("\\", "\\\\")
+    text = visible(text).replace("\\", "\\\\")
     if record:
         for sign in "{}|<>":
             text = text.replace(sign, f"\\{sign}")

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..net import Net
+from ..shown import visible
 from .describe import Description, Node
 
 Pictures = Mapping[str, list[tuple[str, bytes]]]
@@ -78,4 +79,4 @@ def _layer(description: Description, node: Node, pictures: Pictures) -> dict[str
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 import zipfile
+from collections.abc import Mapping
 from math import prod
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -78,7 +80,7 @@ def _arrays(file: IO[bytes], source: Source, expected: str, error: type[Netsurge
                 f"unpacks to {total} bytes", source=source, expected=f"at most {limit} bytes", fix=lift("unpacked")
             )
         for member in members:
-            name = member.filename.removesuffix(".npy")
+            name = name_of(member.filename.removesuffix(".npy"))
             with archive.open(member) as stored:
                 arrays[name] = _array(stored, member.file_size, f"'{name}' ")
     return arrays
@@ -112,3 +114,24 @@ def _array(file: IO[bytes], size: int, what: str) -> Array:
     file.read(1)  # at its end a member of an archive is held against its checksum
     array: Array = np.frombuffer(data, dtype) if length else np.empty(count, dtype)
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+
+def write_npz(out: BinaryIO, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays as a .npz file, as numpy.savez does, whatever their names are."""
+    with zipfile.ZipFile(out, "w", allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{member_of(name)}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def member_of(name: str) -> str:
+    """The name of an array as a member of an archive, which would be a path for whoever unpacks it: `..`, a slash in front and
+    backslashes are written as %2E%2E, %2F and %5C."""
+    name = re.sub("%(?=25|2E|2F|5C)", "%25", name).replace("\\", "%5C")
+    name = "/".join("%2E%2E" if part == ".." else part for part in name.split("/"))
+    return f"%2F{name[1:]}" if name.startswith("/") else name
+
+
+def name_of(member: str) -> str:
+    """The name that `member_of` wrote."""
+    return re.sub("%(25|2E|2F|5C)", lambda match: chr(int(match[1], 16)), member)

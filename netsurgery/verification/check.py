@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..errors import MismatchError, NetsurgeryError
+from ..errors import Lines, MismatchError, NetsurgeryError, visible
 from ..files.memory import let_go
 from ..interpreter import run
 from ..layers.core.tiles import side_by_side
@@ -186,10 +186,12 @@ def mismatch(report: Report) -> MismatchError:
         f"blob '{first.blob}': {first.problem}",
         layer=first.layer,
         source=first.source,
-        expected=f"{report.tolerance.rtol:g} of its largest value, by {case.against}\n  inputs: {case.title}"
-        + (f"\n  differs in {others} of {len(report.deciding)} cases" if len(report.deciding) > 1 else "")
-        + f"\n  blobs around it, in the order of the net:\n{table}"
-        + (f"\n  note: {first.remark}" if first.remark else ""),
+        expected=Lines(
+            f"{report.tolerance.rtol:g} of its largest value, by {visible(case.against)}\n  inputs: {visible(case.title)}"
+            + (f"\n  differs in {others} of {len(report.deciding)} cases" if len(report.deciding) > 1 else "")
+            + f"\n  blobs around it, in the order of the net:\n{table}"
+            + (f"\n  note: {visible(first.remark)}" if first.remark else "")
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NetsurgeryError
+from ..files.arrays import member_of, name_of
 from ..files.output import replacing
 from ..net import Net, as_names, require_net
 from .check import feeds
@@ -82,12 +83,14 @@ def record_inputs(
         lost = [blob for blob in wanted if blob not in values]
         if lost:
             raise NetsurgeryError(f"{runtime.name} gives no numbers for {', '.join(lost)}")
-        arrays |= {f"{run}/in/{blob}": array for blob, array in feed.arrays.items()}
-        arrays |= {f"{run}/out/{blob}": as_float32(array).astype(np.float32) for blob, array in values.items()}
+        arrays |= {f"{run}/in/{member_of(blob)}": array for blob, array in feed.arrays.items()}
+        arrays |= {
+            f"{run}/out/{member_of(blob)}": as_float32(array).astype(np.float32) for blob, array in values.items()
+        }
         titles.append(feed.title)
         notes += [note for note in feed.notes if note not in notes]
     computed_by = "netsurgery.run (float64)" if by == "netsurgery" else runtime.name
-    stored = {key.split("/", 2)[2] for key in arrays if "/out/" in key}
+    stored = {name_of(key.split("/", 2)[2]) for key in arrays if "/out/" in key}
     about = {
         "computed_by": computed_by,
         "by_interpreter": [blob for blob in net.blobs if blob in stored and not runtime.voucher(blob)],

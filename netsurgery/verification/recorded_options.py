@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import NetsurgeryError, Source
+from ..errors import Lines, NetsurgeryError, Source, visible
 from ..exporters.convert import OPTIONS, recorded
 from ..exporters.onnx.external import external_ends
 from ..exporters.onnx.light import read_light
@@ -55,7 +55,9 @@ def as_recorded(model: Path, reading: Reading, surgery: Surgery) -> tuple[Readin
         values = from_entries((Reading(), Surgery()), entries, Path(), "the model's record", {})
     except (ValueError, AttributeError, RecursionError, NetsurgeryError) as error:
         raise NetsurgeryError(
-            f"its record of options cannot be read: {error}",
+            Lines(
+                f"its record of options cannot be read: {error if isinstance(error, NetsurgeryError) else visible(str(error))}"
+            ),
             source=Source(str(model)),
             expected=f"{OPTIONS} as convert writes it",
         ) from None

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source
+from ..files.arrays import member_of
 from ..files.copy import copy_array
 from ..files.output import replacing
 
@@ -106,7 +107,7 @@ def _numpy(path: str, blobs: Sequence[str], suffix: str) -> Iterator[Writer]:
         with zipfile.ZipFile(out, "w", allowZip64=True) as archive:
             for rows in made.rows:
                 rows.file.seek(0)
-                with archive.open(f"{rows.blob}.npy", "w", force_zip64=True) as member:
+                with archive.open(f"{member_of(rows.blob)}.npy", "w", force_zip64=True) as member:
                     while part := rows.file.read(1 << 22):
                         member.write(part)
             with archive.open("images.npy", "w", force_zip64=True) as member:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
-from ..files.arrays import arrays_of
+from ..files.arrays import arrays_of, write_npz
 from ..files.urls import is_url
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
@@ -67,7 +67,7 @@ class FeatureFolder(Job[str]):
     def finish(self, image: ImageFile, sample: Sample) -> str:
         file = io.BytesIO()
         blobs: dict[str, Any] = dict(self.features.finish(image, sample))
-        np.savez(file, allow_pickle=False, made_by=np.array(self.made_by), **blobs)
+        write_npz(file, {**blobs, "made_by": np.array(self.made_by)})
         return Folder(self.folder).write(f"{image.name}.npz", file.getvalue())
 
     def done(self, image: ImageFile) -> str | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import NetsurgeryError, Source, WeightsError
-from ...files.arrays import read_npz
+from ...files.arrays import read_npz, write_npz
 from ...files.boundary import open_file, reading
 from ...files.copy import copy_array
 from ...files.output import replacing
@@ -31,10 +30,8 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> 
     """
     name = os.fspath(path)
     if _suffix(name) == ".npz":
-        with replacing(name) as out, zipfile.ZipFile(out, "w", allowZip64=True) as archive:
-            for key, array in arrays.items():
-                with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asarray(array, "<f4"), allow_pickle=False)
+        with replacing(name) as out:
+            write_npz(out, {key: np.asarray(array, "<f4") for key, array in arrays.items()})
     else:
         _write_safetensors(name, arrays)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from math import inf, log10
 from typing import TYPE_CHECKING
+
+from ...html_table import escape
 
 if TYPE_CHECKING:
     from .report import Case, Comparison, Report

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
+from ...html_table import escape
 from .chart import chart
 from .markdown import headline
 from .text import HEADINGS, cells, summary
@@ -128,7 +128,8 @@ def _model(report: Report, number: int) -> str:
         f"held against {escape(report.net)}, within {report.tolerance.rtol:g} of each blob's largest value</p>",
     ]
     if report.error:
-        parts.append(f'<p class="first broken">{escape(report.error)}</p>')
+        lines = "\n".join(map(escape, report.error.splitlines()))
+        parts.append(f'<p class="first broken">{lines}</p>')
     else:
         parts.append(f"<p>{escape(report.sentence)}</p>")
     first, case = report.first_difference, report.first_case

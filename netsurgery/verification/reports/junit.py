@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from ...shown import visible
 from .text import around, difference, summary
 from .values import SHOWS_NOTHING
 
@@ -62,8 +63,8 @@ def _suite(report: Report, number: int) -> ET.Element:
     for name, value in {"model": report.model, "net": report.net, **report.versions, **_prefixed(report)}.items():
         ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
     suite.extend(cases)
-    told = [*map(summary, report.cases), *report.notes]
-    told += [f"made from {kind} {said}" for kind, said in report.sources.items()]
+    told = [*map(summary, report.cases), *map(visible, report.notes)]
+    told += [visible(f"made from {kind} {said}") for kind, said in report.sources.items()]
     ET.SubElement(suite, "system-out").text = _clean("\n".join(told))
     ET.SubElement(suite, "system-err")
     return suite

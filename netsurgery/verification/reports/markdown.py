@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import NetsurgeryError, Source
+from ...errors import NetsurgeryError, Source, visible
 from .text import difference
 from .values import AGREE, DIFFER, SHOWS_NOTHING
 
@@ -47,18 +48,19 @@ def to_markdown(reports: Sequence[Report]) -> str:
     for report in reports:
         worst, first = report.worst, report.first_difference
         cells = (
-            report.name,
+            _cell(report.name),
             f"{SIGNS.get(report.verdict, '⚠️')} {report.verdict}",
             f"{worst.measure.max_rel:.1g}" if worst else "",
-            f"`{first.blob}`, layer {first.layer}" if first else "",
+            f"{_code(first.blob)}, layer {_cell(first.layer)}" if first else "",
             str(len(report.cases)),
         )
-        rows.append(f"| {' | '.join(map(_cell, cells))} |")
+        rows.append(f"| {' | '.join(cells)} |")
     for report in reports:
         first = report.first_difference
         if not report.passed:
             said = report.error.splitlines() if report.error else difference(first) if first else [report.sentence]
-            rows += ["", f"**{_cell(report.name)}**", "", "```", *said, "```"]
+            fence = _fence("\n".join(said))
+            rows += ["", f"**{_cell(report.name)}**", "", fence, *map(visible, said), fence]
     return "\n".join(rows) + "\n"
 
 
@@ -76,4 +78,18 @@ def append_summary(reports: Sequence[Report]) -> bool:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Text as it is: nothing in it ends a cell, or is read as a link, a tag or code."""
+    return re.sub(r"[\\`*\[\]<>|~#]", r"\\\g<0>", visible(text))
+
+
+def _code(text: str) -> str:
+    """Text as code, between more backticks than it holds in a row; in a table a bar ends a cell even there."""
+    shown, ticks = visible(text).replace("|", "\\|"), _fence(text, least=1)
+    space = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
+    return f"{ticks}{space}{shown}{space}{ticks}"
+
+
+def _fence(text: str, least: int = 3) -> str:
+    """More backticks than the text holds in a row."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    return "`" * max(least, longest + 1)

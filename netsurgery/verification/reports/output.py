@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as _json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...files.output import replacing
+from ...shown import to_json as as_json
 from .html import to_html
 from .junit import to_junit
 from .markdown import headline
@@ -24,7 +24,7 @@ def to_json(reports: Sequence[Report]) -> str:
         "passed": exit_code(reports) == 0,
         "models": [report.to_json() for report in reports],
     }
-    return _json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return as_json(document, indent=2) + "\n"
 
 
 def write_reports(

@@ -159,8 +159,7 @@ class Report:
         return "\n".join(lines(self))
 
     def _repr_html_(self) -> str:
-        from html import escape
-
+        from ...html_table import escape
         from .text import HEADINGS, cells, summary
 
         tables = (table(HEADINGS, map(cells, case.comparisons), summary(case)) for case in self.cases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ...errors import visible
 from .values import decibel, index
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def cells(c: Comparison) -> tuple[str, ...]:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as aligned lines."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -55,7 +57,7 @@ def summary(case: Case) -> str:
     tops = "".join(f"; top-1 {t.first:.0%}, top-{t.k} {t.sets:.0%}" for t in case.top_five)
     skipped = f"; {len(case.not_compared)} not compared" if case.not_compared else ""
     advisory = " (advisory)" if case.advisory else ""
-    return f"{case.title}, against {case.against}{advisory}: {said}{tops}{skipped}"
+    return visible(f"{case.title}, against {case.against}{advisory}: {said}{tops}{skipped}")
 
 
 def lines(report: Report, every_blob: bool = False) -> Iterator[str]:
@@ -63,17 +65,15 @@ def lines(report: Report, every_blob: bool = False) -> Iterator[str]:
     if report.error:
         yield verdict(report)
         return
-    yield f"{report.name}: {report.model} in {report.runtime}, net {report.net}"
-    for note in report.notes:
-        yield f"note: {note}"
-    for kind, said in report.sources.items():
-        yield f"made from {kind} {said}"
+    yield visible(f"{report.name}: {report.model} in {report.runtime}, net {report.net}")
+    yield from (visible(f"note: {note}") for note in report.notes)
+    yield from (visible(f"made from {kind} {said}") for kind, said in report.sources.items())
     for case in report.cases:
         yield summary(case)
         first = case.first_difference
         if every_blob:
             yield from _indented(table([HEADINGS, *map(cells, case.comparisons)]))
-            yield from _indented(f"not compared: {blob}: {why}" for blob, why in case.not_compared.items())
+            yield from _indented(visible(f"not compared: {b}: {why}") for b, why in case.not_compared.items())
         elif first is not None:
             yield from _indented(around(case, first))
         if first is not None:
@@ -85,19 +85,20 @@ def difference(first: Comparison) -> list[str]:
     """The first blob that is off, with its layer and where that stands."""
     place = f"{first.source}: " if str(first.source) else ""
     said = [f"first difference: {place}layer {first.layer}: blob '{first.blob}': {first.problem}"]
-    return said + ([f"  {first.remark}"] if first.remark else [])
+    return [*map(visible, said + ([f"  {first.remark}"] if first.remark else []))]
 
 
 def verdict(report: Report) -> str:
     """The last line."""
+    name = visible(report.name)
     if report.error:
-        return f"{report.name}: could not be compared: {report.error}"
+        return f"{name}: could not be compared: {report.error}"
     if report.passed:
         worst = report.worst
         error = f"worst relative error {worst.measure.max_rel:.1g}, " if worst else ""
-        return f"{report.name}: {report.sentence} ({error}tolerance {report.tolerance.rtol:g})"
+        return f"{name}: {visible(report.sentence)} ({error}tolerance {report.tolerance.rtol:g})"
     compared = report.first_difference or report.idle
-    return f"{report.name}: {report.sentence}" if compared else f"{report.name}: nothing was compared"
+    return f"{name}: {visible(report.sentence)}" if compared else f"{name}: nothing was compared"
 
 
 def _indented(rows: Iterable[str]) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from ...html_table import escape
 from ..times import Times
 
 ROW, BAR, NAMES, WIDTH, NUMBERS = 26, 9, 190, 480, 80

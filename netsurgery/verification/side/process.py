@@ -16,7 +16,7 @@ from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, Any, Self
 
-from ...errors import NetsurgeryError, Source
+from ...errors import Lines, NetsurgeryError, Source, visible
 from .pythons import clean_environment
 from .recipe import Recipe
 
@@ -66,7 +66,9 @@ class Side:
         if not isinstance(answer, dict):
             raise self._failure(f"{self.title}'s process answered '{line.strip()[:200]}'", source)
         if not answer.pop("ok", False):
-            raise SideError(f"{self.title}: {answer.get('stage')}: {answer.get('error')}", source=source)
+            raise SideError(
+                Lines(f"{self.title}: {answer.get('stage')}: {_each_visible(str(answer.get('error')))}"), source=source
+            )
         return dict(answer)
 
     def close(self) -> None:
@@ -111,9 +113,13 @@ class Side:
         if self._log is not None:
             self._log.seek(0)
             lines = [line.rstrip() for line in self._log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-            said = "\n".join(["; its last lines:", *lines[-LINES:]]) if lines else ""
+            said = "\n".join(["; its last lines:", *map(visible, lines[-LINES:])]) if lines else ""
         self.close()
-        return SideError(problem + said, source=source)
+        return SideError(Lines(visible(problem) + said), source=source)
+
+
+def _each_visible(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _listen(out: IO[str] | None, answers: queue.Queue[str | None]) -> None:

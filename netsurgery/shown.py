@@ -1,0 +1,21 @@
+"""Text that others wrote, as a terminal, a page or JSON may show it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def visible(text: str) -> str:
+    """`text` with control characters, line ends among them, and what turns the direction of writing escaped, as \\x1b."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON in which control characters, those beyond ASCII as well, and halves of characters are escaped in JSON's way."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
