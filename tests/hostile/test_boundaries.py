@@ -114,7 +114,7 @@ def external(**entries: str) -> Callable[[onnx.ModelProto], None]:
 @pytest.mark.parametrize("place", ["", "x" * 5000, ".", "a\nb"])
 def test_models_whose_numbers_are_nowhere_are_refused(place: str, tmp_path: Path) -> None:
     path = model(tmp_path, external(location=place))
-    shown = place if len(place) <= 80 else f"{place[:77]}..."
+    shown = (place if len(place) <= 80 else f"{place[:77]}...").replace("\n", "\\n")
     assert refusal(lambda: open_model(path)).split("\n  expected")[0] == (
         f"{path}: the numbers of 'w' are said to be in '{shown}', which is not looked at"
     )
