@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .errors import NetsurgeryError, ShapeError, WeightsError
 from .layers.core.memory import state_names, with_states
 from .layers.core.tiles import MEMORY
+from .limits import show_size
 from .net import Layer, Net, as_names, require_net
 
 Array = NDArray[np.floating[Any]]
@@ -154,10 +155,7 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
 
 
 def _show(shapes: Collection[Sequence[Any]]) -> str:
-    return (
-        ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in shape) or "scalar" for shape in shapes)
-        or "none"
-    )
+    return ", ".join("x".join(map(show_size, shape)) or "scalar" for shape in shapes) or "none"
 
 
 def _check_feeds(net: Net, feeds: Mapping[str, NDArray[Any]]) -> None:

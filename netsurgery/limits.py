@@ -64,12 +64,19 @@ def require_values(
     limit = limits().values
     if prod(n for n in shape if isinstance(n, int)) > limit:
         raise error(
-            f"{what} of shape {'x'.join(str(n) if isinstance(n, int) else '?' for n in shape)}",
+            f"{what} of shape {'x'.join(map(show_size, shape))}",
             layer=layer,
             source=source,
             expected=f"at most {limit} values",
             fix=lift("values"),
         )
+
+
+def show_size(n: object) -> str:
+    """A size of a shape; Python shows no number of thousands of digits."""
+    if not isinstance(n, int):
+        return "?"
+    return str(n) if abs(n) < 1 << 64 else f"2^{n.bit_length() - 1}"
 
 
 def lift(name: str) -> str:

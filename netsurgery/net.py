@@ -14,7 +14,7 @@ from .errors import NetsurgeryError, RewriteError, ShapeError, Source, Unsupport
 from .html_table import table
 from .kind import IDENTITY as IDENTITY
 from .kind import Layer as Layer
-from .limits import require_values
+from .limits import require_values, show_size
 from .naming import as_names as as_names
 from .naming import base_name as base_name
 from .naming import closest, free, renamed_version
@@ -395,7 +395,7 @@ class Net:
 
 
 def _sizes(shape: Sequence[object] | None) -> str:
-    return "x".join(str(n) if isinstance(n, int) else "?" for n in shape or "?") or "scalar"
+    return "x".join(map(show_size, shape or "?")) or "scalar"
 
 
 def require_net(value: object) -> None:

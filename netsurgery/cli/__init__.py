@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated
@@ -111,6 +112,8 @@ def main() -> None:
     debug = "--debug" in arguments and not foreign
     if not foreign:
         arguments = [word for word in arguments if word != "--debug"]
+        if not sys.warnoptions and not debug:  # they are for programmers
+            warnings.simplefilter("ignore")
         signal.signal(signal.SIGTERM, _terminate)
     try:
         completing = "_NETSURGERY_COMPLETE" in os.environ

@@ -131,10 +131,10 @@ def find_models(folder: str | os.PathLike[str]) -> list[Model]:
     Raises: ParseError if there are none.
     """
     models = []
-    for here in sorted({p.parent for p in Path(folder).rglob("*.prototxt")}):
-        nets = sorted(p for p in here.glob("*.prototxt") if "solver" not in p.name.lower())
+    for here in sorted({p.parent for p in Path(folder).rglob("*.prototxt") if p.is_file()}):
+        nets = sorted(p for p in here.glob("*.prototxt") if "solver" not in p.name.lower() and p.is_file())
         nets = [p for p in nets if "deploy" in p.name.lower()] or nets
-        files = sorted(p for p in here.iterdir() if p.name.endswith((".caffemodel", ".caffemodel.h5")))
+        files = sorted(p for p in here.iterdir() if p.name.endswith((".caffemodel", ".caffemodel.h5")) and p.is_file())
         for net in nets:
             stem = net.name.removesuffix(".prototxt").removesuffix("_deploy").removesuffix("-deploy")
             own = [f for f in files if f.name.split(".caffemodel")[0] in (stem, net.stem)]

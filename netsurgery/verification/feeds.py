@@ -179,7 +179,7 @@ def image_files(given: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: list[Path] = []
     for item in map(Path, given):
         if item.is_dir():
-            inside = sorted(p for p in item.iterdir() if p.suffix.lower() in IMAGES)
+            inside = sorted(p for p in item.iterdir() if p.suffix.lower() in IMAGES and p.is_file())
             if not inside:
                 raise NetsurgeryError(
                     "holds no images", source=Source(str(item)), expected=f"files named {', '.join(IMAGES)}"

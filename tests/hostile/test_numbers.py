@@ -77,3 +77,11 @@ def test_an_axis_far_behind_the_last_is_refused(tmp_path: Path) -> None:
     init, predict = netdefs.Sample(operators, "", {"c": netdefs.numbers(3)}).save(tmp_path)
     said = refusal(lambda: netsurgery.load(init, predict, input_shapes={"x": (2, 3, 7, 8)}))
     assert "shapes (2, 3, 7, 8) and (3,)" in said
+
+
+def test_sizes_of_thousands_of_digits_are_shown_shortly(tmp_path: Path) -> None:
+    from netsurgery.formats.weights.attach import show_shapes
+    from netsurgery.limits import require_values
+
+    assert show_shapes([(3, 2**64 - 1, 10**5000), ()]) == "3x18446744073709551615x2^16609, scalar"
+    assert "a blob of shape 1x2^16609\n" in refusal(lambda: require_values((1, 10**5000), "a blob"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ShapeError, Source, WeightsError
 from ...layers.core.dims import axis
 from ...layers.core.fillers import draw
+from ...limits import show_size
 from ...message import Message
 from ...net import Layer, Net
 
@@ -293,4 +294,4 @@ def _wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[
 
 def show_shapes(shapes: Sequence[Sequence[Any]]) -> str:
     """For errors: 96x3x11x11, 96."""
-    return ", ".join("x".join(str(n) if isinstance(n, int) else "?" for n in s) or "scalar" for s in shapes) or "none"
+    return ", ".join("x".join(map(show_size, s)) or "scalar" for s in shapes) or "none"

@@ -66,6 +66,10 @@ def load_plugin(path: str | os.PathLike[str]) -> None:
     spec = spec_from_file_location(f"netsurgery_plugin_{len(_registered())}", path)
     if spec is None or spec.loader is None:
         raise NetsurgeryError("is no Python file", source=source, expected="a .py file that calls netsurgery.register")
+    if not os.path.isfile(path):
+        raise NetsurgeryError(
+            "there is no such file", source=source, expected="a .py file that calls netsurgery.register"
+        )
     module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
