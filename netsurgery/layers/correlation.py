@@ -51,11 +51,6 @@ class Correlation(LayerType):
         steps = range(-(self.furthest // self.step), self.furthest // self.step + 1)
         return [(y * self.step, x * self.step) for y in steps for x in steps]
 
-    @property
-    def count(self) -> int:
-        """Of displacements."""
-        return (2 * (self.furthest // self.step) + 1) ** 2
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         a, b = bottoms
         for i, shape in enumerate(bottoms):
@@ -69,7 +64,7 @@ class Correlation(LayerType):
                 layer=self,
                 expected=f"height and width of at least {self.kernel + 2 * (self.furthest - self.pad)}",
             )
-        return [(a[0], self.count, *(n // self.stride + 1 for n in span))]
+        return [(a[0], (2 * (self.furthest // self.step) + 1) ** 2, *(n // self.stride + 1 for n in span))]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         pad, d = self.pad, self.furthest

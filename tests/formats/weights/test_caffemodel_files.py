@@ -19,6 +19,7 @@ from wire_cases import (
 from netsurgery.errors import WeightsError
 from netsurgery.formats.weights.caffemodel import parse_caffemodel, read_binaryproto, read_caffemodel
 from netsurgery.formats.weights.hashes import sha256, structure_hash
+from netsurgery.shown import visible
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_missing_empty_and_odd_files(tmp_path: Path) -> None:
     for path, expected in cases.items():
         with pytest.raises(WeightsError) as caught:
             read_caffemodel(path)
-        assert str(caught.value) == f"{path}: {expected}"
+        assert str(caught.value) == f"{visible(str(path))}: {expected}"
 
 
 def test_a_mean_file_is_read(tmp_path: Path) -> None:
