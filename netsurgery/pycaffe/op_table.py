@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import data, python_layer, training
+from .hdf5_output import HDF5OutputOp
 from .kind_op import KindOp
 from .op import InputOp, Op
 from .slot import Slot
 
 _BY_TYPE: dict[str, Callable[[Slot], Op]] = {
     "BatchNorm": training.BatchNormOp,
+    "HDF5Output": HDF5OutputOp,
     "Input": InputOp,
     **data.OPS,
     **python_layer.OPS,

@@ -15,6 +15,7 @@ from ..files.output import replacing
 from ..formats.weights.attach import fit
 from ..formats.weights.caffemodel import read_caffemodel
 from ..formats.weights.write_caffemodel import write_to
+from ..message import Field, Message
 from ..net import Layer, Net
 from .blob import Blob
 from .errors import CaffeError
@@ -96,10 +97,19 @@ def save(structure: Structure, filename: str | os.PathLike[str]) -> None:
             names[versions[top]] = top
             tops.append(versions[top])
         weights = tuple(_kept(blob) for blob in slot.blobs)
-        layers.append(Layer(slot.name, slot.type, tuple(bottoms), tuple(tops), slot.params, weights, slot.source))
+        layers.append(Layer(slot.name, slot.type, tuple(bottoms), tuple(tops), _complete(slot), weights, slot.source))
     net = Net(tuple(layers), structure.name)
     with replacing(filename) as out:
         write_to(out, net, names, source=Source(os.fspath(filename)))
+
+
+def _complete(slot: Slot) -> Message:
+    """The layer's parameters with what Caffe adds when it makes the net: the phase; that BatchNorm's statistics do not learn."""
+    specs = list(slot.params.all("param"))
+    if slot.type == "BatchNorm":
+        specs += [Message("ParamSpec", (Field("lr_mult", 0.0),))] * (len(slot.blobs) - len(specs))
+    own = slot.params.without("param", "phase")
+    return own.with_fields(Field("phase", slot.phase), *(Field("param", spec) for spec in specs))
 
 
 def _kept(blob: Blob) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
