@@ -210,10 +210,11 @@ class Builder(ABC):
     def constant(self, array: Array) -> Value:
         key = (array.dtype.str, array.shape, array.tobytes() if array.size < COMPARED_SIZE else id(array))
         if key not in self.store.constants:
-            wish = f"{array.dtype.name}:{_numbers(array)}"
             if array.size > 4:
                 label = "x".join(str(n) for n in array.shape)
                 wish = self.constant_name.format(layer=self.layer, label=label)
+            else:
+                wish = f"{array.dtype.name}:{_numbers(array)}"
             self.store.constants[key] = Value(self.store.name(wish), array.shape, array)
         return self.store.constants[key]
 
