@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _proto
+from .files.mapped import require_unchanged
 from .layers.core.params import IRRELEVANT, IRRELEVANT_OF_LAYER
 from .message import Message, Token, float32
 from .net import Layer, Net, require_net
@@ -114,6 +115,7 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
     """
     require_net(a)
     require_net(b)
+    require_unchanged(array for net in (a, b) for layer in net.layers for array in layer.weights)
     left, right = _by_name(a), _by_name(b)
     pairs = [(x, right[key]) for key, x in left.items() if key in right]
     a_has, b_has = (any(x.weights for x in net.layers) for net in (a, b))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import NetsurgeryError, ShapeError, WeightsError
+from .files.mapped import require_unchanged
 from .layers.core.memory import state_names, with_states
 from .layers.core.tiles import MEMORY
 from .limits import show_size
@@ -106,6 +107,7 @@ def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.floa
     """The tops of one layer. Raises: ShapeError, WeightsError."""
     expected = Net.layer_shapes(layer, [b.shape for b in bottoms])
     check_weights(layer, [b.shape for b in bottoms])
+    require_unchanged(layer.weights)
     # values in a file may lie at odd addresses, where sums are slow
     as_they_are = layer.kind.casts_weights
     weights = layer.weights if as_they_are else [np.require(w, dtype, "A") for w in layer.weights]
@@ -115,6 +117,7 @@ def run_layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike = np.floa
         raise NetsurgeryError(
             "needs more memory than there is", layer=layer, fix="a smaller input, or fewer images at a time"
         ) from None
+    require_unchanged(layer.weights)
     for top, shape in zip(tops, expected, strict=True):
         if len(top.shape) != len(shape) or any(
             isinstance(n, int) and n != m for m, n in zip(top.shape, shape, strict=True)

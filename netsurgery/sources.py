@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Inputs(Mapping[str, "tuple[int, ...] | None"]):
@@ -34,3 +34,5 @@ class Origin:
     binary: bool = False
     weights_vintage: str = ""
     precision: tuple[str, ...] = ()
+    identities: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict, compare=False, repr=False)
+    """Which file each of the net's `files` was, and as of when (files.mapped)."""

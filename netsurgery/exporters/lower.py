@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import NetsurgeryError, UnsupportedError
+from ..files.mapped import require_unchanged
 from ..interpreter import check_weights
 from ..layers.core.dims import Axis
 from ..layers.core.infer import Inferred, Pin, infer
@@ -85,6 +86,7 @@ def lower(
     Raises: UnsupportedError, ShapeError, WeightsError, NetsurgeryError if there is no output.
     """
     net.require_supported("exported")
+    require_unchanged(array for layer in net.layers for array in layer.weights)
     ends = _outputs(net, outputs)
     net = cut(net, ends)
     net = drop_identities(net, ends)

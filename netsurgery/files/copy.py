@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from .mapped import MappedFile, find
+from ..errors import Source, WeightsError
+from .mapped import MappedFile, find, require_unchanged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,7 @@ _NOT_HERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EP
 
 def copy_array(array: Array, out: BinaryIO) -> None:
     """Write the values of `array` as little-endian float32 in C order."""
+    require_unchanged([array])
     if array.dtype == np.dtype("<f4"):
         place = find(array)
         if place is not None:
@@ -42,6 +44,7 @@ def copy_array(array: Array, out: BinaryIO) -> None:
 
 def copy_range(source: MappedFile, offset: int, length: int, out: BinaryIO) -> None:
     """Append `length` bytes of a mapped file to `out`, copied by the kernel where it can (Linux): not read here."""
+    source.require_unchanged()
     end = offset + length
     out.flush()
     position = out.tell()
@@ -49,8 +52,23 @@ def copy_range(source: MappedFile, offset: int, length: int, out: BinaryIO) -> N
         offset = _kernel_copy(source.descriptor, offset, end, out.fileno())
         position += length - (end - offset)
         out.seek(position)
-    view = memoryview(source)
-    out.writelines(view[start : min(start + CHUNK, end)] for start in range(offset, end, CHUNK))
+    while offset < end:
+        part = _read(source, offset, min(CHUNK, end - offset))
+        out.write(part)
+        offset += len(part)
+    source.require_unchanged()
+
+
+def _read(source: MappedFile, offset: int, count: int) -> bytes | memoryview:
+    """Some bytes of the file, read and not looked at in the map: where the file has been cut off meanwhile, that is an error and not
+    the end of the process."""
+    if not hasattr(os, "pread"):  # Windows cuts off no file that is mapped
+        return memoryview(source)[offset : offset + count]
+    part = os.pread(source.descriptor, count, offset)
+    if not part:
+        source.require_unchanged()
+        raise WeightsError("ends too early", source=Source(source.path), fix="load it again")
+    return part
 
 
 def _kernel_copy(source: int, offset: int, end: int, target: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+Identity = tuple[int, int, int, int]
+"""Device, inode, size and time of change of a file."""
+
+
 class MappedFile(mmap.mmap):
     """A whole file, read-only, that stays readable when it is renamed or deleted.
 
@@ -26,7 +31,20 @@ class MappedFile(mmap.mmap):
     path: str
     descriptor: int
     address: int
-    identity: tuple[int, int, int, int]
+    identity: Identity
+
+    def require_unchanged(self) -> None:
+        """Raises: WeightsError if the file was written to or cut off since it was mapped: its values are others now, and to read where
+        it has ended would end the process."""
+        now = _identity(os.fstat(self.descriptor))
+        if now != self.identity:
+            size = f"it has {now[2]} bytes" if now[2] != len(self) else "it was written to"
+            raise WeightsError(
+                f"has changed since it was read: {size}",
+                source=Source(self.path),
+                expected=f"the {len(self)} bytes that were there",
+                fix="load it again; to replace a file that is in use, write another one and rename it",
+            )
 
     def __del__(self) -> None:
         os.close(self.descriptor)
@@ -63,7 +81,15 @@ def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = Weight
     return mapped
 
 
-def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+def identity(path: str | os.PathLike[str]) -> Identity | None:
+    """Which file that is, and as of when; None if there is none."""
+    try:
+        return _identity(os.stat(path))
+    except (OSError, ValueError):
+        return None
+
+
+def _identity(found: os.stat_result) -> Identity:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
@@ -71,14 +97,24 @@ def find(array: Array) -> tuple[MappedFile, int] | None:
     """The map in which the values of `array` lie side by side, and the byte where they begin; None if there is none."""
     if not array.flags.c_contiguous or array.dtype.byteorder == ">":
         return None
+    base = _file_of(array)
+    return None if base is None else (base, int(array.__array_interface__["data"][0]) - base.address)
+
+
+def _file_of(array: Array) -> MappedFile | None:
+    """The map in which the values of `array` lie."""
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, memoryview):
         base = base.obj
-    if not isinstance(base, MappedFile):
-        return None
-    return base, int(array.__array_interface__["data"][0]) - base.address
+    return base if isinstance(base, MappedFile) else None
+
+
+def require_unchanged(arrays: Iterable[Array]) -> None:
+    """Raises: WeightsError if a file in which values of the arrays lie has changed since it was mapped."""
+    for file in {id(file): file for array in arrays if (file := _file_of(array)) is not None}.values():
+        file.require_unchanged()
 
 
 def locate(array: Array) -> tuple[str, int] | None:
@@ -92,9 +128,4 @@ def locate(array: Array) -> tuple[str, int] | None:
     if place is None:
         return None
     mapped, offset = place
-    try:
-        if _identity(os.stat(mapped.path)) != mapped.identity:
-            return None
-    except OSError:
-        return None
-    return mapped.path, offset
+    return (mapped.path, offset) if identity(mapped.path) == mapped.identity else None

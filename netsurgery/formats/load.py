@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _proto
 from ..errors import ParseError, Source, UnsupportedError
 from ..files.boundary import read_file
+from ..files.mapped import Identity, identity
 from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from ..kind import Refused
 from ..layers import load_plugin, make_layer
@@ -105,6 +106,7 @@ def read_net(
         from .netdef.load import load_netdef
 
         return load_netdef(path, weights, reading.input_shapes)
+    before = identity(path)
     if is_binary(read_file(path, HEAD)):
         return _load_binary(path, weights, reading)
     data = read_file(path, MAX_BYTES + 1)
@@ -112,7 +114,7 @@ def read_net(
         raise ParseError(wrong[0], source=Source(path), expected="a prototxt or a .caffemodel", fix=wrong[1])
     settings = reading.settings
     text = data if settings is None else fill_template(data.decode("utf-8", "surrogateescape"), settings)
-    return _load_text(text, path, weights, reading)
+    return _load_text(text, path, weights, reading, before)
 
 
 def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str] | None = None, **options: Any) -> Net:
@@ -120,14 +122,25 @@ def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str]
     return _load_text(text, path, weights, Reading(**options))
 
 
-def _load_text(text: str | bytes, path: str, weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
+def _load_text(
+    text: str | bytes,
+    path: str,
+    weights: str | os.PathLike[str] | None,
+    reading: Reading,
+    prototxt: Identity | None = None,
+) -> Net:
     message = resolve(parse(text, path), "NetParameter")
     stored = _read_weights(weights) if weights is not None else None
     net = _made(message, stored, reading)
     files = {"prototxt": path} if path else {}
     if stored is not None:
         files["weights"] = stored.path
-    return replace(net, files=files)
+    return _of_files(net, files, {"prototxt": prototxt, "weights": stored.identity if stored else None})
+
+
+def _of_files(net: Net, files: Mapping[str, str], identities: Mapping[str, Identity | None]) -> Net:
+    read = {kind: identity for kind, identity in identities.items() if identity is not None}
+    return replace(net, files=files, origin=replace(net.origin, identities=read))
 
 
 def _load_binary(path: str, weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
@@ -151,7 +164,8 @@ def _load_binary(path: str, weights: str | os.PathLike[str] | None, reading: Rea
         stored = None
     net = _made(distrust(structure.message()), stored, reading, binary=True)
     files = {"weights": path} if weights is None else {"prototxt": path, "weights": os.fspath(weights)}
-    return replace(net, files=files)
+    kinds = {"weights": structure} if weights is None else {"prototxt": structure, "weights": stored or structure}
+    return _of_files(net, files, {kind: file.identity for kind, file in kinds.items()})
 
 
 def _read_weights(path: str | os.PathLike[str]) -> ModelFile:

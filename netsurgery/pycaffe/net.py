@@ -166,6 +166,7 @@ class Net:
         getattr(blob, part)[...] = values
 
     def _forward(self, start: int, end: int, extra: Sequence[Blob] = ()) -> float:
+        self._structure.require_files()
         return self._engine.forward(start, end, extra)
 
     def backward(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 from ..files.boundary import read_file
+from ..files.mapped import MappedFile
 from ..formats.prototxt.phases import filter_net
 from ..formats.prototxt.text import MAX_BYTES, parse
 from ..formats.prototxt.typed import resolve
@@ -39,6 +41,13 @@ class Structure:
     """The first blob of each name by which parameters are shared."""
     shared: list[tuple[Blob, Blob]] = field(default_factory=list)
     """Parameters that are those of another layer: (parameter, owner)."""
+    files: WeakSet[MappedFile] = field(default_factory=WeakSet)
+    """The weights files in which parameters still lie."""
+
+    def require_files(self) -> None:
+        """Raises: WeightsError if one of them has changed since it was read."""
+        for file in self.files:
+            file.require_unchanged()
 
 
 def open_file(path: str | os.PathLike[str]) -> str:

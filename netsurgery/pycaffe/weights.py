@@ -6,11 +6,14 @@ Source: BVLC/caffe src/caffe/net.cpp (CopyTrainedLayersFrom, ToProto, ToHDF5, Sh
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import Source, WeightsError
+from ..files.hdf5_output import hdf5_into
+from ..files.mapped import MappedFile
 from ..files.output import replacing
 from ..formats.weights.attach import fit
 from ..formats.weights.caffemodel import read_caffemodel
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 def copy_from(structure: Structure, path: str) -> None:
     """Takes what the file has for layers of the net's names. Raises: WeightsError if it does not fit."""
     stored = read_caffemodel(path)
+    if isinstance(stored.data, MappedFile):
+        structure.files.add(stored.data)
     by_name: dict[str, Slot] = {}
     for slot in structure.slots:
         if stored.vintage == "HDF5":
@@ -120,12 +125,11 @@ def save_hdf5(structure: Structure, filename: str | os.PathLike[str]) -> None:
     """Group data/<layer> for every layer, in it a dataset for each blob that no other layer owns.
 
     Raises: WeightsError if h5py is not installed."""
-    try:
-        import h5py
-    except ImportError:
-        raise WeightsError("HDF5 needs h5py, which is not installed", fix="pip install 'netsurgery[hdf5]'") from None
+    if find_spec("h5py") is None:
+        raise WeightsError("HDF5 needs h5py, which is not installed", fix="pip install 'netsurgery[hdf5]'")
     shared = {blob for blob, _ in structure.shared}
-    with replacing(filename) as out, h5py.File(out, "w") as file:
+    structure.require_files()
+    with replacing(filename) as out, hdf5_into(out) as (file, _):
         data = file.create_group("data")
         for slot in structure.slots:
             group = data.require_group(slot.name)

@@ -6,6 +6,7 @@ A worker that is lost takes nothing with it: its images are done again elsewhere
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import secrets
 from collections import deque
@@ -42,8 +43,14 @@ def stream_on(
         client.register_plugin(Shipped(job, files, model.name, blobs), name=name)
         try:
             yield from _in_order(distributed, client, name, [_everywhere(image) for image in images])
+        except (OSError, concurrent.futures.CancelledError, asyncio.CancelledError):
+            raise NetsurgeryError(
+                "the cluster is gone",
+                expected=f"a scheduler at {scheduler}",
+                fix="start it again; what is finished is kept",
+            ) from None
         finally:
-            with suppress(OSError, TimeoutError):
+            with suppress(OSError, TimeoutError, concurrent.futures.CancelledError, asyncio.CancelledError):
                 client.unregister_worker_plugin(name)
 
 
@@ -70,10 +77,6 @@ def _in_order(distributed: Any, client: Any, name: str, images: Sequence[ImageFi
                     yield from submit([image])[1].result()
                 except distributed.KilledWorker:
                     yield Outcome(image, error=NetsurgeryError(f"{image.path}: every worker that took it was lost"))
-        except (OSError, asyncio.CancelledError) as error:
-            raise NetsurgeryError(
-                f"the cluster is gone: {error}", fix="start it again; what is finished is kept"
-            ) from None
 
 
 def work(name: str, images: Sequence[ImageFile]) -> list[Outcome[Any]]:

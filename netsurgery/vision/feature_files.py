@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError, Source
 from ..files.arrays import member_of
 from ..files.copy import copy_array
+from ..files.hdf5_output import hdf5_into
 from ..files.output import replacing
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
@@ -124,8 +125,8 @@ def _beside(folder: str, stack: ExitStack) -> IO[bytes]:
 
 
 class _Hdf5Writer:
-    def __init__(self, file: Any, blobs: Sequence[str], text: Any) -> None:
-        self.file, self.blobs, self.count = file, blobs, 0
+    def __init__(self, file: Any, check: Callable[[], None], blobs: Sequence[str], text: Any) -> None:
+        self.file, self.check, self.blobs, self.count = file, check, blobs, 0
         self.names = file.create_dataset("images", (0,), maxshape=(None,), dtype=text)
 
     def add(self, name: str, blobs: Sequence[NDArray[Any]]) -> None:
@@ -142,6 +143,7 @@ class _Hdf5Writer:
         self.names.resize(self.count + 1, axis=0)
         self.names[self.count] = name.encode("utf-8", "surrogateescape")
         self.count += 1
+        self.check()
 
 
 @contextmanager
@@ -156,8 +158,8 @@ def _hdf5(path: str, blobs: Sequence[str]) -> Iterator[Writer]:
     with ExitStack() as stack:
         out = stack.enter_context(replacing(path))
         file = _beside(folder, stack)
-        with h5py.File(file, "w") as data:
-            yield _Hdf5Writer(data, blobs, h5py.string_dtype())
+        with hdf5_into(file) as (data, check):
+            yield _Hdf5Writer(data, check, blobs, h5py.string_dtype())
         file.seek(0)
         while part := file.read(1 << 22):
             out.write(part)

@@ -122,7 +122,7 @@ def feature_files(
 
     `output` is a file (see feature_files.writer: .npy, .npz, .h5), there when all are done, with a row for each image that could be
     read; or a folder that gets NAME.npz for each image, where what is there is skipped, unless `force`. `keep`, `scheduler`: see
-    `heatmaps`; a cluster writes to a folder.
+    `heatmaps`.
     """
     made, job = plan(net, blobs, size, preprocessing or Preprocessing())
     found = find_images(images)
@@ -134,22 +134,18 @@ def feature_files(
             made, job.blobs, found,
             free=size is not None, keep=keep, scheduler=scheduler, threads=threads,
         )  # fmt: skip
-    if scheduler is not None:
-        raise NetsurgeryError(
-            f"the workers cannot write into one file: {place}", expected="a folder, of which each writes its part"
-        )
     if Path(place).suffix.lower() not in SUFFIXES:
         raise NetsurgeryError(
             f"cannot tell the format of '{place}'", expected=f"a folder, or a name that ends in {', '.join(SUFFIXES)}"
         )
-    return _into_file(job, made, found, place, size is not None, keep, threads)
+    return _into_file(job, made, found, place, free=size is not None, keep=keep, scheduler=scheduler, threads=threads)
 
 
 def _into_file(
-    job: FeaturesJob, net: Net, images: Sequence[ImageFile], path: str, free: bool, keep: bool, threads: int | None
+    job: FeaturesJob, net: Net, images: Sequence[ImageFile], path: str, **where: Any
 ) -> Iterator[Outcome[None]]:
     with writer(path, job.blobs) as file:
-        for one in run_job(job, net, job.blobs, images, free=free, keep=keep, threads=threads):
+        for one in run_job(job, net, job.blobs, images, **where):
             if one.result is not None:
                 file.add(one.image.path, [one.result[blob] for blob in job.blobs])
             yield Outcome(one.image, error=one.error)

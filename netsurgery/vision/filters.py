@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, WeightsError
 from ..files.images import read_image
+from ..files.mapped import require_unchanged
 from ..formats.preprocessing import Preprocessing
 from ..net import Layer, Net
 from ..passes.cut import cut
@@ -140,6 +141,7 @@ def find_layer(net: Net, name: str | None) -> Layer:
 
 def _kernels(layer: Layer) -> NDArray[Any]:
     """(kernels, channels, h, w), float32."""
+    require_unchanged(layer.weights)
     if not layer.weights:
         raise WeightsError("has no weights", layer=layer, fix="give the caffemodel")
     weight = layer.weights[0]

@@ -197,12 +197,15 @@ def test_a_scheduler_that_is_not_there_is_named(images: list[str], monkeypatch: 
     assert "expected: the address of a Dask scheduler, such as tcp://host:8786" in str(refused.value)
 
 
-def test_a_cluster_does_not_write_into_one_file(images: list[str]) -> None:
-    with pytest.raises(netsurgery.NetsurgeryError) as refused:
-        vision.feature_files(digits(), images, ["ip1"], "f.npz", scheduler="tcp://127.0.0.1:9")
-    assert str(refused.value) == (
-        "the workers cannot write into one file: f.npz\n  expected: a folder, of which each writes its part"
-    )
+def test_features_of_a_cluster_go_into_one_file(
+    cluster: Any, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("features", *NET, *images, "--output", "ip1", "--raw-scale", "1", "-q")
+    for name, where in (("here.npz", ()), ("there.npz", ("--scheduler", cluster.scheduler_address))):
+        assert call(monkeypatch, capsys, *words, "-o", tmp_path / name, *where)[0] == 0
+    with np.load(tmp_path / "here.npz") as here, np.load(tmp_path / "there.npz") as there:
+        assert list(there["images"]) == list(here["images"]) == images
+        assert cases.difference(there["ip1"], here["ip1"]) == ""
 
 
 def test_scores_are_those_of_this_machine(

@@ -25,7 +25,7 @@ import onnx
 
 from ...errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ...files.copy import copy_array
-from ...files.mapped import MappedFile, find, locate
+from ...files.mapped import MappedFile, find, identity, locate, require_unchanged
 from ...files.output import replacing, replacing_all
 from ...files.signatures import is_hdf5
 from ...files.wire import BYTES, put_bytes, put_tag, put_varint
@@ -88,6 +88,12 @@ def save_onnx(
     _refuse_source(place, source)
     with ThreadPoolExecutor(1) as pool:  # the hash is read while the weights are copied
         recorded = pool.submit(_hashes, net, source, weights == "link", full_hash)
+
+        def hashes() -> dict[str, str]:
+            """When all is written: the hashes of what was written."""
+            require_unchanged(array for layer in net.layers for array in layer.weights)
+            return recorded.result()
+
         model, arrays = build(
             net,
             opset=opset,
@@ -117,10 +123,10 @@ def save_onnx(
                     f"{total / 1e9:.1f} GB of weights in one file", expected="less than 2 GB", fix="--weights external"
                 )
             with replacing(place) as file:
-                _write_model(file, model, arrays, recorded.result)
+                _write_model(file, model, arrays, hashes)
             return Written(place, weights, notes=notes)
         linked = source if weights == "link" else None
-        return _save_beside(place, weights, model, arrays, linked, recorded.result, notes)
+        return _save_beside(place, weights, model, arrays, linked, hashes, notes)
 
 
 def _weights_file(net: Net) -> MappedFile | None:
@@ -146,12 +152,15 @@ def _beside(target: Path) -> Path:
 
 
 def _hashes(net: Net, source: MappedFile | None, linked: bool, full: bool) -> dict[str, str]:
-    """What the model records of its source files: their hashes. A file that is gone by now has none."""
+    """What the model records of its source files: their hashes. A file that is gone by now, or changed, has none."""
     found = {}
     for kind, path in net.files.items():
         name = f"netsurgery.{kind}"
         file = source if kind == "weights" and source is not None else path
+        if file is path and net.origin.identities.get(kind, identity(path)) != identity(path):
+            continue  # it is another file by now, or another text
         if isinstance(file, MappedFile) and linked:
+            file.require_unchanged()
             found[f"{name}.size"] = str(len(file))
             if not is_hdf5(file):
                 found[f"{name}.structure_sha256"] = structure_hash(file)

@@ -22,9 +22,11 @@ def sha256(file: str | os.PathLike[str] | MappedFile) -> str:
     try:
         with os.fdopen(os.dup(data.descriptor), "rb", buffering=0) as stream:
             stream.seek(0)
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as failure:
         raise WeightsError(f"cannot be read: {failure.strerror}", source=Source(data.path)) from None
+    data.require_unchanged()
+    return digest
 
 
 def structure_hash(file: str | os.PathLike[str] | MappedFile) -> str:
@@ -36,6 +38,7 @@ def structure_hash(file: str | os.PathLike[str] | MappedFile) -> str:
     """
     data = file if isinstance(file, MappedFile) else map_file(file)
     source = Source(data.path if isinstance(file, MappedFile) else os.fspath(file))
+    data.require_unchanged()
     if is_hdf5(data):
         raise WeightsError("is an HDF5 file: it has no structure apart from its values", source=source)
     digest = hashlib.sha256(b"%d" % len(data))

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import Source, WeightsError
 from ...files.boundary import reading
-from ...files.mapped import MappedFile
+from ...files.mapped import MappedFile, identity
 from ...limits import lift, limits
 from .blob import MAX_AXES, MAX_COUNT, StoredBlob
 from .model_file import MAX_BLOBS, MAX_LAYERS, ModelFile, StoredLayer
@@ -58,6 +58,8 @@ def read_hdf5(path: str, mapped: MappedFile) -> ModelFile:
                     budget -= _check(dataset, name, budget, source)
                 blobs.append(None if dataset is None else _blob(dataset, mapped))
             layers.append(StoredLayer(name, "", tuple(blobs), source))
+    if identity(path) != mapped.identity:  # it was opened twice
+        raise WeightsError("was replaced while it was read", source=source, fix="load it again")
     if not layers:
         raise WeightsError("holds no layers", source=source, expected="a .caffemodel.h5 as Caffe writes it")
     found = frozenset(blob.precision for layer in layers for blob in layer.blobs if blob)

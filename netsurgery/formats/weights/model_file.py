@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import ParseError, Source
+from ...files.mapped import Identity, MappedFile
 from .blob import StoredBlob
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class ModelFile:
     vintage: str
     precision: frozenset[str]
     data: Buffer = field(default=b"", repr=False, compare=False)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which file it was, and as of when."""
+        return self.data.identity if isinstance(self.data, MappedFile) else None
 
     def message(self) -> Message:
         """The net itself as the file holds it, of whatever vintage, without blobs: a NetParameter (see binary.decode).

@@ -13,6 +13,7 @@ from ...errors import NetsurgeryError, Source, WeightsError
 from ...files.arrays import read_npz, write_npz
 from ...files.boundary import open_file, reading
 from ...files.copy import copy_array
+from ...files.mapped import require_unchanged
 from ...files.output import replacing
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> 
     """
     name = os.fspath(path)
     if _suffix(name) == ".npz":
+        require_unchanged(arrays.values())
         with replacing(name) as out:
             write_npz(out, {key: np.asarray(array, "<f4") for key, array in arrays.items()})
+            require_unchanged(arrays.values())
     else:
         _write_safetensors(name, arrays)
 
