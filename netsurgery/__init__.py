@@ -11,6 +11,7 @@ In short::
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from .verification.record import record as record
     from .verification.reports.report import Report as Report
     from .vision.gradient import gradient as gradient
+
+# onnxruntime reads this when it is imported; it would report to its makers, and keep a database for that in the user's home.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Public name -> the module that holds it, imported when the name is first used (PEP 562): `import netsurgery` stays fast.
 _HOME = {

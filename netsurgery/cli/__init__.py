@@ -102,6 +102,11 @@ def _options(
     pass
 
 
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
+    """A warning in one line, without the place in the program."""
+    sys.stderr.write(f"note: {message}\n")
+
+
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 the numbers differ, 2 refused or bad input, 3 a fault of netsurgery's own, 130 and 143
     interrupted by SIGINT and SIGTERM."""
@@ -109,6 +114,8 @@ def main() -> None:
 
     arguments = with_defaults(sys.argv[1:])
     foreign = arguments[:1] == ["pycaffe"]  # what a script raises is its own
+    if not foreign:
+        warnings.showwarning = _show_warning
     debug = "--debug" in arguments and not foreign
     if not foreign:
         arguments = [word for word in arguments if word != "--debug"]

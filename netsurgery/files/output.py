@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import stat
 import sys
 import zlib
@@ -69,8 +70,8 @@ class _Output:
         except (OSError, ValueError):
             pass  # It is not there yet; or writing will tell what is wrong.
         folder, base = os.path.split(self.target)
-        _remove_stale(folder or ".")
-        self.stem = os.path.join(folder, f".{base[:64]}.{_OWNER}-{os.getpid()}.{secrets.token_hex(6)}")
+        remove_stale(folder or ".")
+        self.stem = os.path.join(folder, temporary_name(base))
         self.temporary = f"{self.stem}.part"
         # Not tempfile: its files are readable by their owner only, whatever the umask.
         self.file = os.fdopen(os.open(self.temporary, _FLAGS, 0o666), "wb")
@@ -107,14 +108,22 @@ _OWNER = f"{zlib.crc32(platform.node().encode()):08x}"
 """The machine, in names of temporary files: only its own processes are known to be dead."""
 
 
+def temporary_name(base: str) -> str:
+    """A name for what is to become `base`, without the ending `.part`: of this process, should it not live to see that."""
+    return f".{base[:64]}.{_OWNER}-{os.getpid()}.{secrets.token_hex(6)}"
+
+
 @cache
-def _remove_stale(folder: str) -> None:
-    """Removes temporary files of processes of this machine that ended before they could."""
+def remove_stale(folder: str) -> None:
+    """Removes temporary files and folders of processes of this machine that ended before they could."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             owner = re.fullmatch(rf"\..*\.{_OWNER}-(\d{{1,9}})\.[0-9a-f]{{12}}\.part", entry.name)
             if owner and not _is_alive(int(owner[1])):
-                os.unlink(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
 
 
 def _is_alive(process: int) -> bool:

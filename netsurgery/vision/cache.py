@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NetsurgeryError, Source
+from ..files.output import remove_stale, temporary_name
 from ..formats.preprocessing import Preprocessing
 from ..formats.save import to_prototxt
 from ..net import Net
@@ -68,37 +69,45 @@ def _program() -> str:
     return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
 
 
-def kept(name: str, make: Callable[[Path], object]) -> Path:
-    """The model of that key, made by `make(path)` if it is not there: whole or not at all, whoever else does the same.
-
-    Raises: NetsurgeryError if the cache cannot be written."""
+def kept(name: str, make: Callable[[Path], object]) -> Path | None:
+    """The model of that key, made by `make(path)` if it is not there: whole or not at all, whoever else does the same. None where the
+    cache cannot be written, which a warning says once."""
     place = folder() / name
     model = place / "model.onnx"
-    if model.is_file():
-        with suppress(OSError):
-            os.utime(place)
-        return model
-    parts = folder() / f".{name}.{secrets.token_hex(6)}.part"
     try:
+        if not place.is_absolute():  # there is no home
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if model.is_file():
+            with suppress(OSError):
+                os.utime(place)
+            return model
+        parts = folder() / f"{temporary_name(name)}.part"
         parts.mkdir(parents=True)
     except OSError as error:
-        raise NetsurgeryError(
-            f"the cache cannot be written: {error.strerror}", source=Source(str(folder())), fix="--no-cache"
-        ) from None
+        warnings.warn(f"{folder()}: models are not kept: {error.strerror}", UnkeptWarning, stacklevel=2)
+        return None
+    remove_stale(str(folder()))
     try:
         make(parts / model.name)
         with suppress(OSError):  # another process was first
             parts.rename(place)
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-    _forget(but=place)
+    with suppress(OSError):
+        _forget(but=place)
     return model
+
+
+class UnkeptWarning(UserWarning):
+    """The cache cannot be written: what is made is not kept."""
 
 
 def _forget(but: Path) -> None:
     """Removes the longest unused models beyond LIMIT."""
     found = []
     for place in folder().iterdir():
+        if place.name.startswith("."):  # under way
+            continue
         with suppress(OSError):
             size = sum(file.stat().st_size for file in place.iterdir())
             found.append((place.stat().st_mtime, size, place))
@@ -106,6 +115,6 @@ def _forget(but: Path) -> None:
     for _, size, place in sorted(found):
         if total <= LIMIT:
             return
-        if place != but and not place.name.startswith("."):
+        if place != but:
             shutil.rmtree(place, ignore_errors=True)
             total -= size

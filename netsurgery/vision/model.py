@@ -98,8 +98,9 @@ def model_file(net: Net, blobs: Sequence[str], *, free: bool, keep: bool) -> Ite
     def write(path: Path) -> None:
         save_onnx(net, path, outputs=blobs)
 
-    if keep:
-        yield cache.kept(cache.key(net, blobs), write)
+    path = cache.kept(cache.key(net, blobs), write) if keep else None
+    if path is not None:
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="netsurgery-") as folder:
         path = Path(folder) / "model.onnx"
