@@ -12,7 +12,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -102,7 +102,14 @@ def _options(
     pass
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """A warning in one line, without the place in the program."""
     sys.stderr.write(f"note: {message}\n")
 
