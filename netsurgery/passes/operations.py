@@ -116,12 +116,13 @@ def _set_kernel(net: Net, text: str) -> Net:
 
 
 def _read_npy(path: str) -> NDArray[Any]:
-    expected = "a .npy file: one array"
-    array = read_arrays(path, expected, WeightsError)
+    expected, fix = "a .npy file: one array", "--load-weights reads .npz"
+    try:
+        array = read_arrays(path, expected, WeightsError)
+    except WeightsError as error:
+        raise WeightsError(error.problem, source=error.source, expected=expected, fix=error.fix or fix) from None
     if isinstance(array, dict):
-        raise WeightsError(
-            "holds several arrays", source=Source(path), expected=expected, fix="--load-weights reads .npz"
-        )
+        raise WeightsError("holds several arrays", source=Source(path), expected=expected, fix=fix)
     return array
 
 
