@@ -78,6 +78,12 @@ def convert(
             f"--{'fp16' if export.fp16 else 'verify'} cannot feed images to a model with its preprocessing baked in",
             fix="verify it without --bake-preprocessing, then bake",
         )
+    if check and export.to == "openvino":
+        raise NetsurgeryError(
+            "--verify of OpenVINO's own format",
+            expected="an ONNX model",
+            fix="verify that: convert -o MODEL.onnx --for openvino, then netsurgery verify ... --in openvino",
+        )
     if manifest is not None or (prototxt is not None and prototxt.is_dir()):
         for one in filter(None, (export.to and f"--to {export.to}", export.int8 and "--int8")):
             raise NetsurgeryError(f"{one} for many models", expected="one net at a time")
@@ -92,7 +98,9 @@ def convert(
         from ..vision.calibration import ImageCalibration
 
         calibration = ImageCalibration(export.int8)
-    usual = Path(f"{prototxt.stem}_caffe2") if export.to == "caffe2" else Path(prototxt.name).with_suffix(".onnx")
+    usual = Path(prototxt.name).with_suffix(".xml" if export.to == "openvino" else ".onnx")
+    if export.to == "caffe2":
+        usual = Path(f"{prototxt.stem}_caffe2")
     done = run(prototxt, weights, output_file or usual, reading, surgery, pixels, export, calibration)
     reports = []
     if check or calibration is not None:

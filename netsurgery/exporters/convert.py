@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from .onnx.export import axis_names, dim_name
 from .onnx.light import read_light
 from .onnx.opened import require_opens
 from .onnx.save import save_onnx
+from .openvino import require_openvino, write_ir
 from .options import Export
 from .targets import find_target
 
@@ -90,13 +92,15 @@ def convert(
     calibration: Calibration | None = None,
 ) -> Conversion:
     """Loads a net, drops what only training needs, operates on it as asked, and writes it: ONNX for `.onnx`, Caffe for `.prototxt`, or
-    with `export.to` "caffe2" the two nets of Caffe2 into a folder. `prototxt` may be a caffemodel that holds the net as well, without
-    `weights`. What `pixels` say, or else the net's transform_param, is recorded in the model, or with `export.bake_preprocessing` done
-    by it, on uint8 RGB images. `calibration` gives the inputs with which int8 is calibrated.
+    with `export.to` "caffe2" the two nets of Caffe2 into a folder, with "openvino" its .xml and .bin. `prototxt` may be a caffemodel that
+    holds the net as well, without `weights`. What `pixels` say, or else the net's transform_param, is recorded in the model, or with
+    `export.bake_preprocessing` done by it, on uint8 RGB images. `calibration` gives the inputs with which int8 is calibrated.
 
     Raises: NetsurgeryError; nothing is written then.
     """
     path = Path(output)
+    if export.to == "openvino":
+        return _to_openvino(prototxt, weights, path, reading, surgery, pixels, export, calibration)
     aim = find_target(export.target)
     _require_format(path, pixels, export)
     require_no_input([os.fspath(path)], [os.fspath(file) for file in (prototxt, weights) if file is not None])
@@ -168,6 +172,33 @@ def recorded(reading: Reading, surgery: Surgery, pixels: Pixels, export: Export)
     return {OPTIONS: json.dumps(words, sort_keys=True)} if words else {}
 
 
+def _to_openvino(
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None,
+    path: Path,
+    reading: Reading,
+    surgery: Surgery,
+    pixels: Pixels,
+    export: Export,
+    calibration: Calibration | None,
+) -> Conversion:
+    """OpenVINO's own format, from the ONNX model that is written for it."""
+    if path.suffix != ".xml":
+        raise NetsurgeryError(f"'{path}' with --to openvino", expected="a name that ends in .xml")
+    for word, asked in (("--fp16", export.fp16), ("--int8", calibration), (f"--for {export.target}", export.target)):
+        if asked:
+            raise NetsurgeryError(f"{word} with --to openvino", expected="one of the two")
+    require_openvino()
+    pair = [os.fspath(path), os.fspath(path.with_suffix(".bin"))]
+    require_no_input(pair, [os.fspath(file) for file in (prototxt, weights) if file is not None])
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder, "model.onnx")
+        plain = replace(export, to=None, target="openvino")
+        done = convert(prototxt, weights, model, reading, surgery, pixels, plain)
+        write_ir(model, path)
+    return replace(done, path=path)
+
+
 class Calibration(Protocol):
     """Gives inputs such as the net will see, to calibrate int8 with."""
 
@@ -178,7 +209,9 @@ def _require_format(path: Path, pixels: Pixels, export: Export) -> None:
     """Raises: NetsurgeryError for a name that does not tell the format, and for what the format cannot hold."""
     to = export.to
     if to not in (None, "caffe2"):
-        raise NetsurgeryError(f"to '{to}'", expected="caffe2; .onnx and .prototxt are told by the name of the output")
+        raise NetsurgeryError(
+            f"to '{to}'", expected="caffe2 or openvino; .onnx and .prototxt are told by the name of the output"
+        )
     if to is not None and (path.suffix in (".onnx", ".prototxt") or export.weights_mode != "auto"):
         what = f"--weights {export.weights_mode}" if export.weights_mode != "auto" else f"'{path}'"
         raise NetsurgeryError(

@@ -17,7 +17,10 @@ class Export:
     """How a model is written: see `netsurgery.save_onnx`; `to` "caffe2" writes NetDefs."""
 
     to: str | None = option(
-        None, choice("caffe2"), "to", "caffe2: write init_net.pb and predict_net.pb into the folder -o."
+        None,
+        choice("caffe2", "openvino"),
+        "to",
+        "caffe2: write init_net.pb and predict_net.pb into the folder -o; openvino: its own format, MODEL.xml and MODEL.bin.",
     )
     target: str | None = option(
         None,

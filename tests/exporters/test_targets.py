@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cases
+import numpy as np
 import pytest
 from losses import net_of
 
@@ -110,3 +111,34 @@ def test_the_oldest_opset_that_says_all_layers_is_written() -> None:
     assert netsurgery.to_onnx(unpooled).opset_import[0].version == 18
     with pytest.raises(UnsupportedError):
         netsurgery.to_onnx(unpooled, opset=17)
+
+
+DIGITS = cases.FIXTURES / "digits"
+PAIR = (DIGITS / "deploy.prototxt", DIGITS / "digits.caffemodel")
+
+
+def test_openvinos_own_format_is_written_by_its_own_converter(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    path = tmp_path / "m.xml"
+    done = convert(*PAIR, path, export=Export(to="openvino"))
+    assert done.path == path
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.bin", "m.xml"]
+    x = np.random.default_rng(0).random((2, 1, 28, 28), dtype=np.float32)
+    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    want = netsurgery.run(netsurgery.load(*PAIR), {"data": x})["prob"]
+    np.testing.assert_allclose(model({"data": x})["prob"], want, rtol=1e-4, atol=1e-6)
+
+
+def test_what_does_not_go_with_openvinos_format_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, export, text in (
+        ("m.onnx", Export(to="openvino"), "'m.onnx' with --to openvino\n  expected: a name that ends in .xml"),
+        ("m.xml", Export(to="openvino", fp16=True), "--fp16 with --to openvino\n  expected: one of the two"),
+        ("m.xml", Export(to="openvino", target="mnn"), "--for mnn with --to openvino\n  expected: one of the two"),
+    ):
+        with pytest.raises(NetsurgeryError) as refused:
+            convert(*PAIR, name, export=export)
+        assert str(refused.value) == text
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(NetsurgeryError, match=r"openvino is not there: .*\n.*\n  fix: pip install openvino"):
+        convert(*PAIR, tmp_path / "m.xml", export=Export(to="openvino"))
+    assert not [*tmp_path.iterdir()]

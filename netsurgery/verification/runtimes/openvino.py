@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .base import UnavailableError
+from ...exporters.openvino import require_openvino
 from .onnx_model import OnnxModel, open_onnx
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ class OpenVino(OnnxModel):
 
     @property
     def versions(self) -> Mapping[str, str]:
-        return {"openvino": runtime().__version__.split("-")[0]}
+        return {"openvino": require_openvino().__version__.split("-")[0]}
 
     def open(self, extra: Collection[str]) -> Any:
-        core = runtime().Core()
+        core = require_openvino().Core()
         model = core.read_model(self.path if self.path and not extra else self.whole(extra).SerializeToString())
         # else it computes in the type that this processor is fastest in
         return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -34,18 +34,7 @@ class OpenVino(OnnxModel):
         return [by_name[blob] for blob in asked]
 
 
-def runtime() -> Any:
-    """Raises: UnavailableError."""
-    try:
-        import openvino
-    except ImportError as error:
-        raise UnavailableError(
-            f"openvino is not there: {error}", expected="OpenVINO", fix="pip install openvino"
-        ) from None
-    return openvino
-
-
 def open_model(model: Model) -> OpenVino:
     """Raises: ParseError, UnavailableError, UnsupportedError."""
-    runtime()
+    require_openvino()
     return open_onnx(model, OpenVino, "openvino")
