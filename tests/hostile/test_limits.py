@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -241,6 +243,14 @@ def test_redirects_lead_to_the_web_alone(server: str, lifted: Callable[[str], No
     lifted("download=1000")
     assert refusal(lambda: read_url(f"{server}/x")) == (
         f"{server}/x: is too large\n  expected: at most 1000 bytes\n  fix: {lift('download')}"
+    )
+
+
+def test_a_server_that_sends_drop_by_drop_is_not_waited_for(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(step=40)  # seconds that pass between two looks at it
+    monkeypatch.setattr("netsurgery.files.urls.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert refusal(lambda: read_url(f"{server}/x")) == (
+        f"{server}/x: takes too long\n  expected: at most 60 s\n  fix: {lift('seconds')}"
     )
 
 
