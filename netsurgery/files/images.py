@@ -43,8 +43,9 @@ def read_gray(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 def _read(path: str | os.PathLike[str], convert: Callable[[Any], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     name = os.fspath(path)
     pillow("reading images")
-    with open_file(name) as file:
-        return decode(file, Source(name), convert)
+    with open_file(name) as file, reading(name, "an image", error=NetsurgeryError):
+        held = io.BytesIO(file.read())  # a decoder that is told of 4 GB in it gets what there is
+    return decode(held, Source(name), convert)
 
 
 def decode(

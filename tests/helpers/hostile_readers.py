@@ -388,6 +388,9 @@ def feed(name: str, seed: int, count: int, keep: str = "") -> dict[str, object]:
                 outcome = "read"
             except NetsurgeryError as error:
                 outcome = type(error).__name__
+                if "not enough memory" in str(error):
+                    outcome = "fault: more memory than it may take"
+                    faults.setdefault(outcome, str(error))
                 if folder not in str(error) and not _is_placed(error):
                     outcome = "fault: an error without the file's name"
                     faults.setdefault(outcome, str(error))

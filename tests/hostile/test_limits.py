@@ -159,6 +159,14 @@ def test_pictures_of_too_many_pixels_are_refused(tmp_path: Path, lifted: Callabl
     assert refusal(lambda: vision.read_image(path)).startswith(f"{path}: is an image of too many pixels\n")
 
 
+def test_chunks_that_are_said_to_be_large_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    data = png(20, 10)
+    path.write_bytes(data[:33] + struct.pack(">I", 2**31 - 1) + b"iCCP" + data[33:])
+    with little_memory():
+        assert refusal(lambda: vision.read_image(path)).startswith(f"{path}: cannot be read: ")
+
+
 def test_a_tree_takes_at_most_ten_times_its_text() -> None:
     block = """layer {{
   name: "conv{0}"
