@@ -43,6 +43,9 @@ class Field:
     def source(self) -> Source:
         return Source.of(self.place)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # files have other numbers in other processes
+        return Field, (self.name, self.value, self.source, self.comments, self.remark)
+
 
 SHOWN = 8
 """How many fields the repr of a message names."""
@@ -65,6 +68,9 @@ class Message:
     @property
     def source(self) -> Source:
         return Source.of(self.place)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, (self.type, self.fields, self.source, self.text)
 
     def __repr__(self) -> str:
         fields = [
