@@ -128,11 +128,15 @@ def main() -> None:
         arguments = [word for word in arguments if word != "--debug"]
         if not sys.warnoptions and not debug:  # they are for programmers
             warnings.simplefilter("ignore")
+            warnings.filterwarnings("default", category=UserWarning, module=__package__.partition(".")[0])
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
     try:
         completing = "_NETSURGERY_COMPLETE" in os.environ
         build(None if completing else arguments)(arguments, prog_name="netsurgery")
     except NetsurgeryError as error:
+        _end_if_interrupted()
         if debug:
             traceback.print_exc()
         report_error(error)
@@ -146,12 +150,29 @@ def main() -> None:
     except Exception as error:
         if foreign:
             raise
+        _end_if_interrupted()
         if debug:
             traceback.print_exc()
         report_fault(error)
         sys.exit(EXIT_FAULT)
 
 
+_signals: list[int] = []
+"""Those that came to end the process."""
+
+
 def _terminate(number: int, frame: object) -> None:
     """As SIGINT does, SIGTERM lets everything clean up."""
+    _signals.append(number)
     sys.exit(128 + number)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _signals.append(number)
+    raise KeyboardInterrupt
+
+
+def _end_if_interrupted() -> None:
+    """Libraries in C make errors of their own of an interruption that comes while they call back."""
+    if _signals:
+        sys.exit(128 + _signals[0])
