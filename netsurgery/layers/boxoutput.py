@@ -7,7 +7,7 @@ import numpy as np
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.bbox_reg import read_normalization
 from .shared.boxes import by_score, suppress, suppress_by_part
-from .shared.boxes_onnx import emit_corners, emit_grid, emit_halves
+from .shared.boxes_onnx import emit_corners, emit_grid, emit_halves, emit_none
 from .shared.boxoutput_onnx import emit_choice
 
 NO_BOX = (0, 1, 1, 10, 10)
@@ -139,7 +139,7 @@ class BoxOutput(LayerType):
         rows = emit_choice(
             op, box, score, fits, before=self.before, after=self.after, overlap=self.overlap, measure=self.measure
         )
-        none = op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7)
+        none = emit_none(op, rows)
         tops = []
         for columns, blank in ((5, NO_BOX), (6, (0,) * 6)):
             top = rows if columns == 6 else op("Slice", rows, op.ints(0), op.ints(5), op.ints(1))

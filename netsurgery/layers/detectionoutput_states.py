@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.boxes import by_score, suppress
-from .shared.boxes_onnx import LOWEST, emit_halves, emit_nms, emit_only_best
+from .shared.boxes_onnx import LOWEST, emit_halves, emit_nms, emit_none, emit_only_best
 from .shared.detection_boxes import DetectionBoxes
 
 
@@ -105,7 +105,7 @@ class StateDetectionOutput(DetectionBoxes):
         if self.states:
             columns.append(op("GatherND", op.reshape(bottoms[3], 0, -1, self.states), place))
         rows = op("Concat", *columns, op("GatherND", boxes, place), axis=1)
-        none = op("Mul", op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7), batch)
+        none = op("Mul", emit_none(op, rows), batch)
         count = op("Squeeze", op("Mul", none, op.ints(width)))
         numbers = op("Range", op.const(0, "int64"), count, op.const(1, "int64"))
         item = op("Div", numbers, op.ints(7))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, by_data, product
+from .shared.boxes_onnx import emit_none
 from .shared.pick import pick
 from .shared.python_layers import no_settings
 
@@ -72,7 +73,7 @@ class RegionLevels(LayerType):
         return np.concatenate(rows, axis=1).reshape(shapes[0])
 
     def emit_filled(self, op: Op, rows: Tensor) -> Tensor:
-        blank = op("Mul", op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7), op.ints(4))
+        blank = op("Mul", emit_none(op, rows), op.ints(4))
         return op("Concat", rows, op("Expand", op.const(0), op.ints(blank, 5)), axis=0)
 
 

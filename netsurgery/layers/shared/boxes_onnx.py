@@ -35,10 +35,16 @@ def emit_decode(op: Op, prior: Tensor, variance: Tensor | None, loc: Tensor, cod
     return emit_corners(op, op("Add", op("Mul", shift, size), middle), half)
 
 
+def emit_none(op: Op, rows: Tensor) -> Tensor:
+    """1 where there are no rows, else 0: int64 (1). Not by Equal, which tract and onnxslim take for false without looking."""
+    return op("Sub", op.ints(1), op("Min", op.size(rows, 0), op.ints(1)))
+
+
 def emit_rows_or_none(op: Op, rows: Tensor, batch: Tensor, width: int = 7) -> Tensor:
     """Rows (K, width) as (1, 1, K, width); where K is 0, (i, -1, -1, ..) for each image i."""
-    none = op("Cast", op("Equal", op.size(rows, 0), op.ints(0)), to=7)
-    images = op("Range", op.const(0, "int64"), op("Squeeze", op("Mul", none, batch)), op.const(1, "int64"))
+    images = op(
+        "Range", op.const(0, "int64"), op("Squeeze", op("Mul", emit_none(op, rows), batch)), op.const(1, "int64")
+    )
     blank = op("Pad", op.reshape(op("Cast", images, to=1), -1, 1), op.ints(0, 0, 0, width - 1), op.const(-1))
     return op.reshape(op("Concat", rows, blank, axis=0), 1, 1, -1, width)
 

@@ -56,6 +56,14 @@ def test_no_case_becomes_what_some_runtime_reads_wrongly(case: Path) -> None:
             assert given["axis"] >= 0
 
 
+def test_whether_anything_was_found_is_not_asked_by_equal() -> None:
+    """tract and onnxslim take Equal(the number of rows, 0) for false without looking."""
+    for folder in ("conformance/detectionoutput/nothing_found", "conformance-forks/detection_output_tl_ssd/users"):
+        graph = netsurgery.to_onnx(cases.load(cases.FIXTURES / folder)).graph
+        sizes = {node.output[0] for node in graph.node if node.op_type == "Shape"}
+        assert not [node.name for node in graph.node if node.op_type == "Equal" and sizes & {*node.input}]
+
+
 @pytest.mark.parametrize("pool", ["MAX", "AVE"])
 @pytest.mark.parametrize("sides", ["kernel_size: 2 stride: 2 pad: 1", "kernel_size: 4 stride: 4 pad: 1"])
 def test_windows_that_caffe_leaves_out_are_padded_away_at_any_size(pool: str, sides: str) -> None:
