@@ -123,7 +123,7 @@ def forward(rounds: int) -> None:
 def inner(rounds: int) -> None:
     """An inner blob read after each forward, against onnxruntime with that output."""
     header("an inner blob beside the output, ms", "", "here", "onnxruntime", "more")
-    for name, blob in ("alexnet", "conv3"), ("googlenet", "inception_4a/output"), ("resnet50", "res4a"):
+    for name, blob in ("alexnet", "conv3"), ("googlenet", "4a/output"), ("resnet50", "res4a"):
         prototxt, weights = nets.files(name)
         net, source = caffe.Net(prototxt, weights, caffe.TEST), netsurgery.load(prototxt, weights)
         session = _session(netsurgery.to_onnx(source, outputs=["prob", blob]).SerializeToString())

@@ -54,20 +54,51 @@ def test_hdf5_rows_go_through_the_files(tmp_path: Path) -> None:
     assert seen == [0, 1, 2, 10, 11, 12, 0, 1]
 
 
-def test_an_lmdb_is_read(tmp_path: Path) -> None:
-    lmdb = pytest.importorskip("lmdb")
+def write_database(kind: str, folder: str, records: dict[bytes, bytes]) -> None:
+    if kind == "LMDB":
+        lmdb = pytest.importorskip("lmdb")
+        with lmdb.open(folder) as environment, environment.begin(write=True) as transaction:
+            for key, value in records.items():
+                transaction.put(key, value)
+        return
+    database = pytest.importorskip("plyvel").DB(folder, create_if_missing=True)
+    for key, value in records.items():
+        database.put(key, value)
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["LMDB", "LEVELDB"])
+def test_a_database_is_read_in_the_order_of_its_keys(kind: str, tmp_path: Path) -> None:
     pixels = np.random.RandomState(0).randint(0, 256, (3, 1, 4, 5)).astype(np.uint8)
-    with lmdb.open(str(tmp_path / "db")) as environment, environment.begin(write=True) as transaction:
-        for i, array in enumerate(pixels):
-            transaction.put(f"{i:08}".encode(), caffe.io.array_to_datum(array, i + 1).SerializeToString())
+    datums = [caffe.io.array_to_datum(array, i + 1).SerializeToString() for i, array in enumerate(pixels)]
+    write_database(kind, str(tmp_path / "db"), {f"{i:08}".encode(): datums[i] for i in (2, 0, 1)})
     found = net(
         tmp_path,
         'layer { name: "d" type: "Data" top: "data" top: "label" '
-        f'data_param {{ source: "{tmp_path}/db" backend: LMDB batch_size: 2 }} transform_param {{ scale: 2 }} }}',
+        f'data_param {{ source: "{tmp_path}/db" backend: {kind} batch_size: 2 }} transform_param {{ scale: 2 }} }}',
     )
     found.forward()
     np.testing.assert_array_equal(found.blobs["data"].data, pixels[:2].astype(np.float32) * 2)
     assert found.blobs["label"].data.tolist() == [1, 2]
+    found.forward()
+    np.testing.assert_array_equal(found.blobs["data"].data, pixels[[2, 0]].astype(np.float32) * 2)
+    assert found.blobs["label"].data.tolist() == [3, 1]
+
+
+def test_hdf5_output_is_written_at_each_forward(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    text = (
+        'input: "x" input_shape { dim: 2 dim: 3 } input: "t" input_shape { dim: 2 }\n'
+        f'layer {{ name: "o" type: "HDF5Output" bottom: "x" bottom: "t" hdf5_output_param {{ file_name: "{tmp_path}/o.h5" }} }}'
+    )
+    found = net(tmp_path, text)
+    for value in (1, 2):
+        found.forward(x=np.full((2, 3), value), t=np.full(2, -value))
+        with h5py.File(tmp_path / "o.h5") as file:
+            assert file["data"].shape == (2, 3, 1, 1) and (file["data"][()] == value).all()
+            assert file["label"].shape == (2, 1, 1, 1) and (file["label"][()] == -value).all()
+    with pytest.raises(RuntimeError, match=r"net.prototxt:2: layer 'o' \(HDF5Output\): cannot write '.*gone/o.h5'"):
+        net(tmp_path, text.replace(f"{tmp_path}/o.h5", f"{tmp_path}/gone/o.h5"))
 
 
 @pytest.mark.parametrize("layer", ["Data", "HDF5Data", "ImageData", "WindowData"])
