@@ -60,9 +60,10 @@ def check(case: Path, side: Side, net: netsurgery.Net | None = None) -> tuple[in
     with TemporaryDirectory() as name:
         folder = Path(name)
         for number, (feeds, want) in enumerate(cases.runs(case)):
-            if number == 0 or not fits(made, feeds):
-                if number:
-                    made = netsurgery.to_caffe2(net, input_shapes={k: v.shape for k, v in feeds.items()})
+            other = not fits(made, feeds)
+            if other:
+                made = netsurgery.to_caffe2(net, input_shapes={k: v.shape for k, v in feeds.items()})
+            if other or not number:
                 made.save(folder)
                 exports += 1
             written = {output for op in made.predict.op for output in op.output}
