@@ -84,6 +84,8 @@ def choose_shapes(
                 changes.update(_spatial(freedom, size))
             if batch is not None:
                 changes.update({(name, 0): batch for name in images(freedom.base) or list(freedom.base)[:1]})
+                whole = {**_beside(freedom, batch), **changes}
+                changes = whole if _fitting(net, freedom, whole) else changes
             chosen.append(freedom.changed(changes))
     for shape in chosen:
         net.shapes(shape)  # raises for what does not fit
@@ -162,7 +164,7 @@ def _usual(net: Net, freedom: Freedom) -> Iterator[Shapes]:
 
 def _variations(freedom: Freedom, number: int) -> Iterator[dict[Axis, int]]:
     """Changes to try for the first or the second further size, the best first: larger and smaller images that are no squares, in
-    batches of 2 and 3; where that does not fit, batches alone."""
+    batches of 2 and 3, in which what goes with an image comes as often; where that does not fit, batches alone."""
     names = images(freedom.base)
     if not names:
         free = [(name, i) for name, shape in freedom.base.items() for i in range(len(shape)) if freedom.free((name, i))]
@@ -170,6 +172,7 @@ def _variations(freedom: Freedom, number: int) -> Iterator[dict[Axis, int]]:
         yield {axis: freedom.base[axis[0]][axis[1]] + 1 + number for axis in free if axis[1] == 0}
         return
     batch = {(name, 0): 2 + number for name in names if freedom.free((name, 0))}
+    whole = {**batch, **_beside(freedom, 2 + number)} if batch else {}
     for eighths in (((9, 11), (11, 14)), ((7, 10), (9, 12)))[number]:
         sides = {
             (name, i): freedom.base[name][i] * eighths[i % 2] // 8 | 1
@@ -177,9 +180,21 @@ def _variations(freedom: Freedom, number: int) -> Iterator[dict[Axis, int]]:
             for i in range(2, len(freedom.base[name]))
             if freedom.free((name, i))
         }
+        if sides and number == 0:
+            yield {**sides, **whole}
+            yield {**sides, **batch}
         if sides:
-            yield {**sides, **(batch if number == 0 else {})}
+            yield sides
+    yield whole
     yield batch
+
+
+def _beside(freedom: Freedom, count: int) -> dict[Axis, int]:
+    """The batch sizes of inputs that go with the images (their sizes, labels, regions) and are as many, when there are `count`."""
+    names = images(freedom.base)
+    items = {freedom.base[name][0] for name in names}
+    others = [name for name, shape in freedom.base.items() if name not in names and shape and shape[0] in items]
+    return {(name, 0): count for name in others if freedom.free((name, 0))}
 
 
 def _fitting(net: Net, freedom: Freedom, changes: Mapping[Axis, int]) -> Shapes | None:

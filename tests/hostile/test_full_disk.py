@@ -25,19 +25,19 @@ main()
 """
 
 COMMANDS = {
-    "convert": (("convert", *NET), "out.onnx"),
-    "external": (("convert", *NET, "--weights", "external"), "out.onnx"),
-    "caffe2": (("convert", *NET, "--to", "caffe2"), "out"),
-    "save_caffe": (("operate", *NET, "--rename", "ip1=fc"), "out.prototxt"),
-    "npz": (("features", *NET, "images", "--output", "conv1", "-q"), "out.npz"),
-    "npy": (("features", *NET, "images", "--output", "conv1", "-q"), "out.npy"),
-    "h5": (("features", *NET, "images", "--output", "conv1", "-q"), "out.h5"),
-    "heatmap": (("heatmap", *NET, "images", "--channel", "argmax", "-q"), "maps"),
-    "record": (("record", *NET), "out.npz"),
-    "mean": (("mean", "images"), "mean.binaryproto"),
-    "draw": (("draw", *NET), "out.html"),
-    "filters": (("filters", *NET, "conv1"), "out.png"),
-    "verify": (("verify", *NET, "model.onnx"), "out.html"),
+    "convert": (("convert", *NET), "convert_out.onnx"),
+    "external": (("convert", *NET, "--weights", "external"), "external_out.onnx"),
+    "caffe2": (("convert", *NET, "--to", "caffe2"), "caffe2_out"),
+    "save_caffe": (("operate", *NET, "--rename", "ip1=fc"), "save_caffe_out.prototxt"),
+    "npz": (("features", *NET, "images", "--output", "conv1", "-q"), "npz_out.npz"),
+    "npy": (("features", *NET, "images", "--output", "conv1", "-q"), "npy_out.npy"),
+    "h5": (("features", *NET, "images", "--output", "conv1", "-q"), "h5_out.h5"),
+    "heatmap": (("heatmap", *NET, "images", "--channel", "argmax", "-q"), "heatmap_out"),
+    "record": (("record", *NET), "record_out.npz"),
+    "mean": (("mean", "images"), "mean_out.binaryproto"),
+    "draw": (("draw", *NET), "draw_out.html"),
+    "filters": (("filters", *NET, "conv1"), "filters_out.png"),
+    "verify": (("verify", *NET, "model.onnx"), "verify_out.html"),
 }
 
 

@@ -23,29 +23,27 @@ import resource, sys
 import netsurgery
 from netsurgery import vision
 
-prototxt, weights, image, count, output = sys.argv[1:]
+prototxt, weights, folder, count, output = sys.argv[1:]
 net = netsurgery.load(prototxt, weights)
+images = [f"{folder}/{i}.png" for i in range(int(count))]
 
 
-def images(n):
-    for i in range(n):
-        yield vision.ImageFile(image, f"{i}")
-
-
-def peak(n):
-    for one in vision.feature_files(net, list(images(n)), ["conv1"], output):
-        assert one.error is None
+def peak(images):
+    done = [one.error for one in vision.feature_files(net, images, ["conv1"], output, force=True)]
+    assert done == [None] * len(images)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-before = peak(20)
-print(peak(int(count)) - before)
+before = peak(images[:20])
+print(peak(images) - before)
 """
 
 
-def growth(count: int, output: Path) -> float:
+def growth(count: int, folder: Path, output: str) -> float:
     """By how many MB the peak of memory is higher after `count` images than after 20."""
-    words = [sys.executable, "-c", GROWTH, *NET, str(DIGITS / "sample_3.png"), str(count), str(output)]
+    for i in range(count):
+        os.symlink(DIGITS / "sample_3.png", folder / f"{i}.png")
+    words = [sys.executable, "-c", GROWTH, *NET, str(folder), str(count), str(folder / output)]
     done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     return float(done.stdout)
@@ -102,6 +100,6 @@ def test_many_loads_leave_no_descriptor_open(tmp_path: Path) -> None:
 @pytest.mark.parametrize("output", ["features.npy", "features.npz", "features.h5", "folder"])
 def test_memory_does_not_grow_with_images(tmp_path: Path, output: str) -> None:
     pytest.importorskip("PIL")
-    more = growth(IMAGES, tmp_path / output)
+    more = growth(IMAGES, tmp_path, output)
     print(f"{output}: {more:.1f} MB more after {IMAGES} images")
     assert more < 50

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import FIXTURES
 from verifying import SMALL, small
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError
 from netsurgery.formats.load import from_text
 from netsurgery.net import Net
+from netsurgery.verification.sizes import choose_shapes
 
 
 def fully_convolutional(text: str = SMALL) -> Net:
@@ -204,3 +206,24 @@ def test_images_are_turned_as_exif_says_and_16_bits_are_not_cut_off(tmp_path: Pa
     assert turned[0].tolist() == [[0, 200]] * 4
     Image.fromarray(np.full((2, 2), 65535 // 2, np.uint16)).save(tmp_path / "wide.png")
     assert _pixels(tmp_path / "wide.png", 1, 2, 2).tolist() == [[[127, 127], [127, 127]]]
+
+
+@pytest.mark.parametrize(
+    ("options", "batches"), [({}, [(1, 1, 1), (2, 2, 2), (1, 1, 1)]), ({"batches": [3]}, [(3, 3, 3)])]
+)
+def test_what_goes_with_an_image_comes_as_often(options: dict[str, Any], batches: list[tuple[int, ...]]) -> None:
+    """The size of each image, of which a proposal layer wants one for each of the batch."""
+    net = netsurgery.load(FIXTURES / "conformance-forks" / "proposal_synopsys" / "plain" / "net.prototxt")
+    assert list(net.inputs) == ["score", "delta", "info"]
+    shapes = choose_shapes(net, {}, **options)
+    assert [tuple(shape[name][0] for name in net.inputs) for shape in shapes] == batches
+
+
+def test_regions_of_their_own_number_are_left_alone() -> None:
+    data = 'layer { name: "%s" type: "Input" top: "%s" input_param { shape { %s } } }'
+    image, rois = data % ("x", "x", "dim: 1 dim: 2 dim: 9 dim: 9"), data % ("rois", "rois", "dim: 7 dim: 5")
+    pooled = "roi_pooling_param { pooled_w: 2 pooled_h: 2 spatial_scale: 1 }"
+    net = from_text(
+        f'{image}{rois} layer {{ name: "p" type: "ROIPooling" bottom: "x" bottom: "rois" top: "p" {pooled} }}'
+    )
+    assert {shape["rois"] for shape in choose_shapes(net, {})} == {(7, 5)}
