@@ -127,7 +127,7 @@ class _Span:
         flat, given = expected.reshape(-1), got.reshape(-1)
         for start in range(0, flat.size, BLOCK):
             want = as_float32(flat[start : start + BLOCK].astype(np.float64))
-            span._add(start, want, given[start : start + BLOCK].astype(np.float64))
+            span._add(start, want, as_float32(given[start : start + BLOCK].astype(np.float64)))
         return span
 
     def _add(self, start: int, want: Array, have: Array) -> None:

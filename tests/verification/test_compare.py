@@ -68,4 +68,5 @@ def test_what_is_no_number_is_told_at_the_first_place(at: int, bad: float) -> No
 
 def test_beyond_float32_is_infinite() -> None:
     assert measure(np.array([1e39, 1.0]), np.array([np.inf, 1.0])).passed
+    assert measure(np.array([np.inf, 1.0]), np.array([1e39, 1.0])).passed  # a reference of float32, a net in float64
     assert not measure(np.array([1e39, 1.0]), np.array([-np.inf, 1.0])).passed

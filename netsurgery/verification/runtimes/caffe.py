@@ -32,6 +32,9 @@ RECURRENT = ("LSTM", "RNN")
 STATEFUL = (*RECURRENT, "DummyData")
 """Layers that keep numbers between forwards, or draw new ones: Caffe then gets a new net for every forward."""
 
+SIZED = ("LSTM", "RNN", "ContrastiveLoss")
+"""Layers that take sizes when they are made and mind, or break, when they change: Caffe then gets a net that declares what is fed."""
+
 
 class Caffe(Runtime):
     """A net in pycaffe, as far as this Caffe has its layers."""
@@ -79,6 +82,8 @@ class Caffe(Runtime):
         return set(self.net.blobs) - set(self.theirs.blobs)
 
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
+        if any(layer.type in SIZED for layer in self.theirs.layers):
+            self._declare({name: np.shape(array) for name, array in feeds.items()})
         behind = [blob for blob in blobs if blob in self._behind]
         needed = cut(self.net, behind).layers if behind else ()
         borders = {b for layer in needed if self._behind.intersection(layer.tops) for b in layer.bottoms}
@@ -86,6 +91,18 @@ class Caffe(Runtime):
         if behind:
             values |= self._rest({**feeds, **values}, behind)
         return {blob: values[blob] for blob in blobs if blob in values}
+
+    def _declare(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Declares the shapes of what is fed."""
+        inputs = self.theirs.inputs
+        others = {
+            name: shape
+            for name, shape in shapes.items()
+            if name in inputs and inputs[name] != shape and self.theirs.writer(name).type == "Input"
+        }
+        if others:
+            self.theirs = set_input_shape(self.theirs, others)
+            self._files = files_for_caffe(self.theirs, self._folder.name)
 
     def _rest(self, held: dict[str, Array], blobs: Collection[str]) -> dict[str, Array]:
         """What netsurgery makes of Caffe's blobs, `held`."""
