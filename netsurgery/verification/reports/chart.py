@@ -21,6 +21,10 @@ ROW, DOT, TOP, NAME, PLOT = 20, 7, 58, 30, 66
 page)."""
 
 
+SHORT = 17
+"""Letters of a name that a phone has room for."""
+
+
 def chart(report: Report) -> str:
     """The chart of a report, "" if it has no cases. A dot is a blob in one case, red where it is off; the dashed line is the tolerance."""
     blobs = list(dict.fromkeys(c.blob for case in report.cases for c in case.comparisons))
@@ -40,8 +44,10 @@ def chart(report: Report) -> str:
         off = first is not None and blob == first.blob
         if off:
             parts.append(f'<rect class="off" x="0" y="{y}" width="100%" height="{pitch}"/>')
+        at = f'x="4" y="{pitch / 2 + 4:g}"'
+        names = f'<text class="name" {at}>{escape(blob)}</text><text class="short" {at}>{escape(short(blob))}</text>'
         parts.append(
-            f'<svg x="0" y="{y}" width="{NAME - 2}%" height="{pitch}"><text x="4" y="{pitch / 2 + 4:g}">{escape(blob)}</text></svg>'
+            f'<svg x="0" y="{y}" width="{NAME - 2}%" height="{pitch}"><title>{escape(blob)}</title>{names}</svg>'
         )
     for k, case in enumerate(report.cases, 1):  # each case on a line of its own within the row
         within = pitch * k / (len(report.cases) + 1)
@@ -53,6 +59,11 @@ def _in_order(cases: Sequence[Case], blobs: Sequence[str]) -> Sequence[str]:
     """The blobs as the fullest case has them, then those that it lacks."""
     fullest = max(cases, key=lambda case: len(case.comparisons))
     return list(dict.fromkeys([*(c.blob for c in fullest.comparisons), *blobs]))
+
+
+def short(name: str) -> str:
+    """A name as a phone has room for it: blobs of one block differ at the end."""
+    return name if len(name) <= SHORT else f"{name[: SHORT // 3]}…{name[-(SHORT - SHORT // 3 - 1) :]}"
 
 
 def place(error: float) -> float:

@@ -53,6 +53,7 @@ a { color: inherit; }
 summary { cursor: pointer; padding: .4rem 0; overflow-wrap: anywhere; }
 .chart { display: block; font-size: 12px; font-family: system-ui, sans-serif; }
 .chart text { fill: var(--ink); } .chart .tick { fill: var(--soft); font-size: 11px; } .chart tspan { font-size: 9px; }
+.chart .short { display: none; }
 .chart .grid { stroke: var(--line); } .chart .limit { stroke: var(--differ); stroke-width: 1.5; stroke-dasharray: 5 4; }
 .chart .limit-name { fill: var(--differ); font-size: 11px; }
 .chart rect.off { fill: var(--differ-bg); }
@@ -65,6 +66,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
   .models thead { display: none; } .models tr { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line); }
   .models td { display: flex; gap: .6rem; border: 0; padding: .1rem 0; overflow-wrap: anywhere; }
   .models td::before { content: attr(data-head); flex: 0 0 7rem; color: var(--soft); font-weight: 400; }
+  .models td:empty { display: none; } .chart .name { display: none; } .chart .short { display: inline; font-size: 11px; }
   dl { display: block; } dd { margin-bottom: .3rem; } }
 """
 

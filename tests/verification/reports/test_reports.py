@@ -147,6 +147,11 @@ def test_the_page_labels_its_chart_and_keeps_every_column() -> None:
     assert ">tolerance 0.0001</text>" in drawing
     assert ">blob</text>" in drawing
     assert ">error, as a share of the largest value</text>" in drawing
+    from netsurgery.verification.reports.chart import short
+
+    assert short("conv1") == "conv1"
+    assert short("inception_4a/3x3_reduce") == "incep…/3x3_reduce"
+    assert '<text class="short" x="4" y="18">conv1@conv1</text>' in drawing
     heights = re.findall(r'<circle [^>]*cy="([0-9.]+)"', drawing)
     assert len(heights) == len(set(heights)) == 30
     page = to_html([report])
