@@ -136,9 +136,12 @@ class _Surgery:
         return self._map_form(form.plain) if not form.map and len(self.made.shapes[form.plain]) > 2 else form
 
     def _inner_product(self, layer: Layer, kind: InnerProduct) -> None:
-        (bottom,) = layer.bottoms
-        if layer.tops[0] not in self.targets:
-            self._leave(layer, kind)
+        bottom, *matrix = layer.bottoms
+        if layer.tops[0] not in self.targets or matrix:
+            own = RewriteError(
+                f"its weights are the blob '{layer.bottoms[-1]}'", layer=layer, expected="weights of its own"
+            )
+            self._leave(layer, kind, own if matrix else None)
             return
         axis = kind.axis(kind.from_axis, len(self.old[bottom]))
         if axis != 1:
@@ -199,12 +202,14 @@ class _Surgery:
     def _leave(self, layer: Layer, kind: InnerProduct, why: RewriteError | None = None) -> None:
         """An InnerProduct that stays one. A map in front of it must have the declared size then."""
         self.why = self.why or why
-        (bottom,) = layer.bottoms
+        bottom, *matrix = layer.bottoms
         form = self.forms[bottom]
         self.left.append(layer)
-        if form.plain:
-            self._take(replace(layer, bottoms=(form.plain,)))
+        if all(self.forms[b].plain for b in layer.bottoms):
+            self._take(replace(layer, bottoms=tuple(self.forms[b].plain for b in layer.bottoms)))
             return
+        if matrix and why:
+            raise why
         params = kind.over_channels(layer.params, "inner_product_param", kind.from_axis, len(self.old[bottom]))
         self._take(_with(layer, params, (form.map,)))
 

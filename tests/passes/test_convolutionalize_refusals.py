@@ -54,6 +54,17 @@ def test_refuses_an_innerproduct_of_another_axis() -> None:
     )
 
 
+def test_refuses_an_innerproduct_whose_weights_are_a_blob() -> None:
+    by_blob = (
+        'layer { name: "ip" type: "InnerProduct" bottom: "data" bottom: "w" top: "ip" '
+        "inner_product_param { num_output: 3 bias_term: false } }\n"
+    )
+    matrix = data(3, 50).replace('"data"', '"w"')
+    assert refusal(lambda: convolutionalize(net(data(1, 2, 5, 5), matrix, by_blob))) == (
+        "net.prototxt:3: layer 'ip' (InnerProduct): its weights are the blob 'w'\n  expected: weights of its own"
+    )
+
+
 def test_refuses_a_net_of_flat_vectors() -> None:
     assert refusal(lambda: convolutionalize(net(data(1, 7), fc("fc", "data", 3)))) == (
         "net.prototxt:2: layer 'fc' (InnerProduct): its bottom 'data' is a flat vector (1, 7)\n"
