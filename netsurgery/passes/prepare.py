@@ -62,12 +62,18 @@ def _read(prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | No
 
 def _sized(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
     """The net with a size for each axis of an input that has only a name: made-up weights have to have some."""
-    for name, shape in input_shapes.items():
-        if name in net.inputs and net.inputs[name] is None:
-            net = set_input_shape(
-                net, name, [n if isinstance(n, int) else SIDE if i else 1 for i, n in enumerate(shape)]
-            )
-    return net
+    told = {(len(shape), i): n for shape in input_shapes.values() for i, n in enumerate(shape) if isinstance(n, int)}
+
+    def size(rank: int, i: int) -> int:
+        """That of another input, with which it may have to go together; else one item, three channels, SIDE."""
+        return told.get((rank, i), 1 if i == 0 else 3 if i == 1 and rank > 3 else SIDE)
+
+    sizes = {
+        name: [n if isinstance(n, int) else size(len(shape), i) for i, n in enumerate(shape)]
+        for name, shape in input_shapes.items()
+        if name in net.inputs and net.inputs[name] is None
+    }
+    return set_input_shape(net, sizes) if sizes else net
 
 
 def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:

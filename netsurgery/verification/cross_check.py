@@ -67,7 +67,7 @@ def cross_check(
     Raises: UnavailableError where there is no Caffe2; NetsurgeryError if the frontend refuses the nets, or onnxruntime what it makes."""
     opened = open_nets(model)
     source = Source(opened.path)
-    shapes = {name: _shape(name, own, (input_shapes or {}).get(name), source) for name, own in opened.inputs.items()}
+    shapes = shapes_to_compare(opened.inputs, opened.declared, input_shapes or {}, source)
     for name in input_shapes or {}:
         if name not in shapes:
             raise NetsurgeryError(f"the nets have no input '{name}'", source=source, expected=", ".join(shapes))
@@ -95,19 +95,26 @@ def cross_check(
     return CrossCheck(opened.path, shapes, compared, {**opened.versions, **converted.versions})
 
 
-def _shape(
-    name: str, own: Sequence[int | None] | None, asked: Sequence[int | str | None] | None, source: Source
-) -> tuple[int, ...]:
-    """The shape to compare at: as asked, where that is not said as the nets have it, free axes small."""
-    sizes = list(asked) if asked is not None else list(own or ())
-    if own is not None and len(own) == len(sizes):
-        sizes = [n if isinstance(n, int) else o for n, o in zip(sizes, own, strict=True)]
-    known = [n for n in sizes if isinstance(n, int)]
-    if not sizes or len(known) < len(sizes):
-        raise ShapeError(
-            f"the shape of input '{name}' is free",
-            source=source,
-            expected="a shape to compare at",
-            fix=f"--input-shape {name}=1,3,224,224",
-        )
-    return tuple(known)
+def shapes_to_compare(
+    inputs: Mapping[str, Sequence[int | None] | None],
+    declared: Mapping[str, Sequence[int]],
+    asked: Mapping[str, Sequence[int | str | None]],
+    source: Source,
+) -> dict[str, tuple[int, ...]]:
+    """The shape of each input: as asked, and where that says no number as the nets have it, or as they were declared when netsurgery
+    wrote them. Raises: ShapeError for one that nothing tells."""
+    shapes = {}
+    for name, own in inputs.items():
+        ways = [way for way in (asked.get(name), own, declared.get(name)) if way is not None]
+        ways = [way for way in ways if len(way) == len(ways[0])]
+        sizes = [next((n for n in axis if isinstance(n, int)), None) for axis in zip(*ways, strict=True)]
+        known = tuple(n for n in sizes if n is not None)
+        if not sizes or len(known) < len(sizes):
+            raise ShapeError(
+                f"the shape of input '{name}' is free",
+                source=source,
+                expected="a shape to compare at",
+                fix=f"--input-shape {name}=1,3,224,224",
+            )
+        shapes[name] = known
+    return shapes

@@ -99,3 +99,34 @@ def test_a_label_that_is_only_silenced_goes_with_its_silence() -> None:
         text.replace('bottom: "label" }', 'bottom: "label" bottom: "data" }'), input_shapes={"data": (1, 3, 8, 8)}
     )
     assert [layer.bottoms for layer in both.layers] == [(), ("data",), ("data",)]
+
+
+SUM = """layer { name: "a" type: "Data" top: "data" data_param { source: "x" batch_size: 4 } }
+layer { name: "b" type: "Data" top: "b" data_param { source: "x" batch_size: 4 } }
+layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 3 kernel_size: 1 } }
+layer { name: "e" type: "Eltwise" bottom: "c" bottom: "b" top: "e" }
+"""
+AGREE: list[tuple[dict[str, tuple[Any, ...]], dict[str, list[Any]]]] = [
+    ({"data": ("N", 3, "H", "W"), "b": ("N", 3, "H", "W")}, {"data": ["N", 3, "H", "W"], "b": ["N", 3, "H", "W"]}),
+    ({"data": (1, 3, 8, 8), "b": ("N", 3, "H", "W")}, {"data": [1, 3, 8, 8], "b": [1, 3, 8, 8]}),
+    ({"data": ("N", "C", "H", "W"), "b": ("N", 3, 8, 8)}, {"data": ["N", 3, 8, 8], "b": ["N", 3, 8, 8]}),
+    ({"data": ("N", "C", "H", "W"), "b": ("N", 3, "H", "W")}, {"data": ["N", 3, "H", "W"], "b": ["N", 3, "H", "W"]}),
+]
+
+
+@pytest.mark.parametrize(("shapes", "axes"), AGREE)
+def test_axes_that_must_agree_do(
+    shapes: dict[str, tuple[Any, ...]], axes: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "net.prototxt").write_text(SUM)
+    reading = Reading(initialize="random", input_shapes=shapes)
+    done = convert(tmp_path / "net.prototxt", None, tmp_path / "m.onnx", reading)
+    assert done.to_json()["inputs"] == axes
+
+
+def test_axes_that_cannot_agree_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(SUM)
+    reading = Reading(initialize="random", input_shapes={"data": (1, 3, 8, 8), "b": (1, 3, 9, 8)})
+    with pytest.raises(ShapeError) as refused:
+        convert(tmp_path / "net.prototxt", None, tmp_path / "m.onnx", reading)
+    assert (refused.value.problem, refused.value.expected) == ("axis 2 of bottom 2: 9", "8")

@@ -32,7 +32,8 @@ def train_val(case: str, kind: str = "ImageData") -> str:
     image, transform = EXPECTED[f"parameters/{case}"]
     channels, height, width = EXPECTED[f"layer/{case}"].shape
     transform = transform.replace("MEAN", f'"{FOLDER}/mean_{channels}.binaryproto"')
-    data = f"image_data_param {{ {image} }}" if kind == "ImageData" else ""
+    sizes = f"memory_data_param {{ batch_size: 1 channels: {channels} height: {height} width: {width} }}"
+    data = {"ImageData": f"image_data_param {{ {image} }}", "MemoryData": sizes}.get(kind, "")
     return f"""name: "{channels} {height} {width}"
     layer {{ name: "data" type: "{kind}" top: "data" top: "label" transform_param {{ {transform} }} {data} }}
     layer {{ name: "same" type: "Power" bottom: "data" top: "same" }}"""
@@ -58,10 +59,11 @@ def test_features_see_what_image_data_gives(case: str, tmp_path: Path) -> None:
     assert np.abs(vision.features(net, [photo], ["same"], preprocessing=other)["same"][0] - want).max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["Data", "MemoryData"])
 @pytest.mark.parametrize("case", ["mean_image_cropped", "cropped_as_it_is", "mean_values_cropped"])
-def test_a_data_layer_crops_what_is_in_its_database(case: str, tmp_path: Path) -> None:
+def test_a_data_layer_crops_what_is_in_its_database(case: str, kind: str, tmp_path: Path) -> None:
     """Images that have the size already (convert_imageset gives it to them) are not touched; of a mean image they have the size."""
-    net, done = deployed(case, "Data", tmp_path)
+    net, done = deployed(case, kind, tmp_path)
     image = vision.read_image(FOLDER / "photo.png")
     if case == "mean_values_cropped":
         image = resize_bytes(image, (40, 33))

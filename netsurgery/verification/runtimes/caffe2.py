@@ -61,6 +61,11 @@ class Caffe2(Runtime):
         }
 
     @property
+    def declared(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of inputs at which the net was written, of one that netsurgery wrote."""
+        return declared_shapes(self.proto)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         return tuple(self.proto.external_output)
 
@@ -155,6 +160,11 @@ def nets_of(model: Model) -> tuple[Path, Path]:
 def open_model(model: Model) -> Caffe2 | Opinion:
     """Raises: ParseError, UnavailableError."""
     return open_opinion(model, None) if isinstance(model, Net) else open_nets(model)
+
+
+def declared_shapes(proto: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of inputs that netsurgery left in a predict net."""
+    return {a.name.removeprefix(SHAPE): tuple(map(int, a.ints)) for a in proto.arg if a.name.startswith(SHAPE)}
 
 
 def open_nets(model: Model) -> Caffe2:

@@ -14,7 +14,11 @@ from seeing import call
 
 import netsurgery
 from netsurgery._proto.caffe2 import new
+from netsurgery.errors import ShapeError, Source
 from netsurgery.exporters.caffe2.export import save_caffe2
+from netsurgery.formats.netdef.wire import read_netdef
+from netsurgery.verification.cross_check import shapes_to_compare
+from netsurgery.verification.runtimes.caffe2 import declared_shapes
 
 DIGITS = cases.FIXTURES / "digits"
 ORDERS = [
@@ -81,3 +85,20 @@ def test_what_upgrade_says_of_them_works(
     )
     words = "convert", "init_net.pb", "predict_net.pb", "-o", "n.prototxt"
     assert call(monkeypatch, capsys, *words)[0] == 0
+
+
+def test_a_cross_check_takes_the_shapes_that_the_netdef_holds(folder: Path) -> None:
+    proto = read_netdef(folder / "predict_net.pb")
+    free: dict[str, tuple[int | None, ...] | None] = {"data": (None, 1, None, None)}
+    source = Source("nets")
+    assert shapes_to_compare(free, declared_shapes(proto), {}, source) == {"data": (1, 1, 28, 28)}
+    assert shapes_to_compare(free, declared_shapes(proto), {"data": (2, 1, "H", "W")}, source) == {
+        "data": (2, 1, 28, 28)
+    }
+    others = new("NetDef")
+    with pytest.raises(ShapeError) as refused:
+        shapes_to_compare({"data": None}, declared_shapes(others), {}, source)
+    assert str(refused.value) == (
+        "nets: the shape of input 'data' is free\n  expected: a shape to compare at\n  fix: --input-shape data=1,3,224,224"
+    )
+    assert shapes_to_compare({"data": None}, {}, {"data": (1, 3, 224, 224)}, source) == {"data": (1, 3, 224, 224)}
