@@ -26,7 +26,7 @@ def require_order(command: str, words: Sequence[str], line: Sequence[str]) -> No
     if not roles:
         return
     first = roles[0]
-    if first == SOLVER and command != "upgrade":
+    if first == SOLVER:
         named = _net_of(words[0])
         raise _error(
             words[0],

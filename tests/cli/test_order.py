@@ -51,6 +51,7 @@ LINES = {
     "score digits.caffemodel deploy.prototxt list.txt": (*SWAPPED, "score deploy.prototxt digits.caffemodel list.txt"),
     "verify deploy.prototxt m.onnx digits.caffemodel": (*MODEL, "verify deploy.prototxt digits.caffemodel m.onnx"),
     "convert solver.prototxt digits.caffemodel -o x.onnx": (*SOLVER, "convert deploy.prototxt digits.caffemodel -o x.onnx"),
+    "upgrade solver.prototxt -o sub/u.prototxt": (*SOLVER, "upgrade deploy.prototxt -o sub/u.prototxt"),
     "draw solver.prototxt -o d.html": (*SOLVER, "draw deploy.prototxt -o d.html"),
     "convert deploy.prototxt m.onnx -o x.onnx": (
         *NONE,
