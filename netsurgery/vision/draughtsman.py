@@ -7,6 +7,7 @@ arguments; out come the lengths (8 bytes) of PNG files, and the files.
 from __future__ import annotations
 
 import atexit
+import os
 import pickle
 import subprocess
 import sys
@@ -57,13 +58,16 @@ def _started() -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    """Draws until stdin ends."""
+    """Draws until stdin ends, or nobody waits for what is drawn."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while (task := _next(source)) is not None:
         make, args = task
         png = figure_png(make(*args))
-        sink.write(len(png).to_bytes(8, "little") + png)
-        sink.flush()
+        try:
+            sink.write(len(png).to_bytes(8, "little") + png)
+            sink.flush()
+        except BrokenPipeError:
+            os._exit(0)  # which flushes nothing
 
 
 def _next(source: BinaryIO) -> tuple[Callable[..., Figure], tuple[Any, ...]] | None:

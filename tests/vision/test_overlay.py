@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from netsurgery import vision
 from netsurgery.vision import heatmap_files
 from netsurgery.vision.draughtsman import WORTH_IT, drawn
 from netsurgery.vision.overlay import class_colours, classes
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytest.importorskip("matplotlib")
 
@@ -132,3 +135,18 @@ def test_many_images_are_drawn_in_another_process(tmp_path: Path, monkeypatch: p
         assert [one.error for one in outcomes] == [None] * count
         assert asked == [vision.Heatmap.figure] * times
         assert ((tmp_path / "maps" / "0.overlay.png").read_bytes() == b"apart") == bool(times)
+
+
+def test_a_process_whose_figure_nobody_wants_ends_without_a_word() -> None:
+    code = (
+        "import os, pickle, subprocess, sys\n"
+        "from netsurgery.vision.draughtsman import _started\n"
+        "from netsurgery.vision.figures import new_figure\n"
+        "process = _started()\n"
+        "pickle.dump((new_figure, (2, 2)), process.stdin)\n"
+        "process.stdin.close()\n"
+        "process.stdout.close()\n"
+        "print(process.wait())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert (done.stdout, done.stderr) == ("0\n", "")
