@@ -167,6 +167,11 @@ EDITS = {
     "absurd sizes": (
         "dim: 28 dim: 28",
         "dim: 28000000 dim: 28000000",
+        "deploy.prototxt:9: layer 'conv1' (Convolution): top 'conv1@conv1' of shape 1x12x27999996x27999996\n",
+    ),
+    "other sizes": (
+        "dim: 28 dim: 28",
+        "dim: 2800 dim: 2800",
         "deploy.prototxt:49: layer 'ip1' (InnerProduct): blob 0 has shape",
     ),
 }
