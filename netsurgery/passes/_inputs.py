@@ -180,7 +180,8 @@ def with_shape(net: Net, top: str, shape: Sequence[int]) -> Net:
             fix=f"--input-shape {top}={shown} makes it an input of that shape" if top in net.inputs else "",
         )
     shapes = dict(zip(old.tops, old.kind.declared(len(old.tops)), strict=True))
-    return net.with_layer(make_input(old.name, {**shapes, top: tuple(shape)}, old.source))
+    new = make_input(old.name, {**shapes, top: tuple(shape)}, old.source)
+    return net.with_layers(new if layer is old else layer for layer in net.layers)  # others may have its name
 
 
 def _fits(net: Net, top: str, shape: Sequence[int]) -> bool:

@@ -139,3 +139,16 @@ def test_regions_image_sizes_and_marks_follow_from_what_reads_them(
     made = deploy(from_text(FAST + text), image)
     assert made.inputs == image | shapes
     assert "y" in made.shapes()
+
+
+def test_an_input_that_is_given_beside_a_label_of_its_layer() -> None:
+    """The label stays with a layer of the same name."""
+    source = (
+        'layer { name: "data" type: "BoxData" top: "data" top: "label" data_param { source: "s" batch_size: 6 } }\n'
+    )
+    net = from_text(
+        source + 'layer { name: "y" type: "Eltwise" bottom: "data" bottom: "label" top: "y" }',
+        input_shapes={"data": (1, 3, 8, 8)},
+    )
+    with pytest.raises(RewriteError, match="the shape of input 'label' does not follow"):
+        deploy(net)
