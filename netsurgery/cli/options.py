@@ -308,10 +308,17 @@ def numbers(text: str | None, option: str) -> list[int] | None:
     return [n for n in found if n]
 
 
+FORMER = {"--runtime": "--in"}
+"""Options that had another name once, which is still understood."""
+
+
 def with_defaults(arguments: Sequence[str]) -> list[str]:
-    """The arguments with a value for options that may go without one, which Typer does not know."""
+    """The arguments with a value for options that may go without one, which Typer does not know, and with the names that options have
+    today."""
     words = list(arguments)
     for i, word in enumerate(words):
+        name, is_said, value = word.partition("=")
+        words[i] = FORMER.get(name, name) + is_said + value
         if word == "--json" and words[0] == "verify" and not (words[i + 1 : i + 2] or [""])[0].endswith((".json", "-")):
             words[i] = "--json=-"
         if word == "--initialize" and words[i + 1 : i + 2] not in (["fillers"], ["random"]):

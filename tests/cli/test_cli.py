@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from netsurgery.cli import COMMANDS, build, main
+from netsurgery.cli.options import with_defaults
 
 DIGITS = cases.FIXTURES / "digits"
 
@@ -272,3 +273,8 @@ def test_every_command_teaches_with_an_example() -> None:
 def test_version() -> None:
     shown = CliRunner().invoke(build(), ["--version"])
     assert shown.output.startswith("netsurgery ")
+
+
+def test_what_an_option_was_called_once_is_still_understood() -> None:
+    words = ["verify", "--runtime", "netsurgery", "--runtime=caffe2", "--runtimes", "runtime"]
+    assert with_defaults(words) == ["verify", "--in", "netsurgery", "--in=caffe2", "--runtimes", "runtime"]
