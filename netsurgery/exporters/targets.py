@@ -60,7 +60,7 @@ TARGETS = {
     "tensorrt": Target(
         "TensorRT",
         "",
-        "by its documented operators; sizes are fixed unless --input-shape frees them, for which it wants profiles; no GPU was at hand",
+        "not measured: no GPU was at hand; sizes are fixed unless --input-shape frees them, for which it wants profiles",
         fixed=True,
         raw=True,
         lacks={
@@ -104,7 +104,7 @@ TARGETS = {
     "ncnn": Target(
         "ncnn (pnnx)",
         "",
-        "through pnnx, by its documented operators",
+        "through pnnx; not measured",
         fixed=True,
         raw=True,
         embed=True,

@@ -108,7 +108,7 @@ DET1 = (
     )
     + _layer("prob1", "Softmax", "conv4-1")
 )
-SPECIAL = {"recurrent.md": CAPTIONER, "surgery.md": MEMNET}
+SPECIAL = {"recurrent.md": CAPTIONER, "surgery.md": MEMNET, "deploy.md": CAFFENET.replace("227", "224")}
 """What deploy.prototxt is on these pages."""
 
 
