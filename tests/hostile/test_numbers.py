@@ -79,6 +79,12 @@ def test_an_axis_far_behind_the_last_is_refused(tmp_path: Path) -> None:
     assert "shapes (2, 3, 7, 8) and (3,)" in said
 
 
+def test_names_of_thousands_of_characters_are_held_against_nothing() -> None:
+    from netsurgery.layers.core.suggest import meant_field
+
+    assert meant_field(f"pooling{'9' * 20_000}_param", ["pooling_param"], ()) is None
+
+
 def test_sizes_of_thousands_of_digits_are_shown_shortly(tmp_path: Path) -> None:
     from netsurgery.formats.weights.attach import show_shapes
     from netsurgery.limits import require_values

@@ -48,7 +48,7 @@ def _field_slips(word: str, name: str, words: Container[str]) -> int | None:
     for x, y in zip(a, b, strict=True):
         if x == y or plain(SPELLINGS.get(x, "")) == y:
             continue
-        if x in words or min(len(x), len(y)) < 3 or x[0] != y[0]:
+        if x in words or min(len(x), len(y)) < 3 or x[0] != y[0] or abs(len(x) - len(y)) > 2:
             return None
         changed = _changed(x, y)
         if any(c.isdigit() for edit in changed for c in edit):
