@@ -105,7 +105,11 @@ class Store:
             return None
 
     def write(self, name: str, report: Report) -> None:
-        _write(self.folder / "reports" / name, asdict(report))
+        entry = asdict(report)
+        for case, plain in zip(report.cases, entry["cases"], strict=True):
+            for c, inner in zip(case.comparisons, plain["comparisons"], strict=True):
+                inner["source"] = {"file": c.source.file, "line": c.source.line, "column": c.source.column}
+        _write(self.folder / "reports" / name, entry)
 
 
 def _read(place: Path) -> dict[str, Any] | None:
