@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ...errors import NetsurgeryError
+from ...files.mapped import locate
 from ...formats.load import load
 from ...formats.prototxt.versions import file_names
 from ...formats.save import save_caffe
@@ -35,7 +36,8 @@ def caffe_files(net: Net) -> Iterator[CaffeFiles]:
 
 
 def files_for_caffe(net: Net, folder: str) -> CaffeFiles:
-    """The files, in `folder` where they must be written. Raises: NetsurgeryError if the net cannot be written as Caffe's."""
+    """The files, in `folder` where they must be written: changed ones, and weights of another precision than float32, which forks store
+    in fields of their own. Raises: NetsurgeryError if the net cannot be written as Caffe's."""
     prototxt, weights = net.files.get("prototxt", ""), net.files.get("weights", "")
     if prototxt and weights.endswith(".caffemodel") and _unchanged(net, prototxt, weights):
         names = {top: base_name(top, layer) for layer in net.layers for top in layer.tops}
@@ -47,6 +49,8 @@ def files_for_caffe(net: Net, folder: str) -> CaffeFiles:
 
 
 def _unchanged(net: Net, prototxt: str, weights: str) -> bool:
+    if not all(locate(w) for layer in net.layers for w in layer.weights if w.size):
+        return False
     try:
         there = load(prototxt, weights)
     except NetsurgeryError:

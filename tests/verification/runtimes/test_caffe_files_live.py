@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from verify_command import run_cli
+from wire_cases import NetParameter
 
 import netsurgery
 from netsurgery import pycaffe
@@ -159,3 +160,21 @@ def test_every_size_is_compared_with_caffe(case: Path) -> None:
         assert report.agrees, report
         assert len(report.cases) == 3
         assert list(report.vouchers) == ["Caffe 1.0.0"]
+
+
+def test_weights_in_half_precision_are_handed_to_caffe_as_it_reads_them(tmp_path: Path) -> None:
+    """NVIDIA's Caffe and OpenCV store them in a field that BVLC's ends its process on."""
+    case = cases.FIXTURES / "conformance/nets/lenet"
+    net = cases.load(case)
+    model = NetParameter()
+    for layer in net.layers:
+        if layer.weights:
+            stored = model.layer.add(name=layer.name, type=layer.type)
+            for w in layer.weights:
+                blob = stored.blobs.add(raw_data_type=2, raw_data=w.astype("<f2").tobytes())
+                blob.shape.dim.extend(w.shape)
+    (tmp_path / "half.caffemodel").write_bytes(model.SerializeToString())
+    half = netsurgery.load(case / "net.prototxt", tmp_path / "half.caffemodel")
+    report = netsurgery.verify(half, netsurgery.to_onnx(half), against="caffe", batches=[1])
+    assert report.passed, report
+    assert list(report.vouchers) == ["Caffe 1.0.0"]
