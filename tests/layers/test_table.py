@@ -31,6 +31,7 @@ NAMED = {
     ("vision/judges.py", "Input"): "an input that the file declares, not a data layer",
     ("vision/judges.py", "Silence"): "it reads, and gives nothing",
     ("verification/runtimes/caffe.py", "BatchNorm"): "real Caffe keeps a state in it",
+    ("verification/runtimes/caffe.py", "Input"): "an input that the file declares, not a data layer",
 }
 
 
