@@ -31,13 +31,16 @@ def require_net(message: Message) -> None:
 
 def require_writers(layers: Sequence[Layer], whole: Message, kept: Message, reading: Reading) -> None:
     """Raises: NetsurgeryError for a bottom whose writer rules left out: it says which, and what brings it back."""
-    left = [layer for layer in whole.all("layer") if not any(layer is other for other in kept.all("layer"))]
+    of_phase = {id(layer) for layer in kept.all("layer")}
+    writers: dict[str, list[Message]] = {}
+    for left in (x for x in whole.all("layer") if id(x) not in of_phase):
+        for top in dict.fromkeys(left.all("top")):
+            writers.setdefault(top, []).append(left)
     written: set[str] = set()
     for layer in layers:
         for bottom in layer.bottoms:
-            writers = [x for x in left if bottom in x.all("top")]
-            if bottom not in written and writers:
-                _refuse(layer, bottom, writers, whole, reading)
+            if bottom not in written and bottom in writers:
+                _refuse(layer, bottom, writers[bottom], whole, reading)
         written.update(layer.tops)
 
 
