@@ -139,7 +139,10 @@ def reduce(net: Importer, op: Op) -> None:
     x = net.blob(op, op.inputs[0])
     rank = len(net.shape(x))
     if op.type.startswith("ReduceBack"):
-        axes, keep = list(range(rank - op.get_int("num_reduce_dim", 1), rank)), 0
+        count = op.get_int("num_reduce_dim", 1)
+        if not 1 <= count <= rank:
+            raise op.refuse(f"over {count} axes of {rank}", expected=f"1 to {rank} axes")
+        axes, keep = list(range(rank - count, rank)), 0
     else:
         axes, keep = sorted(a % rank for a in op.get_ints("axes") or range(rank)), op.get_int("keepdims", 1)
     if axes != list(range(rank - len(axes), rank)):
