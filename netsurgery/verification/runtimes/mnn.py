@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +76,11 @@ def open_model(model: Model) -> Mnn:
     """Raises: ParseError, UnavailableError, UnsupportedError."""
     try:
         with _silent():
-            import _tools
             import MNN
             import MNN.expr
             import MNN.nn
+
+            converter = import_module("_tools")  # comes with MNN
     except ImportError as error:
         raise UnavailableError(f"MNN is not there: {error}", expected="MNN", fix="pip install MNN") from None
-    return open_onnx(model, lambda light: Mnn(light, MNN, _tools), "mnn")
+    return open_onnx(model, lambda light: Mnn(light, MNN, converter), "mnn")

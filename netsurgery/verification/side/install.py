@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import NetsurgeryError, Source
+from ...errors import Lines, NetsurgeryError, Source, visible
 from .lock import locked
 from .process import Side, SideError
 from .pythons import Say, clean_environment, find_python, get_python, python_of, version_of
@@ -226,7 +226,11 @@ class Installer:
         if done.returncode:
             lines = [line for line in (done.stdout or "").splitlines() if line.strip()][-6:]
             raise NetsurgeryError(
-                "\n".join([f"{' '.join(command[:4])} .. failed with exit code {done.returncode}", *lines]),
+                Lines(
+                    "\n".join(
+                        map(visible, [f"{' '.join(command[:4])} .. failed with exit code {done.returncode}", *lines])
+                    )
+                ),
                 fix="mend what it says and run this again, which goes on with what was downloaded; or make the environment by hand and "
                 f"name it with {self.recipe.variable}",
             )

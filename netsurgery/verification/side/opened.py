@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ...errors import UnavailableError
+from ...errors import Lines, UnavailableError, visible
 from .install import installed_python
 from .process import SECONDS, Side, SideError
 from .recipe import Recipe
@@ -40,7 +40,7 @@ def open_side(
     except SideError as error:
         side.close()
         raise UnavailableError(
-            f"{path} has no {recipe.title} that works: {error.problem}",
+            Lines(f"{visible(path)} has no {recipe.title} that works: {error.problem}"),
             expected=f"a Python with {', '.join(recipe.packages[:3])}",
             fix=recipe.fix,
         ) from None
