@@ -14,7 +14,7 @@ import pytest
 import seeing
 
 from netsurgery.cli import COMMANDS
-from netsurgery.errors import UnavailableError
+from netsurgery.errors import NetsurgeryError
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = [page for page in sorted(DOCS.glob("*.md")) if page.name not in ("index.md", "changelog.md")]
@@ -90,8 +90,9 @@ def test_what_a_page_says_can_be_done(
             exec(BEFORE.get(page.name, ""), names)
             try:
                 exec(text, names)
-            except (ModuleNotFoundError, UnavailableError) as error:
-                assert any(module in str(error) for module in EXTRAS if find_spec(module) is None), error
+            except (ModuleNotFoundError, NetsurgeryError) as error:
+                said = str(error).lower()
+                assert any(module.lower() in said for module in EXTRAS if find_spec(module) is None), error
         else:
             words = shlex.split(text, comments=True)
             lacking = words and words[0] in BY_TORCH and find_spec("torch") is None

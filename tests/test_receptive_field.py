@@ -174,7 +174,9 @@ def test_a_blob_that_sees_no_pixels() -> None:
 def test_a_size_that_is_too_small_says_so() -> None:
     with pytest.raises(ShapeError) as error:
         geometry(alexnet(), "pool5").output_size(7, 7)
-    assert str(error.value).startswith("layer 'conv1' (Convolution): the kernel spans 11, the padded bottom 7")
+    assert str(error.value).startswith(
+        "alexnet.prototxt:2: layer 'conv1' (Convolution): the kernel spans 11, the padded bottom 7"
+    )
     with pytest.raises(ShapeError) as error:
         geometry(alexnet(), "pool5").output_size(12, 227)
     assert str(error.value).startswith(

@@ -98,7 +98,7 @@ def test_what_fixes_a_size_is_told(command: Command, tmp_path: Path) -> None:
     [
         (
             ("-o", "out", "--to", "tensorflow"),
-            "Invalid value for '--to': Value error, 'tensorflow' is not one of 'caffe2'.",
+            "Invalid value for '--to': Value error, 'tensorflow' is not one of 'caffe2', 'openvino'.",
         ),
         (("-o", "out"), "error: cannot tell the format of 'out'"),
         (("-o", "out.onnx", "--to", "caffe2"), "error: 'out.onnx' with --to caffe2\n  expected: the name of a folder"),
@@ -114,6 +114,8 @@ def test_what_fixes_a_size_is_told(command: Command, tmp_path: Path) -> None:
 def test_what_cannot_be_is_exit_code_2(words: tuple[str, ...], text: str, command: Command, tmp_path: Path) -> None:
     code, _, err = command("convert", *LENET, *words)
     assert code == 2
+    if "╭" in err:  # Typer's box breaks lines where they end
+        err = " ".join(err.replace("│", " ").split())
     assert text in err
     assert not (tmp_path / "out").exists()
 

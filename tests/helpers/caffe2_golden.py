@@ -39,6 +39,7 @@ BY_FORMULA = {
     "mat_mul": 'layer { name: "y" type: "MatMul" bottom: "x" bottom: "x" top: "y" matmul_param { transpose_b: true } }',
     "merge_crop": 'layer { name: "y" type: "MergeCrop" bottom: "x" bottom: "x" top: "y" }',
     "neg_square": 'layer { name: "y" type: "NegSquare" bottom: "x" top: "y" }',
+    "norm_l2": 'layer { name: "y" type: "NormL2" bottom: "x" top: "y" }',
     "soft_truncation": 'layer { name: "y" type: "SoftTruncation" bottom: "x" top: "y" }',
     "crelu": 'layer { name: "y" type: "CReLU" bottom: "x" top: "y" }',
     "imresize": 'layer { name: "y" type: "ImResize" bottom: "x" top: "y" imresize_param { factor: 2 } }',

@@ -76,7 +76,7 @@ def test_a_kernel_may_reach_past_the_padding_by_less_than_a_stride(
 
 def test_a_kernel_that_reaches_past_the_padding_by_a_stride_has_no_position() -> None:
     net = make(one("Convolution", "convolution_param { num_output: 1 kernel_size: 7 stride: 2 }"), x=(1, 1, 5, 9))
-    text = "layer 'y' (Convolution): the kernel spans 7, the padded bottom 5\n  expected: a kernel that fits"
+    text = "net.prototxt:2: layer 'y' (Convolution): the kernel spans 7, the padded bottom 5\n  expected: a kernel that fits"
     assert refusal(lambda: net.shapes(), ShapeError) == text
 
 
