@@ -109,6 +109,11 @@ def words() -> frozenset[str]:
     return frozenset(part for m in _index()[0].values() for f in m.field for part in f.name.split("_"))
 
 
+def fields(name: str) -> Mapping[str, FieldType]:
+    """As `message`; no fields where the schema does not have the message."""
+    return message(name) if has_message(name) else {}
+
+
 def has_message(name: str) -> bool:
     """Whether the schema has this message."""
     return name in _index()[0]

@@ -34,7 +34,7 @@ def fork_fields(net: Net) -> dict[str, tuple[str, ...]]:
 
 
 def _fork_paths(message: Message, type: str) -> Iterator[str]:
-    known = _proto.message(type) if type and _proto.has_message(type) else {}
+    known = _proto.fields(type)
     for f in message.fields:
         field = known.get(f.name)
         if field is None or field.fork:

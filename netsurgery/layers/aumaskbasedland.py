@@ -101,9 +101,9 @@ class AUMaskBasedLand(LayerType):
         hits = op("And", op("And", *inside[:2]), op("And", *inside[2:]))  # (N, 24, S, S)
         fill = op.const(self.fill)
         value = op("Max", op("Sub", op.const(1.0), op("Mul", op("Add", *far), op.const(self.fall))), fill)
-        parts, there = (op.many(2 * UNITS, "Split", t, op.ints([1] * 2 * UNITS), axis=1) for t in (value, hits))
-        squares = [op("Where", h, v, fill) for h, v in zip(there, parts, strict=True)]
-        units = [op("Where", there[k + 1], parts[k + 1], squares[k]) for k in range(0, 2 * UNITS, 2)]
+        parts, masks = (op.many(2 * UNITS, "Split", t, op.ints([1] * 2 * UNITS), axis=1) for t in (value, hits))
+        squares = [op("Where", h, v, fill) for h, v in zip(masks, parts, strict=True)]
+        units = [op("Where", masks[k + 1], parts[k + 1], squares[k]) for k in range(0, 2 * UNITS, 2)]
         return [*units, op("Max", *squares)]
 
     def _end(self, op: Op, centre: Tensor, side: float) -> Tensor:

@@ -47,8 +47,8 @@ class ChannelScale(LayerType):
                 f"bottoms of {len(x)} and {len(s)} axes", layer=self, expected="(N, C, H, W) and (N, 1, H, W)"
             )
         if len(s) in (len(x), len(x) - 1):
-            wanted: Shape = (x[0], *((1,) if len(s) == len(x) else ()), *x[2:])
-            for i, (size, expected) in enumerate(zip(s, wanted, strict=True)):
+            scale_shape: Shape = (x[0], *((1,) if len(s) == len(x) else ()), *x[2:])
+            for i, (size, expected) in enumerate(zip(s, scale_shape, strict=True)):
                 self.require(size, expected, f"axis {i} of the second bottom")
         else:
             self.require(s[0], x[0], "axis 0 of the second bottom")

@@ -81,16 +81,16 @@ class ConvLSTM(LayerType):
         x, cont = bottoms[:2]
         self.rank(x, 5, "x (bottom 0)")
         self.rank(cont, 2, "cont (bottom 1)")
-        for n, wanted, what in zip(cont, x, ("time steps", "streams"), strict=False):
-            self.require(n, wanted, f"{what} of cont (bottom 1)")
+        for n, expected, what in zip(cont, x, ("time steps", "streams"), strict=False):
+            self.require(n, expected, f"{what} of cont (bottom 1)")
         for windows, what in ((self.of_x, "x"), (self.of_h, "h")):
-            for n, wanted in zip(windows.out(x[3:]), x[3:], strict=True):
-                self.require(n, wanted, f"a size of the convolution of {what}")
+            for n, expected in zip(windows.out(x[3:]), x[3:], strict=True):
+                self.require(n, expected, f"a size of the convolution of {what}")
         state: Shape = (1, x[1], self.units, *x[3:])
         for i, shape in enumerate(bottoms[2:], 2):
             self.rank(shape, 5, f"bottom {i}")
-            for n, wanted in zip(shape, state, strict=True):
-                self.require(n, wanted, f"a size of the state (bottom {i})")
+            for n, expected in zip(shape, state, strict=True):
+                self.require(n, expected, f"a size of the state (bottom {i})")
         return [(*x[:2], *state[2:]), *[state] * (2 * self.hidden)]
 
     def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:

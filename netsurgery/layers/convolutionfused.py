@@ -39,8 +39,8 @@ class ConvolutionFused(Convolution):
         (y,) = super().shapes(bottoms[:1])
         for x in bottoms[1:]:
             self.rank(x, len(y), "bottom 1")
-            for axis, (n, wanted) in enumerate(zip(x, y, strict=True)):
-                self.require(n, wanted, f"axis {axis} of bottom 1, that of the top being expected")
+            for axis, (n, expected) in enumerate(zip(x, y, strict=True)):
+                self.require(n, expected, f"axis {axis} of bottom 1, that of the top being expected")
         return [y]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

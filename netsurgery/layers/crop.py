@@ -38,10 +38,10 @@ class Crop(LayerType):
         offsets = self._offsets(len(x))
         start = len(x) - len(offsets)
         for i, offset in enumerate(offsets, start):
-            size, wanted = x[i], ref[i]
-            if isinstance(size, int) and isinstance(wanted, int) and offset + wanted > size:
+            size, length = x[i], ref[i]
+            if isinstance(size, int) and isinstance(length, int) and offset + length > size:
                 raise ShapeError(
-                    f"axis {i}: {wanted} from {offset} on, out of {size}",
+                    f"axis {i}: {length} from {offset} on, out of {size}",
                     layer=self,
                     expected="a part of the first bottom",
                 )

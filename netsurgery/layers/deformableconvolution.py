@@ -133,8 +133,8 @@ class DeformableConvolution(LayerType):
 
         upper, lower = (between(value(r, 0), value(r, 1), share[1]) for r in (0, 1))
         cols = between(upper, lower, share[0])
-        kept = op.reshape(op("Cast", fits, to=1), op("Mul", op.size(x, 0), op.ints(d)), -1, 1)
-        cols = op("Transpose", op("Mul", cols, kept), perm=(0, 2, 1))  # (N D, C / D, taps H W)
+        mask = op.reshape(op("Cast", fits, to=1), op("Mul", op.size(x, 0), op.ints(d)), -1, 1)
+        cols = op("Transpose", op("Mul", cols, mask), perm=(0, 2, 1))  # (N D, C / D, taps H W)
         # as channels of a map of 1 x 1 kernels: channel by channel, tap by tap
         cols = op.reshape(cols, -1, op("Mul", op.size(x, 1), op.ints(taps)), h, wide)
         bias = op.weight(weights[1], "bias") if self.bias_term else None

@@ -93,14 +93,14 @@ class StateDetectionOutput(DetectionBoxes):
         # what is found first is better: the first of an image are its best
         limits = [n for n in (self.top_k, self.keep_top_k) if n >= 0]
         most = op.ints(min(limits)) if limits else op("Mul", p, op.ints(k))
-        found = emit_nms(op, tested, scores, most, self.overlap, max(self.threshold, LOWEST))
-        image, _, at = op.many(3, "Split", found, op.ints(1, 1, 1), axis=1)
+        detections = emit_nms(op, tested, scores, most, self.overlap, max(self.threshold, LOWEST))
+        image, _, at = op.many(3, "Split", detections, op.ints(1, 1, 1), axis=1)
         label, prior = op("Div", at, p), op("Mod", at, p)
         key = op("Neg", op("Cast", op("Squeeze", op("Add", op("Mul", image, op.ints(k)), label), op.ints(1)), to=1))
         _, order = op.many(2, "TopK", key, op.size(key, 0), axis=0)
-        found, image, label, prior = (op("Gather", x, order) for x in (found, image, label, prior))
+        detections, image, label, prior = (op("Gather", x, order) for x in (detections, image, label, prior))
         place = op("Concat", image, prior, axis=1)
-        score = op("Unsqueeze", op("GatherND", scores, found), op.ints(1))
+        score = op("Unsqueeze", op("GatherND", scores, detections), op.ints(1))
         columns = [op("Cast", image, to=1), op("Gather", op.const(self.labels), label), score]
         if self.states:
             columns.append(op("GatherND", op.reshape(bottoms[3], 0, -1, self.states), place))

@@ -106,7 +106,7 @@ class EvalDetection(Evaluation):
         key = op("Neg", op("Cast", op("Add", op("Mul", image, op.ints(self.classes)), label), to=1))
         _, order = op.many(2, "TopK", key, op.size(key, 0), axis=0)
         pairs = op("Gather", pairs, order)
-        found = (
+        detections = (
             op("Gather", image, order),
             op("Gather", label, order),
             op("GatherND", score, pairs),
@@ -120,7 +120,7 @@ class EvalDetection(Evaluation):
         hard = op("Equal", op.reshape(difficult, -1), op.const(1))
         top = emit_evaluation(
             op,
-            found,
+            detections,
             truth,
             hard,
             batch=batch,

@@ -107,7 +107,7 @@ class EvalDetectionYolo2(Evaluation):
         most = op.ints(0 if self.overlap < 0 else self.room if self.overlap else 1)
         survivors = emit_nms(op, box, score, most, least, -1, centred=True)
         image, named = (op("Gather", survivors, op.const(i, "int64"), axis=1) for i in (0, 1))
-        found = (
+        detections = (
             image,
             named,
             op("GatherND", score, survivors),
@@ -123,7 +123,7 @@ class EvalDetectionYolo2(Evaluation):
         truth = (item, op("Sub", true_kind, op.ints(1)), true_box, counts)
         top = emit_evaluation(
             op,
-            found,
+            detections,
             truth,
             None,
             batch=batch,

@@ -54,8 +54,8 @@ class Flatten(LayerType):
         if start == 1 and end == len(x.shape):
             return [op("Flatten", x, axis=1)]
         flat = product(x.shape[start:end])
-        kept = [op.size(x, i) for i in range(end, len(x.shape))]
-        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]
+        rest = [op.size(x, i) for i in range(end, len(x.shape))]
+        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *rest)]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
@@ -63,8 +63,8 @@ class Flatten(LayerType):
         if end == start + 1:
             return [x]
         flat = product(x.shape[start:end])
-        kept = [op.size(x, i) for i in range(end, len(x.shape))]
-        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *kept)]
+        rest = [op.size(x, i) for i in range(end, len(x.shape))]
+        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *rest)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         (x,) = bottoms

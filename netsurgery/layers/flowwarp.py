@@ -34,8 +34,8 @@ class FlowWarp(LayerType):
         x, flow = bottoms
         self.rank(x, 4, "bottom 0")
         self.rank(flow, 4, "bottom 1")
-        for size, wanted, what in zip(flow, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True):
-            self.require(size, wanted, f"{what} of the flow (bottom 1)")
+        for size, expected, what in zip(flow, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True):
+            self.require(size, expected, f"{what} of the flow (bottom 1)")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -84,8 +84,8 @@ class FlowWarp(LayerType):
         fits = op("And", *inside)  # (N, 1, H, W)
         u, v = (choose(op, fits, t, like(op, t, 0)) for t in at)
         y = emit_bilinear_caffe2(op, x, u, v)
-        kept = cast(op, expand(op, cast(op, fits, "float"), *(op.size(x, i) for i in range(4))), "bool")
-        return [choose(op, kept, y, like(op, y, self.fill))]
+        mask = cast(op, expand(op, cast(op, fits, "float"), *(op.size(x, i) for i in range(4))), "bool")
+        return [choose(op, mask, y, like(op, y, self.fill))]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * 2, [SAME] * 2]

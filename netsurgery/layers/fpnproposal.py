@@ -103,6 +103,6 @@ class PyramidProposals(FasterRcnnProposals):
             score.append(op.reshape(op("Transpose", chance, perm=(0, 2, 3, 1)), -1))
             large.append(op.reshape(fits, -1))
         box, chance, fits = (op("Concat", *x, axis=0) for x in (boxes, score, large))
-        return self.emit_found(op, box, chance, fits, by_data(self.name, "boxes"))
+        return self.emit_tops(op, box, chance, fits, by_data(self.name, "boxes"))
 
     emit_caffe2 = LayerType.emit_caffe2  # there is none

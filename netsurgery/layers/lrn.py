@@ -61,9 +61,9 @@ class LRN(LayerType):
         count, half = x.shape[axis], self.size // 2
         y = np.zeros_like(x)
         for offset in range(-min(half, count - 1), min(half, count - 1) + 1):
-            here = [slice(None)] * axis + [slice(max(0, -offset), count - max(0, offset))]
-            there = [slice(None)] * axis + [slice(max(0, offset), count - max(0, -offset))]
-            y[tuple(here)] += x[tuple(there)]
+            target = [slice(None)] * axis + [slice(max(0, -offset), count - max(0, offset))]
+            source = [slice(None)] * axis + [slice(max(0, offset), count - max(0, -offset))]
+            y[tuple(target)] += x[tuple(source)]
         return y
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

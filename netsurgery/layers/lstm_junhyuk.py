@@ -64,8 +64,8 @@ class LstmJunhyuk(LayerType):
         state = self._state(bottoms)
         for i, shape in enumerate(bottoms[2:], 2):
             self.rank(shape, 3, f"bottom {i}")
-            for size, wanted in zip(shape, state, strict=True):
-                self.require(size, wanted, f"a size of the state (bottom {i})")
+            for size, expected in zip(shape, state, strict=True):
+                self.require(size, expected, f"a size of the state (bottom {i})")
         return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output), *[state] * len(bottoms[2:])]
 
     def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:

@@ -26,8 +26,8 @@ class MergeCrop(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("mergecrop_param")
         self.adds = q.get_str("operation") == "ADD"
-        given = [int(v) for v in q.get_ints("forward")]
-        self.goes = (given + [1, 1][len(given) :])[:2]
+        forward = [int(v) for v in q.get_ints("forward")]
+        self.goes = (forward + [1, 1][len(forward) :])[:2]
         q.ignore("backward", why="steers training")
 
     def shapes(self, bottoms: Shapes) -> Shapes:

@@ -98,8 +98,8 @@ class Nms(LayerType):
         first = op("Gather", op.reshape(op("CumSum", count, op.const(1, "int64"), exclusive=1), -1), part)
         every = op("Range", op.const(0, "int64"), op("Squeeze", op.size(at, 0)), op.const(1, "int64"))
         rank = op("Sub", op("Unsqueeze", every, op.ints(1)), first)
-        kept = op.reshape(op("Less", rank, op.ints(self.most)), -1)
-        at, place = pick(op, kept, at, op("Concat", part, rank, axis=1))
+        mask = op.reshape(op("Less", rank, op.ints(self.most)), -1)
+        at, place = pick(op, mask, at, op("Concat", part, rank, axis=1))
         heavy = op("Slice", op("Relu", x), op.ints(1, 1), op.ints(2**31, 2**31), op.ints(2, 3))
         heavy = op("Pad", heavy, op.ints(0, 0, 1, 1, 0, 0, 0, 0))
         grid = op("Transpose", emit_grid(op, op.size(x, 3), op.size(x, 2)), perm=(3, 2, 0, 1))  # columns, rows
@@ -110,8 +110,8 @@ class Nms(LayerType):
         )
         mass, centre = op.many(2, "Split", local, op.ints(1, 2), axis=1)
         score = op("Unsqueeze", op("GatherND", x, at), op.ints(1))
-        found = op("Concat", op("Div", centre, mass), score, axis=1)
-        peaks = op("ScatterND", op.const(np.zeros((self.parts, self.most, 3))), place, found)
+        numbers = op("Concat", op("Div", centre, mass), score, axis=1)
+        peaks = op("ScatterND", op.const(np.zeros((self.parts, self.most, 3))), place, numbers)
         head = op("Pad", op.reshape(op("Cast", count, to=1), -1, 1, 1), op.ints(0, 0, 0, 0, 0, 2))
         return [op("Unsqueeze", op("Concat", head, peaks, axis=1), op.ints(0))]
 

@@ -42,12 +42,12 @@ class Proposal(Proposals):
     def variant(cls, p: Params, title: str, bottom_count: int) -> type[LayerType]:
         q = p.message("proposal_param")
         q.ignore("feat_stride", "pre_nms_topn", why="both have them: the class that is chosen reads them")
-        here = [name for name in HAPPYNEAR if q.has(name)]
-        there = [name for name in SYNOPSYS if q.has(name)]
-        if here and there:
-            problem = f"{here[0]} belongs to happynear's Proposal, {there[0]} to Synopsys's"
-            raise q.refuse(there[0], problem, expected="the fields of one of the two")
-        return cls if here else SynopsysProposal
+        happynear = [name for name in HAPPYNEAR if q.has(name)]
+        synopsys = [name for name in SYNOPSYS if q.has(name)]
+        if happynear and synopsys:
+            problem = f"{happynear[0]} belongs to happynear's Proposal, {synopsys[0]} to Synopsys's"
+            raise q.refuse(synopsys[0], problem, expected="the fields of one of the two")
+        return cls if happynear else SynopsysProposal
 
     def read(self, p: Params) -> None:
         q = p.message("proposal_param")
@@ -74,23 +74,23 @@ class Proposal(Proposals):
         middle = 0.5 * (base - 1)
         self.anchors = np.concatenate([middle - np.array(half), middle + np.array(half)], axis=1).astype(np.float32)
 
-    def score_shape(self, found: Size) -> Shape:
-        return (found,)
+    def score_shape(self, count: Size) -> Shape:
+        return (count,)
 
     def ranked(self, score: Array, large: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
         score = score * large
         return score, by_score(score)[: self.before]
 
-    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
+    def emit_tops(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         score = op("Unsqueeze", op("Where", large, score, op.const(0)), op.ints(1))
         if not isinstance(count, int) or count > self.before:
             score = emit_only_best(op, score, self.before)
-        found = emit_nms(op, op("Add", boxes, PLUS_ONE), score, op.ints(self.most), self.overlap, LOWEST)
-        image = op("Cast", op("Gather", found, op.ints(0), axis=1), to=1)
-        box = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
-        return [op("Concat", image, box, axis=1), op("GatherND", score, found)]
+        survivors = emit_nms(op, op("Add", boxes, PLUS_ONE), score, op.ints(self.most), self.overlap, LOWEST)
+        image = op("Cast", op("Gather", survivors, op.ints(0), axis=1), to=1)
+        box = op("GatherND", boxes, op("Gather", survivors, op.ints(0, 2), axis=1))
+        return [op("Concat", image, box, axis=1), op("GatherND", score, survivors)]
 
-    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
+    def emit_tops_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         before = min(self.before, count)
         values, at = best_first(op, op("Mul", score, large), 2, count, before)  # (N, before)
         batch = op("Shape", values, axes=(0,))
@@ -99,9 +99,9 @@ class Proposal(Proposals):
         keys = op.reshape(ranks(op, values, before, LOWEST), -1, 1)
         tested, splits = op("Add", boxes, op.const(PLUS_ONE)), full(op, before, batch)
         _, place, image = suppress(op, tested, keys, self.overlap, splits=splits, most=self.most)
-        found = op("Add", place, op("Mul", image, op.ints(before)))
-        rows = op("Concat", column(op, image), op("Gather", boxes, found, axis=0), axis=1)
-        return [rows, op("Gather", op.reshape(values, -1), found)]
+        survivors = op("Add", place, op("Mul", image, op.ints(before)))
+        rows = op("Concat", column(op, image), op("Gather", boxes, survivors, axis=0), axis=1)
+        return [rows, op("Gather", op.reshape(values, -1), survivors)]
 
 
 class SynopsysProposal(SingleImage):
@@ -131,16 +131,16 @@ class SynopsysProposal(SingleImage):
         at = np.flatnonzero(np.append(large[:-1], True))[::-1]
         return score, at[by_score(score[at])]
 
-    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
+    def emit_tops(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         tested = op("Slice", large, op.ints(0), op.ints(-1))
-        return super().emit_found(op, boxes, score, op("Concat", tested, op.const([True], "bool"), axis=0), count)
+        return super().emit_tops(op, boxes, score, op("Concat", tested, op.const([True], "bool"), axis=0), count)
 
-    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
+    def emit_tops_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         if count > 1:
             large = op("Concat", part(op, large, 1, 0, 0, -2), op.const([1.0]), axis=0)
         else:
             large = op.const([1.0])
-        return super().found_caffe2(op, boxes, score, large, count)
+        return super().emit_tops_caffe2(op, boxes, score, large, count)
 
     def ordered_caffe2(self, op: Op, score: Tensor, count: int) -> tuple[Tensor, Tensor]:
         return best_first(op, score, 1, count, count, later_first=True)

@@ -28,8 +28,8 @@ class Python(LayerType):
         q = p.message("python_param")
         q.ignore("param_str", "share_in_parallel", why="read by the class that is chosen")
         name = f"Python:{q.get_str('module')}.{q.get_str('layer')}"
-        if (known := find(name)) is not None:
-            return known.variant(p, title, bottom_count)
+        if (layer_type := find(name)) is not None:
+            return layer_type.variant(p, title, bottom_count)
         if bottom_count == 0:
             return cls
         raise UnsupportedError(

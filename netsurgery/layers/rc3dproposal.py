@@ -84,7 +84,7 @@ class WindowProposals(FasterRcnnProposals):
         large = op.reshape(op("GreaterOrEqual", op("Add", op("Sub", high, low), op.const(1)), op.const(LEAST)), -1)
         flat = op("Sub", low, low)
         boxes = op("Concat", low, flat, high, flat, axis=1)
-        rows, best = self.emit_found(op, boxes, score, large, by_data(self.name, "windows"))
+        rows, best = self.emit_tops(op, boxes, score, large, by_data(self.name, "windows"))
         return [op("Gather", rows, op.ints(0, 1, 3), axis=1), best]
 
     emit_caffe2 = LayerType.emit_caffe2  # there is none

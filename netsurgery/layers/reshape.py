@@ -52,15 +52,15 @@ class Reshape(LayerType):
         (x,) = bottoms
         start, end = self._range(len(x))
         new: list[Size] = [x[start + i] if n == 0 else n for i, n in enumerate(self.dims)]
-        old, made = list(x[start:end]), [n for n in new if n != -1]
-        for size in [n for n in made if n in old]:  # cancels, whatever it is
+        old, sizes = list(x[start:end]), [n for n in new if n != -1]
+        for size in [n for n in sizes if n in old]:  # cancels, whatever it is
             if size in old:
                 old.remove(size)
-                made.remove(size)
+                sizes.remove(size)
         if -1 in self.dims:
-            new[self.dims.index(-1)] = self._left_over(product(old), product(made))
+            new[self.dims.index(-1)] = self._left_over(product(old), product(sizes))
         else:
-            self.require(product(made), product(old), "count of the new axes")
+            self.require(product(sizes), product(old), "count of the new axes")
         return [(*x[:start], *new, *x[end:])]
 
     def _left_over(self, count: Size, divisor: Size) -> Size:
@@ -85,8 +85,8 @@ class Reshape(LayerType):
             self.dims[i] if not isinstance(n, int) else n for i, n in enumerate(shape[start : start + len(self.dims)])
         ]
         shift = len(self.dims) - (end - start)
-        kept = [op.size(x, i) if shift else 0 for i in range(end, len(x.shape))]
-        return [op.reshape(x, [0] * start, new, *kept)]
+        rest = [op.size(x, i) if shift else 0 for i in range(end, len(x.shape))]
+        return [op.reshape(x, [0] * start, new, *rest)]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
@@ -94,8 +94,8 @@ class Reshape(LayerType):
         (shape,) = self.shapes([x.shape])
         if shape == x.shape:
             return [x]
-        made = shape[start : start + len(self.dims)]
-        new = [n if isinstance(n, int) else self.dims[i] for i, n in enumerate(made)]
+        sizes = shape[start : start + len(self.dims)]
+        new = [n if isinstance(n, int) else self.dims[i] for i, n in enumerate(sizes)]
         # a 0 copies the axis of the bottom at its own place; where that is another one, its size is spelt out
         shift = len(self.dims) - (end - start)
         return [op.reshape(x, [0] * start, new, *(op.size(x, i) if shift else 0 for i in range(end, len(x.shape))))]

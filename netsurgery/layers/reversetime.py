@@ -69,8 +69,8 @@ class ReverseTime(LayerType):
         y = op("Gather", items, at, axis=0)
         if self.copy_remaining:
             return [y]
-        kept = op.reshape(cast(op, inside, "float"), 0, 0, [1] * (rank - 2))
-        return [op("Mul", y, kept)]
+        mask = op.reshape(cast(op, inside, "float"), 0, 0, [1] * (rank - 2))
+        return [op("Mul", y, mask)]
 
     def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
         return rng.integers(1, shapes[0][0] + 1, shapes[1]) if index == 1 else None

@@ -54,8 +54,8 @@ class RotatedProposals(FasterRcnnProposals):
         count = product(info)
         if isinstance(count, int) and count < 3:
             self.require(count, 3, "numbers in im_info")
-        found = by_data(self.name, "regions")
-        return [(found, 6), (found, 1)][: self.top_count]
+        regions = by_data(self.name, "regions")
+        return [(regions, 6), (regions, 1)][: self.top_count]
 
     def candidates(self, bottoms: Arrays) -> tuple[Array, Array, NDArray[np.bool_]]:
         scores, deltas, info = bottoms
@@ -104,7 +104,7 @@ class RotatedProposals(FasterRcnnProposals):
         large = op.reshape(op("And", *op.many(2, "Split", fits, op.ints(1, 1), axis=1)), -1)
         score = op("Slice", scores, op.ints(a), op.ints(2 * a), op.ints(1))
         score = op.reshape(op("Transpose", score, perm=(0, 2, 3, 1)), -1)
-        return self.emit_found(op, boxes, score, large, product(deltas.shape[2:]) * a)
+        return self.emit_tops(op, boxes, score, large, product(deltas.shape[2:]) * a)
 
     def emit_survivors(self, op: Op, boxes: Tensor, score: Tensor) -> Tensor:
         _, order = op.many(2, "TopK", score, op.size(score, 0), axis=0)

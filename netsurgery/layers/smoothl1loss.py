@@ -50,10 +50,10 @@ class SmoothL1Loss(Loss):
             )
         first = self.four(bottoms[0], "bottom 0")
         for i, b in enumerate(bottoms[1:], 1):
-            for size, wanted, what in zip(
+            for size, expected, what in zip(
                 self.four(b, f"bottom {i}"), first, ("num", "channels", "height", "width"), strict=True
             ):
-                self.require(size, wanted, f"{what} of bottom {i}")
+                self.require(size, expected, f"{what} of bottom {i}")
         return [()]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -89,5 +89,5 @@ class SoftmaxWithLoss(Loss):
         return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:
-        kept = tuple(f for f in params.fields if f.name == "softmax_param")
-        return "Softmax", Message("LayerParameter", kept)
+        fields = tuple(f for f in params.fields if f.name == "softmax_param")
+        return "Softmax", Message("LayerParameter", fields)

@@ -32,12 +32,12 @@ class SshProposal(FasterRcnnProposals):
     def survivors(self, boxes: Array) -> Sequence[int]:
         return range(len(boxes))
 
-    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
+    def emit_tops(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         best = op("Min", op.ints(self.before), op.size(score, 0))
         values, at = op.many(2, "TopK", score, best, axis=0)
         return [op("Pad", op("Gather", boxes, at), op.ints(0, 1, 0, 0)), op("Unsqueeze", values, op.ints(1))]
 
-    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
+    def emit_tops_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         values, at = self.ordered_caffe2(op, score, count)
         best = op("Gather", boxes, at, axis=0)
         return [op("Concat", column(op, op("Mul", at, op.ints(0))), best, axis=1), op.reshape(values, -1, 1)]

@@ -42,8 +42,10 @@ class WarpByPlaces(LayerType):
         x, places = bottoms
         self.rank(x, 4, "bottom 0")
         self.rank(places, 4, "bottom 1")
-        for size, wanted, what in zip(places, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True):
-            self.require(size, wanted, f"{what} of the places (bottom 1)")
+        for size, expected, what in zip(
+            places, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True
+        ):
+            self.require(size, expected, f"{what} of the places (bottom 1)")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

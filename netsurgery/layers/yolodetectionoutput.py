@@ -84,8 +84,8 @@ class YoloDetectionOutput(LayerType):
             parts.append([op.reshape(box, -1, 4), op.reshape(score, -1, 1), op.reshape(label, -1, 1)])
         box, score, label = (op("Concat", *x, axis=0) if len(x) > 1 else x[0] for x in zip(*parts, strict=True))
         label = op("Cast", op("Add", label, op.ints(1)), to=1)
-        found = op("GreaterOrEqual", score, op.const(self.threshold))
-        return [emit_yolo_rows(op, box, score, found, label, self.overlap, op.size(bottoms[0], 0))]
+        mask = op("GreaterOrEqual", score, op.const(self.threshold))
+        return [emit_yolo_rows(op, box, score, mask, label, self.overlap, op.size(bottoms[0], 0))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         parts = []

@@ -76,8 +76,8 @@ class Yolov3DetectionOutput(LayerType):
             boxes.append(np.concatenate([centre, sides], axis=-1).reshape(-1, 4))
             scores.append((1 / (1 + np.exp(-v[..., 5:])) * (1 / (1 + np.exp(-v[..., 4:5])))).reshape(-1, self.classes))
         score = np.concatenate(scores)
-        found, labels = score > self.threshold, np.arange(1, self.classes + 1)
-        return [yolo_rows(np.concatenate(boxes), score, found, labels, self.overlap, len(bottoms[-1]))]
+        mask, labels = score > self.threshold, np.arange(1, self.classes + 1)
+        return [yolo_rows(np.concatenate(boxes), score, mask, labels, self.overlap, len(bottoms[-1]))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         boxes, scores = [], []
@@ -91,8 +91,8 @@ class Yolov3DetectionOutput(LayerType):
             boxes.append(op.reshape(emit_corners(op, centre, op("Mul", sides, op.const(0.5))), -1, 4))
             scores.append(op.reshape(op("Mul", op("Sigmoid", kind), op("Sigmoid", sure)), -1, self.classes))
         box, score = (op("Concat", *x, axis=0) if len(x) > 1 else x[0] for x in (boxes, scores))
-        found = op("Greater", score, op.const(self.threshold))
-        return [emit_yolo_rows(op, box, score, found, None, self.overlap, op.size(bottoms[-1], 0))]
+        mask = op("Greater", score, op.const(self.threshold))
+        return [emit_yolo_rows(op, box, score, mask, None, self.overlap, op.size(bottoms[-1], 0))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         boxes, scores = [], []

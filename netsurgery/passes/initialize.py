@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.weights.attach import shared_name, shares_by_count, show_shapes
-from ..layers.core.dims import Shape, known, numbers
+from ..layers.core.dims import Shape, all_numbers, numbers
 from ..layers.core.fillers import Array, draw
 from ..net import Layer, Net, require_net
 
@@ -47,7 +47,7 @@ def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
 
 def _wanted(layer: Layer, shapes: Mapping[str, Shape]) -> list[tuple[int, ...]]:
     wanted = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
-    if not all(map(known, wanted)):
+    if not all(map(all_numbers, wanted)):
         raise ShapeError(
             f"wants blobs of shapes {show_shapes(wanted)}", layer=layer, expected="sizes that do not depend on the data"
         )

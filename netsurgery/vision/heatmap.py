@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError
 from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
-from ..layers.core.dims import known, numbers, show
+from ..layers.core.dims import all_numbers, numbers, show
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.cut import cut
@@ -96,7 +96,7 @@ def plan(
     made = convolutionalize(cut(net, [blob]), sliding_pool=sliding_pool)
     channels = input_shape(made)[0]
     shape = made.shapes()[blob]
-    if len(shape) != 4 or not known(shape):
+    if len(shape) != 4 or not all_numbers(shape):
         raise ShapeError(
             f"blob '{blob}' {_times(shape)} is no map",
             source=net.source,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
-from ..layers.core.dims import known, numbers
+from ..layers.core.dims import all_numbers, numbers
 from ..net import Net
 from ..passes.cut import cut
 from ..receptive_field import Geometry, geometry
@@ -211,7 +211,7 @@ def find_unit(net: Net, text: str, labels: Sequence[str] = ()) -> Unit:
         raise NetsurgeryError(f"unit '{text}'", expected="BLOB:CHANNEL, such as conv5:17")
     net.writer(blob)
     shape = cut(net, [blob]).shapes()[blob]
-    if len(shape) not in (2, 4) or not known(shape):
+    if len(shape) not in (2, 4) or not all_numbers(shape):
         raise ShapeError(
             f"blob '{blob}' has {len(shape)} axes", source=net.source, expected="(N, channels) or (N, channels, h, w)"
         )

@@ -19,7 +19,7 @@ from ..._proto.caffe2 import new
 from ...errors import NetsurgeryError, Source, UnsupportedError, UnsupportedLayersError
 from ...files.output import replacing_all
 from ...formats.netdef.groups import FREE, SHAPE
-from ...layers.core.dims import Axis, Size, known
+from ...layers.core.dims import Axis, Size, all_numbers
 from ...layers.core.infer import Pin
 from ...net import Layer, Net, as_names, require_net
 from ..builder import Array, Operation, Value
@@ -172,7 +172,7 @@ def _assembled(program: Program) -> Caffe2Net:
             n if isinstance(n, int) else own[i] if own and len(own) == len(sizes) else 1 for i, n in enumerate(sizes)
         ]
         predict.arg.add(name=f"{SHAPE}{name}", ints=shown)
-        if not known(sizes):
+        if not all_numbers(sizes):
             predict.arg.add(name=f"{FREE}{name}", ints=[i for i, n in enumerate(sizes) if not isinstance(n, int)])
     parameters |= tell_layers(predict, net, program.bottoms, operators, parameters)
     predict.external_input.extend([*inputs, *parameters])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ShapeError, Source, UnsupportedError
-from ...layers.core.dims import Shape, known, numbers
+from ...layers.core.dims import Shape, all_numbers, numbers
 from ...message import quote, write_float
 from ...net import Layer, Net
 
@@ -158,7 +158,7 @@ class Importer:
         if name in self.fills and name not in self.shapes:
             return tuple(self.fills[name].shape)
         shape = self.shapes[name]
-        if not known(shape):
+        if not all_numbers(shape):
             raise UnsupportedError(
                 f"the data decide the shape of '{name}'",
                 source=self.source,

@@ -156,7 +156,7 @@ def encode(message: Message) -> bytes:
 
     Raises: UnsupportedError for a value that its field cannot hold.
     """
-    schema = _proto.message(message.type) if _proto.has_message(message.type) else {}
+    schema = _proto.fields(message.type)
     out = bytearray()
     packed: set[str] = set()
     for f in message.fields:

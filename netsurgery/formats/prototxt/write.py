@@ -17,7 +17,7 @@ def write_message(message: Message, indent: int = 0) -> str:
 
 
 def _lines(message: Message, margin: str) -> Iterator[str]:
-    known = _proto.message(message.type) if _proto.has_message(message.type) else {}
+    known = _proto.fields(message.type)
     for field in message.fields:
         for comment in field.comments:
             yield from (margin + line for line in _comment(comment))
@@ -51,7 +51,7 @@ def to_token(field: Field, type: str) -> Token:
     value = field.value
     if isinstance(value, Token):
         return value
-    schema = _proto.message(type) if _proto.has_message(type) else {}
+    schema = _proto.fields(type)
     if isinstance(value, bytes):
         return Token(value.decode("utf-8", "surrogateescape"), "string")
     if isinstance(value, str):

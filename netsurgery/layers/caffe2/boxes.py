@@ -116,19 +116,19 @@ def apart(op: Op, boxes: Tensor, lead: tuple[Tensor, int, int]) -> Tensor:
     )
 
 
-def best_of_images(op: Op, found: Tensor, scores: Tensor, size: int, most: int, batch: Tensor) -> Tensor:
+def best_of_images(op: Op, detections: Tensor, scores: Tensor, size: int, most: int, batch: Tensor) -> Tensor:
     """Of what was found in the images, which have `size` places each, the `most` best of each image, in the order of their places.
-    `found` are places, counted through all images."""
+    `detections` are places, counted through all images."""
     none = full(op, LOWEST, op("Mul", batch, op.ints(size)))
-    dense = op.reshape(op("Scatter", none, found, scores, axis=0), -1, size)
+    dense = op.reshape(op("Scatter", none, detections, scores, axis=0), -1, size)
     best, at = op.many(2, "TopK", dense, k=most, axis=1)
     _, order = op.many(2, "TopK", op("Negative", cast(op, at, "float")), k=most, axis=1)  # by place
     image = op.reshape(op("Range", batch), -1, 1)
     order = op.reshape(op("Add", order, op("Mul", image, op.ints(most))), -1)
     places = op.reshape(op("Add", at, op("Mul", image, op.ints(size))), -1)
     counts = op("GT", op.reshape(best, -1), op.const(LOWEST))
-    kept = cast(op, op("Gather", cast(op, counts, "int64"), order), "bool")
-    return op("BooleanMask", op("Gather", places, order), kept)
+    mask = cast(op, op("Gather", cast(op, counts, "int64"), order), "bool")
+    return op("BooleanMask", op("Gather", places, order), mask)
 
 
 def column(op: Op, x: Tensor) -> Tensor:
@@ -152,9 +152,9 @@ def yolo_rows(
         labels = expand(op, op.const(np.arange(1, classes + 1)), op("Shape", scores))
         repeated = expand(op, op("ExpandDims", boxes, dims=(1,)), op("Shape", scores), 4)
         boxes = op.reshape(repeated, -1, 4)
-    found = op("GT", op.reshape(scores, -1), op.const(above))
+    mask = op("GT", op.reshape(scores, -1), op.const(above))
     label, score, box = (
-        op("BooleanMask", op.reshape(t, -1, n), found) for t, n in ((labels, 1), (scores, 1), (boxes, 4))
+        op("BooleanMask", op.reshape(t, -1, n), mask) for t, n in ((labels, 1), (scores, 1), (boxes, 4))
     )
     limit = float(np.nextafter(np.float32(overlap), np.float32(-1)))  # float32 has nothing between the two
     _, place, _ = suppress(op, box, score, limit)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf
 
 from ..core import Op, Tensor, product
-from ..core.dims import known
+from ..core.dims import all_numbers
 from ..shared.losses import LossParam
 from .operators import cast
 
@@ -19,7 +19,7 @@ def total(op: Op, x: Tensor, rank: int) -> Tensor:
 def count(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:
     """The product of the sizes of these axes, a float scalar."""
     sizes = [x.shape[i] for i in axes]
-    if known(sizes):
+    if all_numbers(sizes):
         return op.const(product(sizes))
     number = op.ints(1)
     for i in axes:

@@ -29,8 +29,8 @@ def emit_peaks(op: Op, x: Tensor, parts: int, most: int, threshold: float, near:
     row = op("Add", op("Sub", line, op("Mul", of, rows)), op.ints(1))
     first = cast(op, op("LengthsToOffsets", op("Cast", count, to=INT32)), "int64")
     rank = op("Sub", op("Range", op("Shape", at, axes=(0,))), op("Gather", first, of))
-    kept = op("LT", rank, op.ints(most))
-    score, row, column, of, rank = (op("BooleanMask", y, kept) for y in (score, row, column, of, rank))
+    mask = op("LT", rank, op.ints(most))
+    score, row, column, of, rank = (op("BooleanMask", y, mask) for y in (score, row, column, of, rank))
     heavy = pad_image(op, part(op, part(op, op("Relu", x), 4, 2, 1, -1), 4, 3, 1, -1), 1, 1, 0, 0)
     across = op.reshape(cast(op, op("Range", width), "float"), 1, 1, 1, -1)
     down = op.reshape(cast(op, op("Range", height), "float"), 1, 1, -1, 1)
@@ -40,9 +40,11 @@ def emit_peaks(op: Op, x: Tensor, parts: int, most: int, threshold: float, near:
     mass, x_sum, y_sum = (
         op("Gather", op.reshape(op("AveragePool", y, shape=None, **windows), -1), place) for y in sums
     )
-    found = [op.reshape(y, -1, 1) for y in (op("Div", x_sum, mass), op("Div", y_sum, mass), score)]
+    numbers = [op.reshape(y, -1, 1) for y in (op("Div", x_sum, mass), op("Div", y_sum, mass), score)]
     index = op("Mul", op("Add", op("Mul", of, op.ints(most)), rank), op.ints(3))
     index = op.reshape(op("Add", op.reshape(index, -1, 1), op.ints(0, 1, 2)), -1)
-    peaks = op("Scatter", full(op, 0.0, parts * most * 3), index, op.reshape(op("Concat", *found, axis=1), -1), axis=0)
+    peaks = op(
+        "Scatter", full(op, 0.0, parts * most * 3), index, op.reshape(op("Concat", *numbers, axis=1), -1), axis=0
+    )
     head = op("Mul", op.reshape(count, -1, 1, 1), op.const([1.0, 0.0, 0.0]))
     return op.reshape(op("Concat", head, op.reshape(peaks, parts, most, 3), axis=1), 1, parts, most + 1, 3)

@@ -21,8 +21,8 @@ def unroll(
     matrix = op.weight(recurrent, "h_w")
     states, tops = first, []
     for now, going in zip(each(op, gates, count), each(op, cont, count), strict=True):
-        kept = op("Mul", states[0], going)
-        states = step(op, op("Add", now, op("MatMul", kept, matrix, trans_b=1)), going, states)
+        before = op("Mul", states[0], going)
+        states = step(op, op("Add", now, op("MatMul", before, matrix, trans_b=1)), going, states)
         tops.append(states[0])
     return op("Concat", *tops, axis=0, add_axis=1), states
 
@@ -39,8 +39,8 @@ def lstm_step(units: int) -> Step:
     def step(op: Op, gates: Tensor, going: Tensor, states: Tensors) -> Tensors:
         three, g = op.many(2, "Split", gates, axis=1, split=(3 * units, units))
         i, f, o = op.many(3, "Split", op("Sigmoid", three), axis=1, split=(units,) * 3)
-        kept = op("Mul", op("Mul", f, going), states[1])
-        c = op("Add", kept, op("Mul", i, op("Tanh", g)))
+        memory = op("Mul", op("Mul", f, going), states[1])
+        c = op("Add", memory, op("Mul", i, op("Tanh", g)))
         return [op("Mul", o, op("Tanh", c)), c]
 
     return step

@@ -51,7 +51,7 @@ class Dim:
         total = dict(self.terms)
         for monomial, coefficient in _terms(other):
             total[monomial] = total.get(monomial, 0) + coefficient
-        return _made(total)
+        return _normal(total)
 
     __radd__ = __add__
 
@@ -70,14 +70,14 @@ class Dim:
             for b, n in _terms(other):
                 key = tuple(sorted(a + b))
                 product[key] = product.get(key, 0) + m * n
-        return _made(product)
+        return _normal(product)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Size) -> Size:
         if isinstance(other, int) and other > 0:  # floor((n * q + r) / n) = q + floor(r / n)
-            whole = _made({m: c // other for m, c in self.terms})
-            rest = _made({m: c % other for m, c in self.terms})
+            whole = _normal({m: c // other for m, c in self.terms})
+            rest = _normal({m: c % other for m, c in self.terms})
             return whole + (rest // other if isinstance(rest, int) else apply("//", rest, other))
         exact = _exact_quotient(self, other)
         return apply("//", self, other) if exact is None else exact
@@ -188,10 +188,10 @@ _collected: ContextVar[list[Constraint] | None] = ContextVar("_collected", defau
 @contextmanager
 def collect() -> Iterator[list[Constraint]]:
     """Collects the Constraints on Dims that shape rules state inside the `with`."""
-    found: list[Constraint] = []
-    token = _collected.set(found)
+    constraints: list[Constraint] = []
+    token = _collected.set(constraints)
     try:
-        yield found
+        yield constraints
     finally:
         _collected.reset(token)
 
@@ -200,12 +200,12 @@ def constrain(size: Size, expected: Size, what: str) -> bool:
     """Says that `size` must be `expected`. False if both are numbers and differ; where one is a Dim, the Constraint is collected."""
     if isinstance(size, int) and isinstance(expected, int):
         return size == expected
-    if size != expected and (found := _collected.get()) is not None:
-        found.append(Constraint(size, expected, what))
+    if size != expected and (constraints := _collected.get()) is not None:
+        constraints.append(Constraint(size, expected, what))
     return True
 
 
-def known(shape: Sequence[Size]) -> bool:
+def all_numbers(shape: Sequence[Size]) -> bool:
     return all(isinstance(size, int) for size in shape)
 
 
@@ -243,7 +243,7 @@ def _terms(size: Size) -> frozenset[tuple[Monomial, int]]:
     return size.terms if isinstance(size, Dim) else frozenset({((), size)})
 
 
-def _made(terms: Mapping[Monomial, int]) -> Size:
+def _normal(terms: Mapping[Monomial, int]) -> Size:
     left = {monomial: c for monomial, c in terms.items() if c}
     if not left:
         return 0
@@ -268,7 +268,7 @@ def _exact_quotient(a: Dim, b: Size) -> Size | None:
         if by == 0 or coefficient % by:
             return None
         quotient[tuple(rest)] = coefficient // by
-    return _made(quotient)
+    return _normal(quotient)
 
 
 def _atom_at(atom: Atom, sizes: Mapping[Axis, Size], values: Mapping[Atom, Size]) -> Size:

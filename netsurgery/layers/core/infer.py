@@ -47,9 +47,9 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
     declared = {name: _declared(net, name, shape, inputs) for name, shape in net.inputs.items()}
     own: dict[Axis, Size] = {}
     for name, shape in declared.items():
-        given = (inputs or {}).get(name)
+        override = (inputs or {}).get(name)
         for i in range(len(shape)):
-            fixed = given[i] if given is not None else None
+            fixed = override[i] if override is not None else None
             own[name, i] = axis(name, i) if fixed is None else fixed
     sizes = Axes(own)
     told = _shapes_declared(net, declared, inputs or {})
@@ -59,12 +59,12 @@ def infer(net: Net, inputs: Mapping[str, Sequence[int | None]] | None = None) ->
     pins: dict[Axis, Pin] = {}
     constant = _constant_blobs(net)
     while True:
-        shapes, found = _run(net, declared, sizes)
+        shapes, constraints = _run(net, declared, sizes)
         # exceptions first: where the formula of a size does not hold, what follows from it does not either
         if _pin_exceptions(net, shapes, told, sizes, at, pins):
             continue
         changed = False
-        for layer, constraint in found:
+        for layer, constraint in constraints:
             tying = next((constant[b] for b in layer.bottoms if b in constant), layer)
             changed |= _apply(layer, constraint, sizes, at, pins, tying.title)
         if not changed:
@@ -86,19 +86,19 @@ def _declared(
     net: Net, name: str, shape: tuple[int, ...] | None, inputs: Mapping[str, Sequence[int | None]] | None
 ) -> tuple[int | None, ...]:
     """The declared sizes of an input, None for one that neither the net nor `inputs` tells."""
-    given = (inputs or {}).get(name)
-    if given is None and shape is None:
+    override = (inputs or {}).get(name)
+    if override is None and shape is None:
         raise ShapeError(
             f"the shape of input '{name}' is not declared",
             layer=net.writer(name),
             expected="a shape",
             fix=f"--input-shape {name}=1,3,224,224",
         )
-    if given is None:
+    if override is None:
         return shape or ()
-    if shape is not None and len(shape) == len(given):
-        return tuple(n if g is None else g for g, n in zip(given, shape, strict=True))
-    return tuple(given)
+    if shape is not None and len(shape) == len(override):
+        return tuple(n if g is None else g for g, n in zip(override, shape, strict=True))
+    return tuple(override)
 
 
 def _shapes_declared(
@@ -153,21 +153,21 @@ def _run(
     net: Net, declared: Mapping[str, tuple[int | None, ...]], sizes: Axes
 ) -> tuple[dict[str, Shape], list[tuple[Layer, Constraint]]]:
     shapes: dict[str, Shape] = {}
-    found: list[tuple[Layer, Constraint]] = []
+    constraints: list[tuple[Layer, Constraint]] = []
     for layer in net.layers:
         if layer.kind.is_input:
             for top in layer.tops:
                 shapes[top] = tuple(sizes[top, i] for i in range(len(declared[top])))
             continue
-        with collect() as constraints:
+        with collect() as of_layer:
             tops = Net.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
-            wanted = layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])
-            for blob, weight in zip(wanted, layer.weights, strict=False):  # their number: run.check_weights
+            weight_shapes = layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])
+            for blob, weight in zip(weight_shapes, layer.weights, strict=False):  # their number: run.check_weights
                 for n, m in zip(blob, weight.shape, strict=False):
                     constrain(n, m, "a size of its blobs")
         shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
-        found += [(layer, c) for c in constraints]
-    return shapes, found
+        constraints += [(layer, c) for c in of_layer]
+    return shapes, constraints
 
 
 def _apply(
@@ -179,24 +179,24 @@ def _apply(
     tying: str,
 ) -> bool:
     """Makes axes known by one constraint, which `tying` is told for; whether that changed anything."""
-    here, there = (s.at(sizes) if isinstance(s, Dim) else s for s in (constraint.size, constraint.expected))
-    if here == there:
+    size, expected = (s.at(sizes) if isinstance(s, Dim) else s for s in (constraint.size, constraint.expected))
+    if size == expected:
         return False
-    if isinstance(here, int) and isinstance(there, int):
-        raise _misfit(layer, constraint, here, there)
-    if isinstance(here, int):
-        here, there = there, here
-    if not isinstance(here, Dim) or here.by_data or (isinstance(there, Dim) and there.by_data):
+    if isinstance(size, int) and isinstance(expected, int):
+        raise _misfit(layer, constraint, size, expected)
+    if isinstance(size, int):
+        size, expected = expected, size
+    if not isinstance(size, Dim) or size.by_data or (isinstance(expected, Dim) and expected.by_data):
         return False
-    if isinstance(there, int):
-        if here.axis is None and (unknown := sorted(here.axes.difference(at))):
+    if isinstance(expected, int):
+        if size.axis is None and (unknown := sorted(size.axes.difference(at))):
             raise _undeclared(layer, constraint, *unknown[0])
-        if here.axis is None and (value := here.at(at)) != there:
-            raise _misfit(layer, constraint, value, there)
-        _pin(here.axes, Pin(0, tying, constraint.what), sizes, {here.axis: there} if here.axis else at, pins)
+        if size.axis is None and (value := size.at(at)) != expected:
+            raise _misfit(layer, constraint, value, expected)
+        _pin(size.axes, Pin(0, tying, constraint.what), sizes, {size.axis: expected} if size.axis else at, pins)
         return True
-    if here.axis and there.axis:
-        sizes.join(here.axis, there.axis)
+    if size.axis and expected.axis:
+        sizes.join(size.axis, expected.axis)
         return True
     return False  # sizes that agree at the declared size but are not proved equal: left to the runtime, as Caffe does
 
@@ -210,5 +210,5 @@ def _undeclared(layer: Layer, constraint: Constraint, blob: str, axis: int) -> S
     )
 
 
-def _misfit(layer: Layer, constraint: Constraint, here: Size, there: Size) -> ShapeError:
-    return ShapeError(f"{constraint.what}: {show(here)}", layer=layer, expected=show(there))
+def _misfit(layer: Layer, constraint: Constraint, size: Size, expected: Size) -> ShapeError:
+    return ShapeError(f"{constraint.what}: {show(size)}", layer=layer, expected=show(expected))

@@ -152,8 +152,8 @@ class LayerType(Kind):
 
 def _type(message: str) -> str:
     """The schema's name for a parameter message of layers, "" if it has none."""
-    known = _proto.message("LayerParameter").get(message)
-    return known.type if known else ""
+    schema = _proto.message("LayerParameter").get(message)
+    return schema.type if schema else ""
 
 
 def _fields(message: str) -> Mapping[str, _proto.FieldType]:

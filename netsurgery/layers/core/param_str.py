@@ -100,14 +100,14 @@ class ParamStr:
         end = _CLOSING[token]
         self._skip_lines()
         if token == "{":
-            found: Any = self._entries(end, depth + 1)
+            container: Any = self._entries(end, depth + 1)
         else:
-            found = []
+            container = []
             while self._peek() != end:
-                found.append(self._value(depth + 1))
+                container.append(self._value(depth + 1))
                 self._separate(end)
         self._at += 1
-        return found
+        return container
 
     def _separate(self, end: str) -> None:
         """Goes past a comma or the end of the line, which must be there unless `end` is."""

@@ -151,25 +151,25 @@ class Params:
 
     def message(self, name: str) -> Params:
         """The message of that name; where the file does not set it, one in which nothing is set."""
-        found = self.messages(name)
-        return found[-1] if found else self._made(name, Message(place=self.source))
+        messages = self.messages(name)
+        return messages[-1] if messages else self._inner_params(name, Message(place=self.source))
 
     def messages(self, name: str) -> list[Params]:
         """Every message of a repeated field."""
         self._asked.add(name)
         self.messages_read.append(name)
-        inner = [self._made(name, v) for v in self._message.all(name) if isinstance(v, Message)]
+        inner = [self._inner_params(name, v) for v in self._message.all(name) if isinstance(v, Message)]
         self._inner += inner
         return inner
 
     def filler(self, name: str, usual: float = 0.0) -> Filler:
         """How a blob is filled; where the file does not say it, with the constant `usual`. It is checked when numbers are drawn."""
         self._asked.add(name)
-        found = [v for v in self._message.all(name) if isinstance(v, Message)]
-        if not found:
+        messages = [v for v in self._message.all(name) if isinstance(v, Message)]
+        if not messages:
             return Filler(value=usual, usual=usual)
-        q = self._made(name, found[-1])
-        known = _proto.message("FillerParameter")
+        q = self._inner_params(name, messages[-1])
+        schema = _proto.message("FillerParameter")
         return Filler(
             type=q.get_str("type", "constant"),
             value=q.get_float("value", 0.0),
@@ -181,7 +181,7 @@ class Params:
             variance_norm=q.get_str("variance_norm", "FAN_IN"),
             usual=usual,
             written=True,
-            unknown=tuple(f.name for f in found[-1].fields if f.name not in known or known[f.name].fork),
+            unknown=tuple(f.name for f in messages[-1].fields if f.name not in schema or schema[f.name].fork),
             source=q.source,
         )
 
@@ -194,21 +194,21 @@ class Params:
     def everything(self) -> dict[str, Any]:
         """Every field that the file sets, that of parameter messages included, under its own name: numbers, strings, and lists of them.
         All count as asked for. Fields that cannot matter are left out."""
-        found: dict[str, Any] = {}
+        by_name: dict[str, Any] = {}
         for field in self._message.fields:
             self._asked.add(field.name)
             if field.name in IRRELEVANT or (self.type == "LayerParameter" and field.name in IRRELEVANT_OF_LAYER):
                 continue
             if isinstance(field.value, Message):
-                inner = self._made(field.name, field.value)
-                found |= inner.everything()
+                inner = self._inner_params(field.name, field.value)
+                by_name |= inner.everything()
                 continue
             value = _plain(field.value)
-            if field.name in found:
-                before = found[field.name]
+            if field.name in by_name:
+                before = by_name[field.name]
                 value = [*(before if isinstance(before, list) else [before]), value]
-            found[field.name] = value
-        return found
+            by_name[field.name] = value
+        return by_name
 
     def refuse(self, name: str, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
         """The error that refuses a field's value, with its place, to be raised."""
@@ -226,14 +226,11 @@ class Params:
         for inner in self._inner:
             yield from inner.unread()
 
-    def _made(self, name: str, message: Message) -> Params:
-        field = self._fields().get(name)
+    def _inner_params(self, name: str, message: Message) -> Params:
+        field = _proto.fields(self.type).get(name)
         own = self._own.get(name)
         place = message.source if message.source.line else self.source
         return Params(message, field.type if field else "", self.title, place, own if isinstance(own, dict) else None)
-
-    def _fields(self) -> Mapping[str, _proto.FieldType]:
-        return _proto.message(self.type) if self.type and _proto.has_message(self.type) else {}
 
     def _scalar(self, name: str, kind: str, default: Any) -> Any:
         values = self._values(name, kind)
@@ -243,7 +240,7 @@ class Params:
             return default
         if name in self._own:
             return self._own[name]
-        field = self._fields().get(name)
+        field = _proto.fields(self.type).get(name)
         if field is None or field.default is None:
             raise NetsurgeryError(
                 f"field '{name}' is not set", layer=self, expected="a value: the field has no default"

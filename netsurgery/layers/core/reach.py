@@ -39,15 +39,15 @@ class Reach:
         """The bottom's positions that these of the top see, padding included; None for the whole axis."""
         if self.stride is None or self.first is None or self.last is None:
             return None
-        found: set[int] = set()
+        below: set[int] = set()
         for t in positions:
             first, last = self.stride * t + self.first, self.stride * t + self.last
             if self.step is None:
-                found.update(range(ceil(first), floor(last) + 1))
+                below.update(range(ceil(first), floor(last) + 1))
             else:
                 places = (first + k * self.step for k in range(floor((last - first) / Fraction(self.step)) + 1))
-                found.update(int(n) for n in places if n == int(n))
-        return found
+                below.update(int(n) for n in places if n == int(n))
+        return below
 
     @property
     def whole(self) -> bool:

@@ -40,11 +40,11 @@ def _registered() -> dict[str, type[LayerType]]:
     """Layer types added at run time: by `register`, and by the entry point group `netsurgery.layers`."""
     from importlib.metadata import entry_points
 
-    found: dict[str, type[LayerType]] = {}
+    classes: dict[str, type[LayerType]] = {}
     for entry in entry_points(group="netsurgery.layers"):
         for name in (cls := entry.load()).types:
-            found[name] = cls
-    return found
+            classes[name] = cls
+    return classes
 
 
 def register(cls: type[LayerType]) -> type[LayerType]:
@@ -108,8 +108,8 @@ def find(type: str) -> type[LayerType] | None:
 def _file_of(type: str) -> str:
     """The file of layers/ whose class answers to a type that the table lacks, "" if there is none."""
     file = type.lower()
-    known = file.isidentifier() and file not in _files.values() and find_spec(f"{_ROOM}.{file}") is not None
-    return file if known and type in _built_in(file) else ""
+    is_file = file.isidentifier() and file not in _files.values() and find_spec(f"{_ROOM}.{file}") is not None
+    return file if is_file and type in _built_in(file) else ""
 
 
 @cache
@@ -221,7 +221,7 @@ def _kind(
     kind.messages = tuple(dict.fromkeys(p.messages_read))
     unread = [(t, f) for t, f in p.unread() if not (t == "LayerParameter" and _passed_over(f))]
     if ignored is not None:
-        for t, f in [(t, f) for t, f in unread if not _known(t, f.name)]:
+        for t, f in [(t, f) for t, f in unread if f.name not in _proto.fields(t)]:
             ignored.append(f"{f.source}: layer {title}: field '{f.name}' is not known and was ignored")
             unread.remove((t, f))
     if unread:
@@ -232,23 +232,19 @@ def _kind(
 def _misspelt(type: str, message: Message) -> Iterator[tuple[str, Field]]:
     """Fields that no schema knows, of a name that looks like one that it knows."""
     for entry in message.fields:
-        known = _proto.message(type).get(entry.name) if _known_message(type) else None
-        if known is None and _near(type, entry.name):
+        schema = _proto.fields(type).get(entry.name)
+        if schema is None and _near(type, entry.name):
             yield type, entry
-        elif known is not None and isinstance(entry.value, Message):
-            yield from _misspelt(known.type, entry.value)
+        elif schema is not None and isinstance(entry.value, Message):
+            yield from _misspelt(schema.type, entry.value)
 
 
 def _passed_over(field: Field) -> bool:
     """Whether a field of LayerParameter cannot matter: training, or the parameters of another BVLC or SSD type, which Caffe never reads."""
     if field.name in IRRELEVANT_OF_LAYER:
         return True
-    known = _proto.message("LayerParameter").get(field.name)
-    return known is not None and known.kind == "message" and not known.fork
-
-
-def _known(type: str, name: str) -> bool:
-    return bool(type) and _proto.has_message(type) and name in _proto.message(type)
+    schema = _proto.message("LayerParameter").get(field.name)
+    return schema is not None and schema.kind == "message" and not schema.fork
 
 
 def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> UnsupportedError:
@@ -261,7 +257,7 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
         else repr(field.value)
     )
     more = f" (and {', '.join(f.name for _, f in unread[1:])})" if len(unread) > 1 else ""
-    if _known(type, field.name):
+    if field.name in _proto.fields(type):
         problem = f"field '{field.name}: {shown}' is not used by this layer type{more}"
         fix = "remove the field if it changes nothing in the net that was trained"
     elif field.name.startswith("#"):
@@ -278,8 +274,4 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
 
 def _near(type: str, name: str) -> str | None:
     """The field of a message that was meant."""
-    return meant_field(name, _proto.message(type), _proto.words()) if _known_message(type) else None
-
-
-def _known_message(type: str) -> bool:
-    return bool(type) and _proto.has_message(type)
+    return meant_field(name, _proto.fields(type), _proto.words())

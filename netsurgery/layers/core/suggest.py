@@ -26,16 +26,16 @@ FIELDS = {"kernel": "kernel_size", "bias": "bias_term"}
 """Names of fields elsewhere."""
 
 
-def meant_field(word: str, known: Iterable[str], words: Container[str]) -> str | None:
-    """The field among `known` that `word` spells in another way, or with a slip in one of its parts; None if it may well be another.
+def meant_field(word: str, candidates: Iterable[str], words: Container[str]) -> str | None:
+    """The field among `candidates` that `word` spells in another way, or with a slip in one of its parts; None if it may well be another.
 
     A part that is a word of its own (`words`: those of all fields) is no slip: pad_d is not pad_h, nor min_size max_size.
     """
-    names = list(known)
+    names = list(candidates)
     spelled = {plain(name): name for name in names}
-    found = spelled.get(plain(word)) or next((name for name in names if name == FIELDS.get(word)), None)
-    if found is not None:
-        return found
+    field = spelled.get(plain(word)) or next((name for name in names if name == FIELDS.get(word)), None)
+    if field is not None:
+        return field
     return _least([(count, name) for name in names if (count := _field_slips(word, name, words)) is not None])
 
 
@@ -63,26 +63,26 @@ def _least(slips: Sequence[tuple[int, str]]) -> str | None:
     return nearest[0][1] if nearest and (len(nearest) == 1 or nearest[0][0] < nearest[1][0]) else None
 
 
-def meant(word: str, known: Iterable[str]) -> str | None:
-    """The name among `known` that `word` spells in another way, or with a slip; None if it may well be another thing.
+def meant(word: str, candidates: Iterable[str]) -> str | None:
+    """The name among `candidates` that `word` spells in another way, or with a slip; None if it may well be another thing.
 
     A slip is a letter too many, too few, wrong, or two that changed places, and no capital or digit is part of it; what stands in front of
     a whole name (Bi, Un, Hard) or has changed its first letter makes another name of it.
     """
-    names = list(known)
+    names = list(candidates)
     spelled = spelling(word, names)
     if spelled is not None:
         return spelled
     return _least([(count, name) for name in names if (count := _slips(word, name)) is not None])
 
 
-def spelling(word: str, known: Iterable[str]) -> str | None:
-    """The name among `known` that is `word` but for case and signs, or was called so once."""
-    names = {plain(name): name for name in known}
-    found = names.get(plain(word))
-    if found is None and (old := SPELLINGS.get(plain(word))) is not None:
-        found = names.get(plain(old))
-    return found
+def spelling(word: str, candidates: Iterable[str]) -> str | None:
+    """The name among `candidates` that is `word` but for case and signs, or was called so once."""
+    by_plain = {plain(name): name for name in candidates}
+    match = by_plain.get(plain(word))
+    if match is None and (old := SPELLINGS.get(plain(word))) is not None:
+        match = by_plain.get(plain(old))
+    return match
 
 
 def plain(word: str) -> str:

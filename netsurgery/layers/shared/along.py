@@ -47,10 +47,10 @@ class Along(LayerType):
         return x[axis : axis + count]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
-        expected = self.blob_shape(bottoms)
+        shape = self.blob_shape(bottoms)
         for other in bottoms[1:]:
-            for i, (size, wanted) in enumerate(zip(other, expected, strict=True)):
-                self.require(size, wanted, f"axis {i} of the second bottom")
+            for i, (size, expected) in enumerate(zip(other, shape, strict=True)):
+                self.require(size, expected, f"axis {i} of the second bottom")
         return [bottoms[0]]
 
     def behind(self, rank: int, blob_rank: int) -> tuple[int, ...]:

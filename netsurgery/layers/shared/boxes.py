@@ -52,12 +52,12 @@ def suppress(
         area = np.where((x2 < x1) | (y2 < y1), 0, (x2 - x1 + plus) * (y2 - y1 + plus))
     worst = np.full(len(boxes), -np.inf, boxes.dtype)
     limit = boxes.dtype.type(threshold)
-    kept: list[int] = []
+    survivors: list[int] = []
     for i in range(len(boxes)):
         if worst[i] >= limit if at_equal else not worst[i] <= limit:
             continue
-        kept.append(i)
-        if len(kept) == most:
+        survivors.append(i)
+        if len(survivors) == most:
             break
         w = np.minimum(x2[i], x2[i + 1 :]) - np.maximum(x1[i], x1[i + 1 :]) + plus
         h = np.minimum(y2[i], y2[i + 1 :]) - np.maximum(y1[i], y1[i + 1 :]) + plus
@@ -66,7 +66,7 @@ def suppress(
         worst[i + 1 :] = (np.fmax if at_equal else np.maximum)(worst[i + 1 :], overlap)
         if eta < 1 and limit > 0.5:
             limit *= boxes.dtype.type(eta)
-    return kept
+    return survivors
 
 
 def suppress_by_part(corners: Array, area: Array, threshold: float, *, lesser: bool) -> list[int]:
@@ -90,25 +90,25 @@ def by_score(scores: Array) -> NDArray[np.intp]:
 
 def rows_or_none(rows: list[Array], batch: int, dtype: np.dtype[np.floating], width: int = 7) -> Array:
     """(1, 1, K, width) of all rows; where there are none, (i, -1, -1, ..) for each image i."""
-    found = np.concatenate([np.zeros((0, width), dtype), *rows])
-    if not len(found):
-        found = np.full((batch, width), -1, dtype)
-        found[:, 0] = np.arange(batch)
-    return found[None, None]
+    table = np.concatenate([np.zeros((0, width), dtype), *rows])
+    if not len(table):
+        table = np.full((batch, width), -1, dtype)
+        table[:, 0] = np.arange(batch)
+    return table[None, None]
 
 
 def yolo_rows(
-    boxes: Array, scores: Array, found: NDArray[np.bool_], labels: NDArray[Any], overlap: float, batch: int
+    boxes: Array, scores: Array, mask: NDArray[np.bool_], labels: NDArray[Any], overlap: float, batch: int
 ) -> Array:
     """What the YOLO layers find, all images and classes as one: rows (0, label, score, x1, y1, x2, y2) by falling score.
 
-    Shapes: boxes (R, 4) as centre and size, scores and found (R, C), labels broadcast to them -> (1, 1, K, 7).
+    Shapes: boxes (R, 4) as centre and size, scores and mask (R, C), labels broadcast to them -> (1, 1, K, 7).
     """
-    at = np.flatnonzero(found)
+    at = np.flatnonzero(mask)
     at = at[by_score(scores.ravel()[at])]
     box = boxes[at // scores.shape[1]]
     corners = np.concatenate([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], axis=1)
-    kept = suppress(corners, overlap, area=box[:, 2] * box[:, 3], at_equal=True)
+    survivors = suppress(corners, overlap, area=box[:, 2] * box[:, 3], at_equal=True)
     named = np.stack([np.zeros(scores.shape), np.broadcast_to(labels, scores.shape), scores], axis=2).reshape(-1, 3)
-    rows = np.concatenate([named[at[kept]].astype(boxes.dtype), corners[kept]], axis=1)
+    rows = np.concatenate([named[at[survivors]].astype(boxes.dtype), corners[survivors]], axis=1)
     return rows_or_none([rows], batch, boxes.dtype)

@@ -85,15 +85,15 @@ def emit_suppress(
         overlap = float(np.nextafter(np.float32(overlap), np.float32(0)))
     limit = op.size(scores, 0) if most is None else op.ints(most)
     boxes, scores = op("Unsqueeze", boxes, op.ints(0)), op("Unsqueeze", scores, op.ints(0, 1))
-    found = emit_nms(op, boxes, scores, limit, overlap)
-    return op("Gather", found, op.const(2, "int64"), axis=1)
+    survivors = emit_nms(op, boxes, scores, limit, overlap)
+    return op("Gather", survivors, op.const(2, "int64"), axis=1)
 
 
 def emit_yolo_rows(
-    op: Op, boxes: Tensor, scores: Tensor, found: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
+    op: Op, boxes: Tensor, scores: Tensor, mask: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
 ) -> Tensor:
-    """The rows of the YOLO layers: boxes (R, 4) as corners, scores and found (R, C), labels (R, 1), None: the column + 1."""
-    pairs = op("Transpose", op("NonZero", found), perm=(1, 0))
+    """The rows of the YOLO layers: boxes (R, 4) as corners, scores and mask (R, C), labels (R, 1), None: the column + 1."""
+    pairs = op("Transpose", op("NonZero", mask), perm=(1, 0))
     score = op("GatherND", scores, pairs)
     at = op("Gather", pairs, op.const(0, "int64"), axis=1)
     if labels is None:
@@ -101,8 +101,8 @@ def emit_yolo_rows(
     else:
         label = op("Gather", labels, at)
     box = op("Gather", boxes, at)
-    kept = emit_suppress(op, box, score, overlap, at_equal=True)
-    rows = op("Gather", op("Concat", label, op("Unsqueeze", score, op.ints(1)), box, axis=1), kept)
+    survivors = emit_suppress(op, box, score, overlap, at_equal=True)
+    rows = op("Gather", op("Concat", label, op("Unsqueeze", score, op.ints(1)), box, axis=1), survivors)
     return emit_rows_or_none(op, op("Pad", rows, op.ints(0, 1, 0, 0)), batch)
 
 

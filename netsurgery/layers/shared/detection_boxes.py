@@ -146,8 +146,8 @@ class DetectionBoxes(LayerType):
         if refine:  # 1 for class 0 and 0 for the others where there is hardly an object
             object_score = part(op, op.reshape(refine[0], 0, -1, 2), 3, 2, 1, 2)
             weak = cast(op, op("LT", object_score, op.const(self.objectness)), "float")
-            kept = op("Mul", scores, op("Sub", op.const(1.0), weak))
-            scores = op("Add", kept, op("Mul", weak, op.const(np.eye(1, self.classes))))
+            strong = op("Mul", scores, op("Sub", op.const(1.0), weak))
+            scores = op("Add", strong, op("Mul", weak, op.const(np.eye(1, self.classes))))
         scale = variance if self.scaled else None
         if len(refine) > 1:
             boxes = decode_caffe2(op, boxes, scale, op.reshape(refine[1], 0, -1, *between, 4), self.code, last)

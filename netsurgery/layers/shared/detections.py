@@ -49,21 +49,21 @@ class Detections(DetectionBoxes):
         extra, width = self.extra(bottoms), 7 + self.more
         rows = []
         for image, (box, score) in enumerate(zip(boxes, scores, strict=True)):
-            found = []
+            parts = []
             for label in self.labels:
                 at = np.flatnonzero(score[:, label] > self.threshold)
                 at = at[by_score(score[at, label])][: self.top_k if self.top_k >= 0 else None]
                 corners = box[at] if self.shared else box[at, label]
-                kept = suppress(corners, self.overlap, eta=self.eta)
-                named = np.broadcast_to(np.array([image, label], box.dtype), (len(kept), 2))
-                found.append(np.hstack([named, score[at[kept], label][:, None], corners[kept]]))
+                survivors = suppress(corners, self.overlap, eta=self.eta)
+                named = np.broadcast_to(np.array([image, label], box.dtype), (len(survivors), 2))
+                parts.append(np.hstack([named, score[at[survivors], label][:, None], corners[survivors]]))
                 if extra is not None:
-                    more = extra[image, at[kept]] if self.shared else extra[image, at[kept], label]
-                    found[-1] = np.hstack([found[-1], more])
-            all_found = np.concatenate([np.zeros((0, width), box.dtype), *found])
-            if -1 < self.keep_top_k < len(all_found):
-                all_found = all_found[np.sort(by_score(all_found[:, 2])[: self.keep_top_k])]
-            rows.append(all_found)
+                    more = extra[image, at[survivors]] if self.shared else extra[image, at[survivors], label]
+                    parts[-1] = np.hstack([parts[-1], more])
+            table = np.concatenate([np.zeros((0, width), box.dtype), *parts])
+            if -1 < self.keep_top_k < len(table):
+                table = table[np.sort(by_score(table[:, 2])[: self.keep_top_k])]
+            rows.append(table)
         return [rows_or_none(rows, len(boxes), boxes.dtype, width)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
@@ -95,25 +95,25 @@ class Detections(DetectionBoxes):
             low, high = emit_halves(op, boxes)
             tested = op("Concat", low, op("Max", low, high), axis=-1)
         limit = op.size(scores, 2) if self.top_k < 0 else op.ints(self.top_k)
-        found = emit_nms(op, tested, scores, limit, self.overlap, self.threshold)
-        score = op("GatherND", scores, found)
+        detections = emit_nms(op, tested, scores, limit, self.overlap, self.threshold)
+        score = op("GatherND", scores, detections)
         can_find = k * most
         if self.keep_top_k >= 0 and not (isinstance(can_find, int) and can_find <= self.keep_top_k):
             nothing = op("Expand", op.const(LOWEST), op("Shape", scores))
-            flat = op.reshape(op("ScatterND", nothing, found, score), op.size(bottoms[0], 0), -1)
+            flat = op.reshape(op("ScatterND", nothing, detections, score), op.size(bottoms[0], 0), -1)
             best, at = op.many(2, "TopK", flat, op("Min", op.ints(self.keep_top_k), op.size(flat, 1)), axis=1)
             none = op("Expand", op.const(LOWEST), op("Shape", flat))
-            kept = op("Reshape", op("ScatterElements", none, at, best, axis=1), op("Shape", scores))
-            kept = op("Greater", op("GatherND", kept, found), op.const(LOWEST))
-            found, score = pick(op, kept, found, score)
-        item, label = (op("Gather", found, op.ints(i), axis=1) for i in (0, 1))
+            dense = op("Reshape", op("ScatterElements", none, at, best, axis=1), op("Shape", scores))
+            mask = op("Greater", op("GatherND", dense, detections), op.const(LOWEST))
+            detections, score = pick(op, mask, detections, score)
+        item, label = (op("Gather", detections, op.ints(i), axis=1) for i in (0, 1))
         if not self.shared:
             item, label = op("Div", item, op.ints(k)), op("Mod", item, op.ints(k))
-        corners = op("GatherND", boxes, op("Gather", found, op.ints(0, 2), axis=1))
+        corners = op("GatherND", boxes, op("Gather", detections, op.ints(0, 2), axis=1))
         label = op("Gather", op.const(self.labels), label)
         columns = [op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners]
         if extra is not None:
-            columns.append(op("GatherND", extra, op("Gather", found, op.ints(0, 2), axis=1)))
+            columns.append(op("GatherND", extra, op("Gather", detections, op.ints(0, 2), axis=1)))
         return [emit_rows_or_none(op, op("Concat", *columns, axis=1), op.size(bottoms[0], 0), width)]
 
     def _by_class(self, op: Op, x: Tensor, count: Tensor, numbers: int) -> Tensor:
@@ -143,13 +143,15 @@ class Detections(DetectionBoxes):
         tested = op.reshape(op("Transpose", tested, axes=(0, 2, 1, 3)), -1, 4 * k)
         splits = full(op, most, batch)
         label, place, image = suppress_caffe2(op, tested, keys, self.overlap, per_class=True, splits=splits)
-        found = op("Add", op("Mul", op("Add", op("Mul", image, op.ints(k)), label), op.ints(most)), place)
+        detections = op("Add", op("Mul", op("Add", op("Mul", image, op.ints(k)), label), op.ints(most)), place)
         values = op.reshape(values, -1)
         if 0 <= self.keep_top_k < k * most:
-            found = best_of_images(op, found, op("Gather", values, found), k * most, self.keep_top_k, batch)
-        class_of = op("Div", found, op.ints(most))
+            detections = best_of_images(
+                op, detections, op("Gather", values, detections), k * most, self.keep_top_k, batch
+            )
+        class_of = op("Div", detections, op.ints(most))
         image = op("Div", class_of, op.ints(k))
         label = op("Gather", op.const(self.labels), op("Sub", class_of, op("Mul", image, op.ints(k))))
-        three = [column(op, x) for x in (image, label, op("Gather", values, found))]
-        corners = op("Gather", op.reshape(chosen, -1, 4), found, axis=0)
+        three = [column(op, x) for x in (image, label, op("Gather", values, detections))]
+        corners = op("Gather", op.reshape(chosen, -1, 4), detections, axis=0)
         return [rows_or_none_caffe2(op, op("Concat", *three, corners, axis=1), batch)]

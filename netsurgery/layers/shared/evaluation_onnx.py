@@ -9,7 +9,7 @@ from .pick import pick
 
 def emit_evaluation(
     op: Op,
-    found: tuple[Tensor, Tensor, Tensor, Tensor],
+    detections: tuple[Tensor, Tensor, Tensor, Tensor],
     truth: tuple[Tensor, Tensor, Tensor, Tensor],
     difficult: Tensor | None,
     *,
@@ -21,10 +21,10 @@ def emit_evaluation(
 ) -> Tensor:
     """The top of EvalDetection (N, classes + 4 room).
 
-    `found`: images (K) int64, labels (K) int64, scores (K), boxes (K, 4), in their order. `truth`: images (G) and labels (G) as int64,
+    `detections`: images (K) int64, labels (K) int64, scores (K), boxes (K, 4), in their order. `truth`: images (G) and labels (G) as int64,
     boxes (G, 4), and whether each counts (G), all of all images. `difficult` (G): none where None.
     """
-    image, label, score, box = found
+    image, label, score, box = detections
     at, kind, true_box, counts = truth
     same = op("And", _pairs(op, "Equal", image, at), _pairs(op, "Equal", label, kind))
     same = op("And", same, op("Unsqueeze", counts, op.ints(0)))  # (K, G)

@@ -27,7 +27,7 @@ def take_in(w: Array, group: int, order: Sequence[int], scale: Array, shift: Arr
         return None
     by_group = (group, 1, w.shape[1], *(1,) * (w.ndim - 2))
     old = w.astype(np.float64).reshape(group, -1, *w.shape[1:])
-    made = (old * scale.reshape(by_group)).reshape(w.shape)
+    weights = (old * scale.reshape(by_group)).reshape(w.shape)
     if mixed:
-        made = made[:, np.argsort(order)]
-    return made, (old * shift.reshape(by_group)).reshape(len(w), -1).sum(1)
+        weights = weights[:, np.argsort(order)]
+    return weights, (old * shift.reshape(by_group)).reshape(len(w), -1).sum(1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import NetsurgeryError
 from ..core import Array, LayerType, Op, Params, Reaches, Shape, ShapeError, Shapes, Size, Tensor, product, show
-from ..core.dims import known
+from ..core.dims import all_numbers
 
 SMALLEST_PROBABILITY = 1e-20
 """What Caffe raises probabilities to before it takes their logarithm (kLOG_THRESHOLD)."""
@@ -103,7 +103,7 @@ class LossParam:
 def emit_count(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:
     """The product of the sizes of these axes as a float32 scalar: a constant where they are known."""
     sizes = [x.shape[i] for i in axes]
-    if known(sizes):
+    if all_numbers(sizes):
         return op.const(product(sizes))
     return op("Cast", op("ReduceProd", op.ints(*(op.size(x, i) for i in axes)), keepdims=0), to=1)
 
@@ -111,13 +111,13 @@ def emit_count(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:
 def emit_labels(op: Op, label: Tensor, x: Tensor, axis: int) -> Tensor:
     """Labels as int64 class indices in the shape of x, with size 1 along `axis`."""
     index = op("Cast", label, to=7)
-    wanted = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    if label.shape == wanted:
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    if label.shape == shape:
         return index
     if label.shape == (*x.shape[:axis], *x.shape[axis + 1 :]):
         return op("Unsqueeze", index, op.ints(axis))
-    free = [i for i, n in enumerate(wanted) if not isinstance(n, int)]
-    parts = [n if isinstance(n, int) else -1 if free == [i] else op.size(x, i) for i, n in enumerate(wanted)]
+    free = [i for i, n in enumerate(shape) if not isinstance(n, int)]
+    parts = [n if isinstance(n, int) else -1 if free == [i] else op.size(x, i) for i, n in enumerate(shape)]
     return op.reshape(index, *parts)
 
 

@@ -37,10 +37,10 @@ def greatest_places(x: Array, windows: Windows, out: Sequence[int]) -> tuple[Arr
     for axis in reversed(range(len(out))):  # the first one of a row, then the first row
         shape = _replaced(x.shape, axis, out[axis])
         best, at = np.full(shape, LOWEST, x.dtype), np.full(shape, -1, np.int32)
-        for there, here in _by_offset(x.shape, windows, axis, out[axis]):
-            better = x[here] > best[there]
-            np.copyto(best[there], x[here], where=better)
-            np.copyto(at[there], places[here], where=better)
+        for target, source in _by_offset(x.shape, windows, axis, out[axis]):
+            better = x[source] > best[target]
+            np.copyto(best[target], x[source], where=better)
+            np.copyto(at[target], places[source], where=better)
         x, places = best, at
     return x, places
 
@@ -57,11 +57,11 @@ def _along_each_axis(x: Array, windows: Windows, out: Sequence[int], join: np.uf
     for axis, n in enumerate(out):
         y = np.full(_replaced(x.shape, axis, n), start, x.dtype)
         if n < windows.kernel[axis]:
-            for there, here in _by_window(x.shape, windows, axis, n):
-                join.reduce(x[here], axis=2 + axis, initial=start, keepdims=True, out=y[there])
+            for target, source in _by_window(x.shape, windows, axis, n):
+                join.reduce(x[source], axis=2 + axis, initial=start, keepdims=True, out=y[target])
         else:
-            for there, here in _by_offset(x.shape, windows, axis, n):
-                join(y[there], x[here], out=y[there])
+            for target, source in _by_offset(x.shape, windows, axis, n):
+                join(y[target], x[source], out=y[target])
         x = y
     return x
 

@@ -121,16 +121,16 @@ def read_clustered_priors(q: Params) -> Priors:
 def read_pair(q: Params, name: str, both: str) -> tuple[float, float] | None:
     """(w, h) from name_w and name_h or from one field for both; None where neither is set."""
     sides = [(n, q.get_float(n)) for n in (f"{name}_w", f"{name}_h") if q.has(n)]
-    found = sides or ([(both, q.get_float(both))] if q.has(both) else [])
+    pairs = sides or ([(both, q.get_float(both))] if q.has(both) else [])
     if sides and q.has(both):
         raise q.refuse(both, f"{both} together with {sides[0][0]}", expected="one of the two")
-    if len(sides) == 1 or any(v <= 0 for _, v in found):
+    if len(sides) == 1 or any(v <= 0 for _, v in pairs):
         raise q.refuse(
-            found[0][0],
-            ", ".join(f"{n} is {v:g}" for n, v in found),
+            pairs[0][0],
+            ", ".join(f"{n} is {v:g}" for n, v in pairs),
             expected=f"a positive {both}, or positive {name}_h and {name}_w",
         )
-    return (found[0][1], found[-1][1]) if found else None
+    return (pairs[0][1], pairs[-1][1]) if pairs else None
 
 
 def positive(q: Params, name: str) -> tuple[float, ...]:

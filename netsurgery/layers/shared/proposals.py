@@ -72,8 +72,8 @@ class Proposals(LayerType):
     def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
         return (1, max(self.scale_at) + 1) if index == self.info_at else None
 
-    def score_shape(self, found: Size) -> Shape:
-        return (found, 1)
+    def score_shape(self, count: Size) -> Shape:
+        return (count, 1)
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         scores, deltas, info = bottoms
@@ -85,8 +85,8 @@ class Proposals(LayerType):
         count = product(info)
         if isinstance(count, int) and count <= max(self.scale_at):
             self.require(count, max(self.scale_at) + 1, "numbers in im_info")
-        found = by_data(self.name, "regions")
-        return [(found, 5), self.score_shape(found)][: self.top_count]
+        regions = by_data(self.name, "regions")
+        return [(regions, 5), self.score_shape(regions)][: self.top_count]
 
     def ranked(self, score: Array, large: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
         """The scores of one image's boxes, and the order in which to go through them. `large`: no side is too short."""
@@ -129,9 +129,9 @@ class Proposals(LayerType):
         for image in range(1 if self.single else len(boxes)):
             s, order = self.ranked(score[image], large[image])
             box = boxes[image][order]
-            kept = self.survivors(box)
-            rows.append(np.concatenate([np.full((len(kept), 1), image, box.dtype), box[kept]], axis=1))
-            best.append(s[order][kept])
+            survivors = self.survivors(box)
+            rows.append(np.concatenate([np.full((len(survivors), 1), image, box.dtype), box[survivors]], axis=1))
+            best.append(s[order][survivors])
         score = np.concatenate(best)
         return [np.concatenate(rows), score.reshape(len(score), *[1] * (len(self.score_shape(1)) - 1))][
             : self.top_count
@@ -187,7 +187,7 @@ class Proposals(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         count = product(bottoms[0].shape[2:]) * len(self.anchors)
-        return self.emit_found(op, *self.emit_candidates(op, bottoms), count)
+        return self.emit_tops(op, *self.emit_candidates(op, bottoms), count)
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         scores, deltas, info = bottoms
@@ -221,12 +221,12 @@ class Proposals(LayerType):
             score = op("Transpose", score, axes=(0, 2, 3, 1))
         shapes = ((4,), (), ()) if self.single else ((h * w * a, 4), (h * w * a,), (h * w * a,))
         boxes, score, large = (op.reshape(x, -1, *s) for x, s in zip((boxes, score, large), shapes, strict=True))
-        return self.found_caffe2(op, boxes, score, large, h * w * a)
+        return self.emit_tops_caffe2(op, boxes, score, large, h * w * a)
 
-    def found_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
+    def emit_tops_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
         """The tops, from boxes (N, M, 4), score (N, M), large (N, M) as 0.0 and 1.0, without N if `single`; `count` is M."""
         raise NotImplementedError
 
-    def emit_found(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
+    def emit_tops(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: Size) -> Tensors:
         """The tops, from boxes (N, M, 4), score (N, M), large (N, M), without N if `single`; `count` is M."""
         raise NotImplementedError

@@ -105,8 +105,8 @@ class Recurrent(LayerType):
         state: Shape = (1, x[1], self.num_output)
         for i in range(2 + static, len(bottoms)):
             self.rank(bottoms[i], 3, f"bottom {i}")
-            for size, wanted in zip(bottoms[i], state, strict=True):
-                self.require(size, wanted, f"a size of the state (bottom {i})")
+            for size, expected in zip(bottoms[i], state, strict=True):
+                self.require(size, expected, f"a size of the state (bottom {i})")
         return [(x[0], x[1], self.num_output), *[state] * (self.states * self.expose_hidden)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -156,8 +156,8 @@ class Recurrent(LayerType):
         if static:
             zeros = op.const(np.zeros(len(weights[2])))
             gates = op("Add", gates, op("FC", bottoms[2], op.weight(weights[2], "s_w"), zeros))
-        given = [op("Squeeze", s, dims=(0,)) for s in bottoms[2 + static :]]
-        first = given or [full(op, 0.0, op.size(x, 1), self.num_output)] * self.states
+        states = [op("Squeeze", s, dims=(0,)) for s in bottoms[2 + static :]]
+        first = states or [full(op, 0.0, op.size(x, 1), self.num_output)] * self.states
         return gates, op("ExpandDims", cont, dims=(2,)), first
 
     def step(self, recurrent: Tensor) -> Step:
@@ -220,8 +220,8 @@ def lstm_step(recurrent: Tensor, units: int) -> Step:
         total = op("Gemm", op("Mul", h, cont), recurrent, gates, transB=1)
         three, g = op.many(2, "Split", total, op.ints(3 * units, units), axis=1)
         i, f, o = op.many(3, "Split", op("Sigmoid", three), op.ints([units] * 3), axis=1)
-        kept = op("Mul", op("Mul", f, cont), c)
-        c = op("Add", kept, op("Mul", i, op("Tanh", g)))
+        memory = op("Mul", op("Mul", f, cont), c)
+        c = op("Add", memory, op("Mul", i, op("Tanh", g)))
         return [op("Mul", o, op("Tanh", c)), c]
 
     return step
