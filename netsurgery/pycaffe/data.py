@@ -32,18 +32,18 @@ class DummyDataOp(Op):
         inner = self.slot.params.last("dummy_data_param", Message("DummyDataParameter"))
         count = len(self.slot.tops)
         q = Params(inner, "DummyDataParameter", self.slot.title, self.slot.source)
-        found = [self._filler(m) for m in inner.all("data_filler")] or [Filler()]
+        fillers = [self._filler(m) for m in inner.all("data_filler")] or [Filler()]
         shapes: list[tuple[int, ...]] = [tuple(m.all("dim")) for m in inner.all("shape")]
         if not shapes:
             old = [q.get_ints(name) for name in ("num", "channels", "height", "width")]
             shapes = [tuple(n[i if len(n) > 1 else 0] for n in old) for i in range(max(map(len, old), default=0))]
-        if len(found) not in (1, count) or len(shapes) not in (1, count):
+        if len(fillers) not in (1, count) or len(shapes) not in (1, count):
             raise CaffeError(
-                f"{len(found)} fillers and {len(shapes)} shapes for {count} tops",
+                f"{len(fillers)} fillers and {len(shapes)} shapes for {count} tops",
                 layer=self.slot,
                 expected="one for all, or one each",
             )
-        self.fillers = found * count if len(found) == 1 else found
+        self.fillers = fillers * count if len(fillers) == 1 else fillers
         for top, filler, shape in zip(self.slot.tops, self.fillers, shapes * count, strict=False):
             top.resize(shape)
             if filler.type == "constant":

@@ -56,10 +56,10 @@ class Item:
 
 
 class Engine:
-    """Runs the layers of a net. `kept` are blobs that are always computed at once: outputs, losses."""
+    """Runs the layers of a net. `results` are blobs that are always computed at once: outputs, losses."""
 
-    def __init__(self, slots: Sequence[Slot], names: Sequence[tuple[Blob, str]], kept: Collection[Blob]) -> None:
-        self.slots, self.kept = list(slots), set(kept)
+    def __init__(self, slots: Sequence[Slot], names: Sequence[tuple[Blob, str]], results: Collection[Blob]) -> None:
+        self.slots, self.results = list(slots), set(results)
         self.names = dict(names)
         for slot in slots:
             for i, blob in enumerate(slot.op.writes):
@@ -85,9 +85,9 @@ class Engine:
             return self._hooked(start, end)
         if (start, end) not in self._plans:
             self._plans[start, end] = self._plan(start, end)
-        wanted = {self.where[blob][0] for blob in extra if blob in self.where}
+        cells = {self.where[blob][0] for blob in extra if blob in self.where}
         for item in self._plans[start, end]:
-            self._run(item, wanted)
+            self._run(item, cells)
         return self._loss(start, end)
 
     def _hooked(self, start: int, end: int) -> float:
@@ -103,7 +103,7 @@ class Engine:
                 hook(index)
         return self._loss(start, end)
 
-    def _run(self, item: Item, wanted: Collection[int]) -> None:
+    def _run(self, item: Item, cells: Collection[int]) -> None:
         item.reshape()
         runner = item.runner
         if runner is None:
@@ -112,7 +112,7 @@ class Engine:
             return
         for op in item.sharing:
             op.share()
-        extra = [v for v, blob in runner.finals.items() if runner.stretch.cell(blob) in wanted] if wanted else []
+        extra = [v for v, blob in runner.finals.items() if runner.stretch.cell(blob) in cells] if cells else []
         runner.run(extra)
         for slot in item.slots:
             slot.trace = runner.latest
@@ -131,7 +131,7 @@ class Engine:
             fresh = Stretch(self.where, self.names)
             groups.append(([slot], fresh if fresh.add(slot) else None))
         items = []
-        later: set[int] = {self.where[blob][0] for blob in self.kept}
+        later: set[int] = {self.where[blob][0] for blob in self.results}
         for members, stretch in reversed(groups):
             runner = None
             if stretch is not None:

@@ -42,9 +42,9 @@ class KindOp(Op):
             )
         self.shares_data = self.kind.shares_memory or (slot.type in ("Concat", "Slice") and self._one_to_one())
         self.shares_diff = self.shares_data and slot.type not in ("Split", "Flatten")
-        wanted = self.kind.weight_shapes([blob.sizes for blob in self.reads])
-        fillers = [*self.kind.fillers, *[Filler()] * len(wanted)]
-        for shape, filler in zip(wanted, fillers, strict=False):
+        shapes = self.kind.weight_shapes([blob.sizes for blob in self.reads])
+        fillers = [*self.kind.fillers, *[Filler()] * len(shapes)]
+        for shape, filler in zip(shapes, fillers, strict=False):
             slot.blobs.append(filled(Blob(_plain(shape)), filler, slot.title))
 
     def make(self) -> Layer:
@@ -111,5 +111,5 @@ class KindOp(Op):
 
 def _plain(shape: Sequence[Any], before: Sequence[int] = ()) -> tuple[int, ...]:
     """Sizes in numbers: those that the data decide stay as they are, or start as 1."""
-    kept = before if len(before) == len(shape) else [1] * len(shape)
-    return tuple(n if isinstance(n, int) else k for n, k in zip(shape, kept, strict=True))
+    fallback = before if len(before) == len(shape) else [1] * len(shape)
+    return tuple(n if isinstance(n, int) else k for n, k in zip(shape, fallback, strict=True))

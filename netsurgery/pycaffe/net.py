@@ -54,8 +54,8 @@ class Net:
         self._structure = s = read_structure(path, int(phase), int(level), list(stages or ()))
         self._path, self._weights_path = path, weights_path
         names = list(zip(s.blobs, s.blob_names, strict=True))
-        kept = [s.blobs[i] for i in s.outputs] + [b for b, w in zip(s.blobs, s.losses, strict=True) if w]
-        self._engine = Engine(s.slots, names, kept)
+        results = [s.blobs[i] for i in s.outputs] + [b for b, w in zip(s.blobs, s.losses, strict=True) if w]
+        self._engine = Engine(s.slots, names, results)
         self._before_backward: list[Callable[[int], object]] = []
         self._after_backward: list[Callable[[int], object]] = []
         if weights_path is not None:

@@ -48,19 +48,19 @@ class Program:
         owners = {} if constant else {_key(array): blob for blob, array in weights.items() if array.size}
         self.weight_inputs: dict[str, tuple[int, tuple[int, ...]]] = {}
         large = {}
-        kept = []
+        tensors = []
         for proto, array in zip(model.graph.initializer, arrays.values(), strict=True):
             if _key(array) in owners and array.dtype == "float32" and array.flags.c_contiguous:
                 self.weight_inputs[proto.name] = owners[_key(array)], tuple(array.shape)
                 _add_input(model, proto)
                 continue
-            kept.append(proto)
+            tensors.append(proto)
             if array.nbytes > SMALL and array.dtype == "float32":
                 large[proto.name] = array
             else:
                 proto.raw_data = array.tobytes()
         del model.graph.initializer[:]
-        model.graph.initializer.extend(kept)
+        model.graph.initializer.extend(tensors)
         loose = {blob for blob, _ in self.weight_inputs.values()}
         self.bound = {blob: array for blob, array in weights.items() if blob not in loose}
         self.session = _open(model, large)
@@ -73,10 +73,10 @@ class Program:
         return all(weights[blob] is array for blob, array in self.bound.items())
 
     def run(self, feeds: Mapping[str, Array], weights: Mapping[int, Array]) -> dict[str, Array]:
-        given = {name: feeds[name] for name in self.inputs}
+        arrays = {name: feeds[name] for name in self.inputs}
         for name, (blob, shape) in self.weight_inputs.items():
-            given[name] = weights[blob].reshape(shape)
-        return dict(zip(self.outputs, self.session.run(self.outputs, given), strict=True))
+            arrays[name] = weights[blob].reshape(shape)
+        return dict(zip(self.outputs, self.session.run(self.outputs, arrays), strict=True))
 
 
 def _key(array: Array) -> tuple[int, int]:

@@ -55,7 +55,7 @@ class Run:
 
     def keep(self, values: Mapping[str, Array]) -> None:
         """Holds on to what gradients go back to: a script that looks at it from now on gets a copy."""
-        for value in self.runner.stretch.kept & values.keys():
+        for value in self.runner.stretch.sources & values.keys():
             values[value].flags.writeable = False
             self._kept[value] = values[value]
 
@@ -113,12 +113,12 @@ class Runner:
         run = self.latest = Run(self, feeds, weights)
         held = {v for v, blob in self.finals.items() if blob.data_memory.is_held}
         if edited or all_values:
-            wanted = set(self.finals)
+            targets = set(self.finals)
         else:
             self.habit |= held
-            wanted = {*self.always, *self.habit, *extra}
-        wanted -= feeds.keys()
-        values = self._program(run, wanted).run(feeds, weights) if wanted else {}
+            targets = {*self.always, *self.habit, *extra}
+        targets -= feeds.keys()
+        values = self._program(run, targets).run(feeds, weights) if targets else {}
         run.keep(values)
         for value, blob in self.finals.items():
             if value in values:
@@ -134,17 +134,17 @@ class Runner:
         self.habit.add(value)
         whole = self.finals.keys() - run.feeds.keys()
         if run.late == 1 and not self._asked:
-            wanted = {*self.always, *self.habit} - run.feeds.keys()
+            targets = {*self.always, *self.habit} - run.feeds.keys()
         else:
-            wanted = whole
+            targets = whole
             self._asked += run.late == 2
             if self._asked >= OFTEN:
                 self.habit = set(self.finals)
-        return self.compute(run, wanted)
+        return self.compute(run, targets)
 
-    def compute(self, run: Run, wanted: Collection[str]) -> dict[str, Array]:
+    def compute(self, run: Run, targets: Collection[str]) -> dict[str, Array]:
         """Values of a run, with whatever else the program gives."""
-        return self._program(run, {*wanted}).run(run.feeds, run.weights)
+        return self._program(run, {*targets}).run(run.feeds, run.weights)
 
     def _weights(self) -> tuple[dict[int, Array], bool]:
         """The parameters for this run, and whether some of them may change before it is asked again."""
@@ -177,44 +177,44 @@ class Runner:
     def _settled(self, key: int, blob: Blob) -> Array:
         """The numbers of a parameter of which nobody holds a view: those that were compiled, if they are the same."""
         now = _frozen(blob)
-        for known in (self._bound, self._last):
-            before = known.get(key) if known else None
+        for bindings in (self._bound, self._last):
+            before = bindings.get(key) if bindings else None
             if before is not None and now is not before and _same(now, before):
                 blob.data_memory.put(before, adopt=True)
                 return before
         return now
 
-    def _program(self, run: Run, wanted: set[str]) -> Program:
+    def _program(self, run: Run, targets: set[str]) -> Program:
         """A program that gives these values."""
         if self._bound is None:
             self._bound = run.weights
         if all(run.weights[key] is array for key, array in self._bound.items()):
             self._same = 0
-            return self._pick(self._constant, run, wanted, constant=True)
+            return self._pick(self._constant, run, targets, constant=True)
         same = self._last is not None and all(run.weights[k] is a for k, a in self._last.items())
         self._same = self._same + 1 if same else 0
         self._last = run.weights
         if self._same >= SETTLED:
             self._bound, self._same = run.weights, 0
             self._constant.clear()
-            return self._pick(self._constant, run, wanted, constant=True)
-        return self._pick(self._loose, run, wanted, constant=False)
+            return self._pick(self._constant, run, targets, constant=True)
+        return self._pick(self._loose, run, targets, constant=False)
 
-    def _pick(self, programs: dict[frozenset[str], Program], run: Run, wanted: set[str], *, constant: bool) -> Program:
+    def _pick(self, programs: dict[frozenset[str], Program], run: Run, targets: set[str], *, constant: bool) -> Program:
         for outputs, program in list(programs.items()):
             if not program.fits(run.shapes, run.weights):
                 if program.shapes is None:
                     del programs[outputs]
                 continue
-            if wanted == outputs or (wanted < outputs and (len(outputs) <= len(wanted) + FEW or len(wanted) > FEW)):
+            if targets == outputs or (targets < outputs and (len(outputs) <= len(targets) + FEW or len(targets) > FEW)):
                 return program
-        if len(wanted - set(self.always)) > FEW:
-            wanted = wanted | (self.finals.keys() - run.feeds.keys())
-        for outputs in [o for o in programs if o <= wanted] or list(programs)[: len(programs) - PROGRAMS + 1]:
+        if len(targets - set(self.always)) > FEW:
+            targets = targets | (self.finals.keys() - run.feeds.keys())
+        for outputs in [o for o in programs if o <= targets] or list(programs)[: len(programs) - PROGRAMS + 1]:
             del programs[outputs]
-        made = Program(self.stretch, sorted(wanted), run.shapes, run.weights, constant=constant)
-        programs[frozenset(wanted)] = made
-        return made
+        program = Program(self.stretch, sorted(targets), run.shapes, run.weights, constant=constant)
+        programs[frozenset(targets)] = program
+        return program
 
 
 def _frozen(blob: Blob) -> Array:

@@ -49,8 +49,8 @@ def gpu_providers() -> list[str]:
     """The providers of this onnxruntime that run on a graphics card."""
     import onnxruntime
 
-    there = onnxruntime.get_available_providers()
-    return [name for name in ("CUDAExecutionProvider", "DmlExecutionProvider") if name in there]
+    providers = onnxruntime.get_available_providers()
+    return [name for name in ("CUDAExecutionProvider", "DmlExecutionProvider") if name in providers]
 
 
 def set_device(gpu_id: int) -> None:

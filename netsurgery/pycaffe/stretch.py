@@ -25,10 +25,10 @@ from .slot import Slot
 if TYPE_CHECKING:
     from .blob import Array
 
-KEPT = ("PReLU", "Scale", "Swish")
+COPYING = ("PReLU", "Scale", "Swish")
 """Layers that keep a copy of what they overwrite, in Caffe."""
 
-KEPT_FROM = (
+REMEMBERING = (
     *("ContrastiveLoss", "Eltwise", "EuclideanLoss", "Filter", "HingeLoss", "InfogainLoss", "LRN", "MVN", "Pooling"),
     *("SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
 )
@@ -41,19 +41,19 @@ Place = tuple[int, int]
 
 def places(slots: Sequence[Slot]) -> dict[Blob, Place]:
     """Which blobs lie in one memory: tops of Split (same shape), Reshape and Flatten (another shape) with their bottoms."""
-    found: dict[Blob, Place] = {}
+    layout: dict[Blob, Place] = {}
     fresh = 0
     for slot in slots:
         for blob in (*slot.op.reads, *slot.op.writes):
-            if blob in found:
+            if blob in layout:
                 continue
             fresh += 1
             if slot.op.shares_data and blob in slot.tops:
-                cell, view = found[slot.bottoms[0]]
-                found[blob] = cell, view if slot.type == "Split" else fresh
+                cell, view = layout[slot.bottoms[0]]
+                layout[blob] = cell, view if slot.type == "Split" else fresh
             else:
-                found[blob] = fresh, fresh
-    return found
+                layout[blob] = fresh, fresh
+    return layout
 
 
 class Stretch:
@@ -109,28 +109,28 @@ class Stretch:
         """Values that gradients want and that the memory no longer holds: bottoms of layers in place, states."""
         values: set[str] = set()
         for slot, reads in self.reads.items():
-            if slot.in_place and slot.type in KEPT:
+            if slot.in_place and slot.type in COPYING:
                 values.add(reads[0])
             values.update(reads[len(slot.bottoms) :])
         return values
 
     @cached_property
-    def kept(self) -> set[str]:
+    def sources(self) -> set[str]:
         """Values that gradients go back to, though the script may write over them."""
-        return {read for slot, reads in self.reads.items() if slot.type in KEPT_FROM for read in reads}
+        return {read for slot, reads in self.reads.items() if slot.type in REMEMBERING for read in reads}
 
     def cell(self, blob: Blob) -> int:
         return self._where[blob][0]
 
     def net(self, shapes: Mapping[str, Sequence[int]], weights: Mapping[int, Array], outputs: Sequence[str]) -> Net:
         """The layers that `outputs` need as a net whose inputs have these shapes; `weights` by id of their blob."""
-        needed, kept = set(outputs), []
+        needed, layers = set(outputs), []
         for layer, slot in zip(reversed(self.layers), reversed(self._computing), strict=True):
             if needed.intersection(layer.tops):
                 needed.update(layer.bottoms)
-                kept.append(replace(layer, weights=tuple(weights[id(blob)] for blob in slot.blobs)))
+                layers.append(replace(layer, weights=tuple(weights[id(blob)] for blob in slot.blobs)))
         heads = [input_layer(name, shapes[name]) for name in self.inputs if name in needed]
-        return Net((*heads, *reversed(kept)))
+        return Net((*heads, *reversed(layers)))
 
     @property
     def _computing(self) -> list[Slot]:

@@ -57,17 +57,17 @@ def _copy_layer(structure: Structure, slot: Slot, stored: StoredLayer, path: str
             expected=f"{len(slot.blobs)}",
             fix="give the weights that belong to this prototxt, or rename the layer to leave it out",
         )
-    for i, (blob, found) in enumerate(zip(slot.blobs, stored.blobs, strict=False)):
-        if found is None:
+    for i, (blob, entry) in enumerate(zip(slot.blobs, stored.blobs, strict=False)):
+        if entry is None:
             continue
-        if fit(found.array.shape, found.legacy, blob.sizes) is None:
+        if fit(entry.array.shape, entry.legacy, blob.sizes) is None:
             raise WeightsError(
-                f"blob {i} has shape {list(found.array.shape)} in {path}",
+                f"blob {i} has shape {list(entry.array.shape)} in {path}",
                 layer=slot,
                 expected=f"{list(blob.sizes)}",
                 fix="rename the layer to leave it out, or give the weights that belong to this prototxt",
             )
-        blob.data_memory.put(np.asarray(found.array, np.float32).reshape(-1), adopt=True)
+        blob.data_memory.put(np.asarray(entry.array, np.float32).reshape(-1), adopt=True)
 
 
 def share_with(structure: Structure, other: Structure) -> None:

@@ -2,7 +2,7 @@
 
 from netsurgery import vision
 
-found = vision.heatmap(net, "photo.jpg", preprocessing=vision.Preprocessing(mean=[104, 117, 123]))
+heat = vision.heatmap(net, "photo.jpg", preprocessing=vision.Preprocessing(mean=[104, 117, 123]))
 """
 
 from __future__ import annotations

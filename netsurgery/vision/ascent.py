@@ -33,8 +33,8 @@ def moved_slope(
     """The value and the slope on x moved by up to `jitter` pixels along each axis, what leaves one edge coming in at the other; the
     slope is moved back."""
     down, right = (int(n) for n in rng.integers(-jitter, jitter + 1, 2)) if jitter else (0, 0)
-    value, found = slope(np.roll(x, (down, right), axis=(1, 2)))
-    return value, np.roll(found, (-down, -right), axis=(1, 2))
+    value, direction = slope(np.roll(x, (down, right), axis=(1, 2)))
+    return value, np.roll(direction, (-down, -right), axis=(1, 2))
 
 
 def total_variation(x: NDArray[Any], least: float) -> tuple[float, NDArray[Any]]:

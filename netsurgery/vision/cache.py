@@ -69,7 +69,7 @@ def _program() -> str:
     return hashlib.sha256("\n".join(stamps).encode()).hexdigest()
 
 
-def kept(name: str, make: Callable[[Path], object]) -> Path | None:
+def cached_model(name: str, make: Callable[[Path], object]) -> Path | None:
     """The model of that key, made by `make(path)` if it is not there: whole or not at all, whoever else does the same. None where the
     cache cannot be written, which a warning says once."""
     place = folder() / name
@@ -104,15 +104,15 @@ class UnkeptWarning(UserWarning):
 
 def _forget(but: Path) -> None:
     """Removes the longest unused models beyond LIMIT."""
-    found = []
+    models = []
     for place in folder().iterdir():
         if place.name.startswith("."):  # under way
             continue
         with suppress(OSError):
             size = sum(file.stat().st_size for file in place.iterdir())
-            found.append((place.stat().st_mtime, size, place))
-    total = sum(size for _, size, _ in found)
-    for _, size, place in sorted(found):
+            models.append((place.stat().st_mtime, size, place))
+    total = sum(size for _, size, _ in models)
+    for _, size, place in sorted(models):
         if total <= LIMIT:
             return
         if place != but:

@@ -73,8 +73,8 @@ def plan(
     if not preprocessing.convention:
         preprocessing = replace(preprocessing, convention=PYCAFFE)
     blob = output if output is not None else only_output(net)
-    made = cut(net, [blob])
-    shape = made.shapes()[blob]
+    part = cut(net, [blob])
+    shape = part.shapes()[blob]
     if len(shape) < 2 or any(n != 1 for n in shape[2:]):
         raise ShapeError(
             f"blob '{blob}' ({', '.join(map(str, shape))}) is a map, not one answer for each image",
@@ -85,14 +85,14 @@ def plan(
     check_labels(labels, shape[1] if isinstance(shape[1], int) else 0, blob)
     if top < 1 or crops not in (1, 10):
         raise NetsurgeryError(f"top {top}, crops {crops}", expected="at least 1 class, and 1 or 10 crops")
-    size = input_shape(made)
+    size = input_shape(part)
     if preprocessing.resize is not None and any(a < b for a, b in zip(preprocessing.resize, size[1:], strict=True)):
         raise ShapeError(
             f"images warped to {preprocessing.resize[0]}x{preprocessing.resize[1]}",
             expected=f"at least {size[1]}x{size[2]}, the net's input, which is cut out of them",
             fix="a larger --resize",
         )
-    return made, ClassifyJob(blob, size, preprocessing, tuple(labels), top, crops)
+    return part, ClassifyJob(blob, size, preprocessing, tuple(labels), top, crops)
 
 
 def classify(
@@ -111,9 +111,9 @@ def classify(
 
     Raises: NetsurgeryError, ShapeError for a blob that is a map, labels that do not fit, or an image that cannot be read.
     """
-    made, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
+    part, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
     sample = job.prepare(job.read(image) if isinstance(image, str) else image)
-    model = open_model(made, [job.blob])
+    model = open_model(part, [job.blob])
     sample.outputs = [model.run(x) for x in sample.inputs]
     return job.finish(ImageFile("", ""), sample)
 
@@ -132,5 +132,5 @@ def classify_files(
     threads: int | None = None,
 ) -> Iterator[Outcome[list[Prediction]]]:
     """`classify` for files, folders, globs, lists or URLs, one after the other. `keep`, `scheduler`: see `heatmaps`."""
-    made, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
-    return run_job(job, made, [job.blob], find_images(images), keep=keep, scheduler=scheduler, threads=threads)
+    part, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
+    return run_job(job, part, [job.blob], find_images(images), keep=keep, scheduler=scheduler, threads=threads)

@@ -43,6 +43,6 @@ def colours(values: NDArray[Any], name: str = "viridis") -> NDArray[np.uint8]:
     table = np.stack([np.interp(np.linspace(0, 1, 1024), at, anchors[:, c]) for c in range(3)], axis=1)
     x = np.asarray(values, np.float32)
     index = np.clip(np.nan_to_num(x) * 1023 + 0.5, 0, 1023).astype(np.intp)
-    made: NDArray[np.uint8] = np.floor(table + 0.5).astype(np.uint8)[index]
-    made[np.isnan(x)] = 128
-    return made
+    pixels: NDArray[np.uint8] = np.floor(table + 0.5).astype(np.uint8)[index]
+    pixels[np.isnan(x)] = 128
+    return pixels

@@ -94,13 +94,13 @@ def dream(
     part = cut(net, [blob])
     photo = _input(part, image, done)
     bases = _octaves(part, blob, photo, how)
-    wanted = None if guide is None else _features(part, blob, _input(part, guide, done))
+    guide_map = None if guide is None else _features(part, blob, _input(part, guide, done))
     rng = np.random.default_rng(seed)
     detail, start, count = np.zeros_like(bases[-1]), 0.0, 0
     for base in reversed(bases):
         size = base.shape[1], base.shape[2]
         detail = zoom(detail, size)
-        slope = _slope(part, blob, base.shape, wanted)
+        slope = _slope(part, blob, base.shape, guide_map)
         _, low, high = pixel_range(len(base), size, done)
         span = float((high - low).mean())
         x = base + detail

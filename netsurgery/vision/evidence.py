@@ -21,18 +21,18 @@ TOP = 99.5
 """The percentile of a map that is drawn brightest: a few pixels may have far greater gradients than all others."""
 
 
-def evidence_figure(found: Evidence, what: str, unit: str = "") -> Figure:
+def evidence_figure(evidence: Evidence, what: str, unit: str = "") -> Figure:
     """The map over its image, from 0, with a bar; what was done, and for which class, in the title.
 
     `unit` names the bar's numbers ("": the derivative).
 
     Raises: NetsurgeryError without matplotlib (extra `vision`)."""
-    high = float(np.percentile(found.map, TOP)) or float(found.map.max()) or 1.0
-    title = f"{what}: {found.unit} {found.label}".rstrip() + f", score {found.score:.3g}"
-    picture = overlay(found.image, found.map, low=0.0, high=high, colormap="magma")
-    size = found.image.shape[0], found.image.shape[1]
+    high = float(np.percentile(evidence.map, TOP)) or float(evidence.map.max()) or 1.0
+    title = f"{what}: {evidence.unit} {evidence.label}".rstrip() + f", score {evidence.score:.3g}"
+    picture = overlay(evidence.image, evidence.map, low=0.0, high=high, colormap="magma")
+    size = evidence.image.shape[0], evidence.image.shape[1]
     return map_figure(
-        picture, size, 0.0, high, shades("magma"), title=title, unit=unit or f"|d {found.unit} / d {found.blob}|"
+        picture, size, 0.0, high, shades("magma"), title=title, unit=unit or f"|d {evidence.unit} / d {evidence.blob}|"
     )
 
 

@@ -52,8 +52,8 @@ def writer(path: str | os.PathLike[str], blobs: Sequence[str]) -> Iterator[Write
         raise NetsurgeryError(
             "a blob is named 'images', as the list of names in the file", source=Source(name), fix="write to a folder"
         )
-    with _hdf5(name, blobs) if suffix in (".h5", ".hdf5") else _numpy(name, blobs, suffix) as made:
-        yield made
+    with _hdf5(name, blobs) if suffix in (".h5", ".hdf5") else _numpy(name, blobs, suffix) as output:
+        yield output
 
 
 class _Rows:
@@ -97,22 +97,22 @@ def _numpy(path: str, blobs: Sequence[str], suffix: str) -> Iterator[Writer]:
     with ExitStack() as stack:
         out = stack.enter_context(replacing(path))
         files: list[IO[bytes]] = [out] if suffix == ".npy" else [_beside(folder, stack) for _ in blobs]
-        made = _NumpyWriter([_Rows(file, blob) for file, blob in zip(files, blobs, strict=True)])
-        yield made
-        for rows in made.rows:
+        table = _NumpyWriter([_Rows(file, blob) for file, blob in zip(files, blobs, strict=True)])
+        yield table
+        for rows in table.rows:
             rows.end()
         if suffix == ".npy":
-            text = "".join(f"{image}\n" for image in made.images)
+            text = "".join(f"{image}\n" for image in table.images)
             stack.enter_context(replacing(f"{path}.txt")).write(text.encode("utf-8", "surrogateescape"))
             return
         with zipfile.ZipFile(out, "w", allowZip64=True) as archive:
-            for rows in made.rows:
+            for rows in table.rows:
                 rows.file.seek(0)
                 with archive.open(f"{member_of(rows.blob)}.npy", "w", force_zip64=True) as member:
                     while part := rows.file.read(1 << 22):
                         member.write(part)
             with archive.open("images.npy", "w", force_zip64=True) as member:
-                names = np.array(made.images, dtype=np.str_) if made.images else np.zeros(0, "<U1")
+                names = np.array(table.images, dtype=np.str_) if table.images else np.zeros(0, "<U1")
                 np.lib.format.write_array(member, names, allow_pickle=False)
 
 

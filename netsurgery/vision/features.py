@@ -95,8 +95,8 @@ def features(
 
     Raises: NetsurgeryError for a blob that there is not or an image that cannot be read; ShapeError.
     """
-    made, job = plan(net, blobs, size, preprocessing or Preprocessing())
-    model = open_model(made, job.blobs, free=size is not None)
+    part, job = plan(net, blobs, size, preprocessing or Preprocessing())
+    model = open_model(part, job.blobs, free=size is not None)
     rows: list[Blobs] = []
     for image in images:
         sample = job.prepare(job.read(image) if isinstance(image, str) else image)
@@ -124,21 +124,21 @@ def feature_files(
     read; or a folder that gets NAME.npz for each image, where what is there is skipped, unless `force`. `keep`, `scheduler`: see
     `heatmaps`.
     """
-    made, job = plan(net, blobs, size, preprocessing or Preprocessing())
-    found = find_images(images)
+    part, job = plan(net, blobs, size, preprocessing or Preprocessing())
+    files = find_images(images)
     place = os.fspath(output)
     if is_url(place) or not Path(place).suffix or Path(place).is_dir():
         here = place if is_url(place) or scheduler is None else os.path.abspath(place)
         return run_job(
-            FeatureFolder(job, here, made_by(made, job.blobs, job.preprocessing, {"shape": job.shape}), force),
-            made, job.blobs, found,
+            FeatureFolder(job, here, made_by(part, job.blobs, job.preprocessing, {"shape": job.shape}), force),
+            part, job.blobs, files,
             free=size is not None, keep=keep, scheduler=scheduler, threads=threads,
         )  # fmt: skip
     if Path(place).suffix.lower() not in SUFFIXES:
         raise NetsurgeryError(
             f"cannot tell the format of '{place}'", expected=f"a folder, or a name that ends in {', '.join(SUFFIXES)}"
         )
-    return _into_file(job, made, found, place, free=size is not None, keep=keep, scheduler=scheduler, threads=threads)
+    return _into_file(job, part, files, place, free=size is not None, keep=keep, scheduler=scheduler, threads=threads)
 
 
 def _into_file(
@@ -158,17 +158,17 @@ def plan(
     if not blobs:
         raise NetsurgeryError("no blob is named", expected=f"some of: {', '.join(net.blobs)}")
     names = tuple(dict.fromkeys(blobs))
-    made = cut(net, names)
-    channels, *declared = input_shape(made)
+    part = cut(net, names)
+    channels, *declared = input_shape(part)
     shape = (channels, *(size or (declared[0], declared[1])))
-    found = made.shapes({image_input(made): (1, *shape)})
+    shapes = part.shapes({image_input(part): (1, *shape)})
     for blob in names:
-        if not found[blob] or found[blob][0] != 1:
+        if not shapes[blob] or shapes[blob][0] != 1:
             raise ShapeError(
-                f"blob '{blob}' {found[blob]} is not one for each image",
+                f"blob '{blob}' {shapes[blob]} is not one for each image",
                 source=net.source,
                 expected="a blob (N, ...) of the batch",
             )
     if preprocessing.resize is not None and any(a < b for a, b in zip(preprocessing.resize, shape[1:], strict=True)):
         preprocessing = replace(preprocessing, resize=None)
-    return made, FeaturesJob(names, (shape[0], shape[1], shape[2]), preprocessing)
+    return part, FeaturesJob(names, (shape[0], shape[1], shape[2]), preprocessing)

@@ -95,21 +95,21 @@ def filter_tiles(
     columns: int | None = None,
 ) -> Tiles:
     """What `filters` shows. Raises: as it does."""
-    found = find_layer(net, layer)
-    kernels = _kernels(found)
-    for value, known, what in (
+    convolution = find_layer(net, layer)
+    kernels = _kernels(convolution)
+    for value, choices, what in (
         (normalize, NORMALIZE, "normalize"),
         (channels, ("each", "mean"), "channels"),
         (sort or "norm", ("norm",), "sort"),
         (channel_order, ("bgr", "rgb"), "channel_order"),
     ):
-        if value not in known:
-            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(known))
+        if value not in choices:
+            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(choices))
     order = np.arange(len(kernels))
     if sort == "norm":
         norms = np.sqrt((kernels.reshape(len(kernels), -1).astype(np.float64) ** 2).sum(axis=1))
         order = np.argsort(-norms, kind="stable")
-    title = f"{found.name}: {_times(kernels.shape)}"
+    title = f"{convolution.name}: {_times(kernels.shape)}"
     kernels, numbers, rows = kernels[order], order, None
     if kernels.shape[1] == 3 and channels == "each":
         tiles = kernels.transpose(0, 2, 3, 1)
@@ -189,8 +189,8 @@ def activation_tiles(
     keep: bool = False,
 ) -> Tiles:
     """What `activations` shows. Raises: as it does."""
-    made = cut(net, [blob])
-    shape = made.shapes()[blob]
+    part = cut(net, [blob])
+    shape = part.shapes()[blob]
     if len(shape) != 4:
         raise ShapeError(
             f"blob '{blob}' ({', '.join(map(str, shape))}) is no map",
@@ -198,14 +198,14 @@ def activation_tiles(
             expected="a blob (N, channels, h, w)",
             fix="a blob before the InnerProduct layers",
         )
-    for value, known, what in ((normalize, NORMALIZE, "normalize"), (sort or "max", ("max",), "sort")):
-        if value not in known:
-            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(known))
-    channels, height, width = input_shape(made)
+    for value, choices, what in ((normalize, NORMALIZE, "normalize"), (sort or "max", ("max",), "sort")):
+        if value not in choices:
+            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(choices))
+    channels, height, width = input_shape(part)
     pixels = read_image(image) if isinstance(image, str) else image
     x = preprocess(pixels, channels, size or (height, width), preprocessing, whole=size is not None)[None]
-    made.shapes({image_input(made): x.shape})  # raises for a size that the net does not take
-    maps = open_model(made, [blob], free=size is not None, keep=keep).run(x)[0][0]
+    part.shapes({image_input(part): x.shape})  # raises for a size that the net does not take
+    maps = open_model(part, [blob], free=size is not None, keep=keep).run(x)[0][0]
     order = np.arange(len(maps))
     if sort == "max":
         order = np.argsort(-np.nan_to_num(maps, nan=-np.inf).reshape(len(maps), -1).max(axis=1), kind="stable")

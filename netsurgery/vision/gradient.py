@@ -64,10 +64,10 @@ def gradient(
     everything = {**leaves, **values}
     held = [everything.get(name) for name in targets]
     through = [t for t in held if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(total, through, allow_unused=True))
+    derivatives = iter(torch.autograd.grad(total, through, allow_unused=True))
     gradients: dict[str, Array] = {}
     for name, tensor in zip(targets, held, strict=True):
-        slope = next(found) if tensor is not None and tensor.requires_grad else None
+        slope = next(derivatives) if tensor is not None and tensor.requires_grad else None
         shape = feeds[name].shape if tensor is None else tuple(tensor.shape)
         gradients[name] = np.zeros(shape, np.float32) if slope is None else slope.detach().numpy().copy()
     return gradients

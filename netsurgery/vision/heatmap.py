@@ -64,7 +64,7 @@ def heatmap(
 
     Raises: NetsurgeryError, ShapeError for a blob that is no map, a channel that it does not have, or a scale below the smallest size.
     """
-    made, job = plan(
+    dense, job = plan(
         net,
         output,
         Options(
@@ -83,7 +83,7 @@ def heatmap(
     )
     pixels = read_image(image) if isinstance(image, str) else image
     prepared = job.prepare(pixels)
-    model = open_model(made, [job.blob], free=True)
+    model = open_model(dense, [job.blob], free=True)
     prepared.outputs = [model.run(x) for x in prepared.inputs]
     return replace(job.combine(prepared), image=pixels)
 
@@ -93,9 +93,9 @@ def plan(
 ) -> tuple[Net, HeatmapJob]:
     """The fully convolutional net, and the job, checked as far as it can be without an image. Raises: as `heatmap`."""
     blob = output if output is not None else only_output(net)
-    made = convolutionalize(cut(net, [blob]), sliding_pool=sliding_pool)
-    channels = input_shape(made)[0]
-    shape = made.shapes()[blob]
+    dense = convolutionalize(cut(net, [blob]), sliding_pool=sliding_pool)
+    channels = input_shape(dense)[0]
+    shape = dense.shapes()[blob]
     if len(shape) != 4 or not all_numbers(shape):
         raise ShapeError(
             f"blob '{blob}' {_times(shape)} is no map",
@@ -110,8 +110,8 @@ def plan(
             raise NetsurgeryError(f"--{what} {value}", expected=" or ".join(allowed))
     if not 0 <= options.smooth < 1e6:
         raise NetsurgeryError(f"--smooth {options.smooth:g}", expected="the sigma of a Gaussian in pixels, 0 for none")
-    found = geometry(made, blob, image_input(made))
-    axes = tuple(axis_of(net, found, axis) for axis in range(2))
+    field = geometry(dense, blob, image_input(dense))
+    axes = tuple(axis_of(net, field, axis) for axis in range(2))
     background = find_background(options.background, count, options.labels, blob)
     job = HeatmapJob(blob, channels, (axes[0], axes[1]), preprocessing, options, background=background)
     if options.scales is not None:
@@ -120,7 +120,7 @@ def plan(
         least = min(axis.smallest for axis in axes)
         if min(options.scales) < least:  # whatever the image
             raise too_small(blob, min(options.scales), least)
-    return made, job
+    return dense, job
 
 
 def only_output(net: Net) -> str:

@@ -41,49 +41,49 @@ class HeatmapFiles(Job[dict[str, Any]]):
     apart: bool = False
     """Whether figures are drawn in another process."""
 
-    def drawn(self, found: Heatmap, image: NDArray[Any]) -> bytes:
-        found = replace(found, maps=())  # a figure shows them together
-        return drawn(Heatmap.figure, found, image) if self.apart else figure_png(found.figure(image))
+    def drawn(self, heatmap: Heatmap, image: NDArray[Any]) -> bytes:
+        heatmap = replace(heatmap, maps=())  # a figure shows them together
+        return drawn(Heatmap.figure, heatmap, image) if self.apart else figure_png(heatmap.figure(image))
 
     def prepare(self, image: NDArray[Any]) -> Sample:
         return self.maps.prepare(image)
 
     def finish(self, image: ImageFile, sample: Sample) -> dict[str, Any]:
-        found = self.maps.combine(sample)
-        folder, low_high = Folder(self.folder), found.range
+        heatmap = self.maps.combine(sample)
+        folder, low_high = Folder(self.folder), heatmap.range
         values = io.BytesIO()
-        np.save(values, found.values)
+        np.save(values, heatmap.values)
         folder.write(f"{image.name}.npy", values.getvalue())
-        folder.write(f"{image.name}.png", to_png(_as_16_bits(found), {"range": "{:.9g} {:.9g}".format(*low_high)}))
-        folder.write(f"{image.name}.overlay.png", self.drawn(found, sample.more.image))
-        summary = self.summary(image, found)
+        folder.write(f"{image.name}.png", to_png(_as_16_bits(heatmap), {"range": "{:.9g} {:.9g}".format(*low_high)}))
+        folder.write(f"{image.name}.overlay.png", self.drawn(heatmap, sample.more.image))
+        summary = self.summary(image, heatmap)
         folder.write(f"{image.name}.json", (json.dumps(summary, indent=2) + "\n").encode())
         return summary
 
-    def summary(self, image: ImageFile, found: Heatmap) -> dict[str, Any]:
-        low, high = found.range
+    def summary(self, image: ImageFile, heatmap: Heatmap) -> dict[str, Any]:
+        low, high = heatmap.range
         scales = [
             {"side": side, "input": list(size), "map": list(one.shape[-2:]), "range": _finite_range(one)}
-            for side, size, one in zip(found.sides, found.inputs, found.maps, strict=True)
+            for side, size, one in zip(heatmap.sides, heatmap.inputs, heatmap.maps, strict=True)
         ]
-        score = found.score
+        score = heatmap.score
         return {
             "image": image.path,
-            "size": list(found.image_size),
+            "size": list(heatmap.image_size),
             "blob": self.maps.blob,
-            "channel": found.channel,
-            "label": found.label,
+            "channel": heatmap.channel,
+            "label": heatmap.label,
             "score": [_number(x) for x in score] if isinstance(score, np.ndarray) else _number(score),
-            "best": found.best,
-            "background": found.background,
-            "base": list(found.base),
+            "best": heatmap.best,
+            "background": heatmap.background,
+            "base": list(heatmap.base),
             "scales": scales,
             "reduce": self.maps.options.reduce,
-            "map": list(found.values.shape),
+            "map": list(heatmap.values.shape),
             "range": [low, high],
-            "first": list(found.first),
-            "stride": list(found.stride),
-            "peak": list(found.peak),
+            "first": list(heatmap.first),
+            "stride": list(heatmap.stride),
+            "peak": list(heatmap.peak),
             "files": {
                 "map": f"{image.name}.npy",
                 "picture": f"{image.name}.png",
@@ -118,23 +118,23 @@ def heatmaps(
     Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
     """
     require_matplotlib()
-    made, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
-    found, place = find_for(images, folder, scheduler)
+    dense, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
+    image_files, place = find_for(images, folder, scheduler)
     files = HeatmapFiles(
         replace(job, thumbnail=OVERLAY_SIDE),
         place,
-        made_by(made, [job.blob], job.preprocessing, asdict(job.options)),
+        made_by(dense, [job.blob], job.preprocessing, asdict(job.options)),
         force,
-        len(found) >= WORTH_IT,
+        len(image_files) >= WORTH_IT,
     )
-    return run_job(files, made, [job.blob], found, free=True, keep=keep, scheduler=scheduler, threads=threads)
+    return run_job(files, dense, [job.blob], image_files, free=True, keep=keep, scheduler=scheduler, threads=threads)
 
 
-def _as_16_bits(found: Heatmap) -> NDArray[np.uint16]:
+def _as_16_bits(heatmap: Heatmap) -> NDArray[np.uint16]:
     """The map from its least value as 0 to its greatest as 65535; class numbers as they are; all channels as a grid of tiles."""
-    if found.channel == "argmax":
-        return found.values.astype(np.uint16)
-    tiles = to_16_bits(found.values, *found.range)
+    if heatmap.channel == "argmax":
+        return heatmap.values.astype(np.uint16)
+    tiles = to_16_bits(heatmap.values, *heatmap.range)
     return tiles if tiles.ndim == 2 else grid(list(tiles), paper=0)
 
 

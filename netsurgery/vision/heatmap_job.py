@@ -85,12 +85,12 @@ class HeatmapJob(Job[Heatmap]):
             ranked = np.where(np.arange(len(ranked)) == self.background, -np.inf, np.max(peaks, axis=0))
         best = int(ranked.argmax())
         channel, label = self.chosen(len(whole), best)
-        kept = [scores[size] for _, size in done.sizes]
+        maps = [scores[size] for _, size in done.sizes]
         if isinstance(channel, int):
-            kept = [one[channel : channel + 1] for one in kept]
-        finest = max(range(len(kept)), key=lambda i: (kept[i].shape[1] * kept[i].shape[2], -i))
+            maps = [one[channel : channel + 1] for one in maps]
+        finest = max(range(len(maps)), key=lambda i: (maps[i].shape[1] * maps[i].shape[2], -i))
         sizes = [size for _, size in done.sizes]
-        merged, first, stride = self._merged(kept, sizes, finest, done.size)
+        merged, first, stride = self._merged(maps, sizes, finest, done.size)
         values = self._sized(merged, first, stride, done.size)
         if self.options.size == "image":
             first, stride = (0.0, 0.0), (1.0, 1.0)
@@ -100,7 +100,7 @@ class HeatmapJob(Job[Heatmap]):
             label=label,
             score=whole if channel == "all" else float(whole[channel if isinstance(channel, int) else best]),
             best=best,
-            maps=tuple(kept if channel in ("all", "argmax") else [one[0] for one in kept]),
+            maps=tuple(maps if channel in ("all", "argmax") else [one[0] for one in maps]),
             sides=tuple(side for side, _ in done.sizes),
             inputs=tuple(sizes),
             base=base,
@@ -190,14 +190,14 @@ class HeatmapJob(Job[Heatmap]):
         )
         as_it_is = self.options.size == "map" and not self.options.smooth
 
-        def made(one: Array) -> Array:
+        def at_size(one: Array) -> Array:
             return one if as_it_is else smoothed(sample(one, rows, columns), self.options.smooth)
 
         if self.options.channel == "argmax":  # one channel after the other: all of them at the image's size may be many
-            best = made(merged[0])
+            best = at_size(merged[0])
             number = np.zeros(best.shape, np.float32)
             for k in range(1, len(merged)):
-                here = made(merged[k])
+                here = at_size(merged[k])
                 number[here > best] = k
                 best = np.maximum(best, here)
             return number[None]
@@ -207,7 +207,7 @@ class HeatmapJob(Job[Heatmap]):
                 expected=f"at most {MOST_BYTES >> 30} GB",
                 fix="choose a channel (--channel), or leave out --size image",
             )
-        return np.stack([made(one) for one in merged])
+        return np.stack([at_size(one) for one in merged])
 
 
 @dataclass(frozen=True)

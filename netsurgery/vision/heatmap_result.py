@@ -119,13 +119,13 @@ class Heatmap:
         low, high = self.range
         what = f"{self.blob}: " if self.blob else ""
         if self.channel == "argmax":
-            found, counts = np.unique(self.values.astype(np.intp), return_counts=True)
-            order = found[np.argsort(-counts, kind="stable")][:LISTED]
-            shares = dict(zip(found.tolist(), (counts / counts.sum()).tolist(), strict=True))
+            numbers, counts = np.unique(self.values.astype(np.intp), return_counts=True)
+            order = numbers[np.argsort(-counts, kind="stable")][:LISTED]
+            shares = dict(zip(numbers.tolist(), (counts / counts.sum()).tolist(), strict=True))
             names = [f"{name_of(self.labels, k)} {_share(shares[k])}" for k in order.tolist()]
             colours = [PLAIN if k == self.background else class_colours(np.array(k)) for k in order.tolist()]
-            if len(found) > len(order):
-                names, colours = [*names, f"and {len(found) - len(order)} more"], [*colours, (255, 255, 255)]
+            if len(numbers) > len(order):
+                names, colours = [*names, f"and {len(numbers) - len(order)} more"], [*colours, (255, 255, 255)]
             return legend_figure(self.overlay(image), self.image_size, names, colours, f"{what}best class")
         if self.values.ndim == 2:
             title = what + (self.label or f"channel {self.channel}")

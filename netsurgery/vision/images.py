@@ -38,7 +38,7 @@ class ImageFile:
 
 
 def find_images(
-    given: Sequence[str | os.PathLike[str] | ImageFile], results: str | os.PathLike[str] | None = None
+    sources: Sequence[str | os.PathLike[str] | ImageFile], results: str | os.PathLike[str] | None = None
 ) -> list[ImageFile]:
     """The images that are meant: files, folders (with all below), globs, text files that list one image a line (what Caffe's lists
     hold behind it, a label, is passed over), and the same as URLs that fsspec knows. Each is listed once; names differ. An ImageFile
@@ -47,16 +47,16 @@ def find_images(
     Raises: NetsurgeryError for a folder or glob without images, a list that cannot be read, or images that lie where results go.
     """
     inside = _inside(results)
-    found: dict[str, str] = {}
-    for item in given:
+    names: dict[str, str] = {}
+    for item in sources:
         if isinstance(item, ImageFile):
-            found.setdefault(item.path, item.name)
+            names.setdefault(item.path, item.name)
             continue
         text = os.fspath(item)
         whole = inside(text)
         for path, name in _below_url(text) if is_url(text) else _below(text):
             if not inside(path):
-                found.setdefault(path, name)
+                names.setdefault(path, name)
             elif whole or not (is_url(text) or os.path.isdir(text)):
                 raise NetsurgeryError(
                     "lies in the folder to which results go, and might be overwritten",
@@ -65,7 +65,7 @@ def find_images(
                 )
     count: Counter[str] = Counter()
     taken: dict[str, str] = {}  # in lower case: some file systems do not tell "A" and "a" apart
-    for path, name in found.items():
+    for path, name in names.items():
         suffix = PurePosixPath(path.replace(os.sep, "/")).suffix
         unique = name
         if unique.lower() in taken:
@@ -74,21 +74,21 @@ def find_images(
             count[name] += 1
             unique = f"{name}-{count[name] + 1}"
         taken[unique.lower()] = path
-        found[path] = unique
-    return [ImageFile(path, name) for path, name in found.items()]
+        names[path] = unique
+    return [ImageFile(path, name) for path, name in names.items()]
 
 
 def find_for(
-    given: Sequence[str | os.PathLike[str] | ImageFile], results: str | os.PathLike[str], scheduler: str | None
+    sources: Sequence[str | os.PathLike[str] | ImageFile], results: str | os.PathLike[str], scheduler: str | None
 ) -> tuple[list[ImageFile], str]:
     """`find_images`, and where results go, as the workers of a `scheduler` (None: there is none) know them.
 
     Raises: NetsurgeryError."""
-    found, folder = find_images(given, results), os.fspath(results)
+    images, folder = find_images(sources, results), os.fspath(results)
     if scheduler is None:
-        return found, folder
-    found = [image if is_url(image.path) else replace(image, path=os.path.abspath(image.path)) for image in found]
-    return found, folder if is_url(folder) else os.path.abspath(folder)
+        return images, folder
+    images = [image if is_url(image.path) else replace(image, path=os.path.abspath(image.path)) for image in images]
+    return images, folder if is_url(folder) else os.path.abspath(folder)
 
 
 def _inside(folder: str | os.PathLike[str] | None) -> Callable[[str], bool]:
@@ -219,11 +219,11 @@ class Folder:
         """The summary NAME.json of an image, if one of the same `made_by` is there."""
         data = self.read(f"{image.name}.json")
         try:
-            found = json.loads(data) if data else None
+            summary = json.loads(data) if data else None
         except ValueError:
             return None
-        mine = isinstance(found, dict) and found.get("made_by") == made_by and found.get("image") == image.path
-        return found if mine else None
+        mine = isinstance(summary, dict) and summary.get("made_by") == made_by and summary.get("image") == image.path
+        return summary if mine else None
 
     def _make(self, folder: str) -> None:
         try:

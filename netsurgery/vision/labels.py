@@ -38,7 +38,7 @@ def find_channel(
     check_labels(labels, count, blob)
     if channel in words:
         return channel
-    known = ", ".join((f"0 to {count - 1}", "a label (--labels)", *words))
+    choices = ", ".join((f"0 to {count - 1}", "a label (--labels)", *words))
     text = str(channel)
     matches = [i for i, label in enumerate(labels) if text.lower() in _called(label)]
     if len(matches) == 1:
@@ -47,11 +47,11 @@ def find_channel(
     if number is not None and not matches:
         if 0 <= number < count:
             return number
-        raise NetsurgeryError(f"blob '{blob}' has no channel {text}", expected=known)
+        raise NetsurgeryError(f"blob '{blob}' has no channel {text}", expected=choices)
     near = get_close_matches(text, labels, n=1)
     raise NetsurgeryError(
         f"{len(matches)} labels are called '{text}'" if matches else f"there is no label '{text}'",
-        expected=known,
+        expected=choices,
         fix=f"did you mean '{near[0]}'?" if near else "",
     )
 

@@ -114,22 +114,22 @@ def maximize(
     from ..exporters.torch.module import TorchNet
 
     how = Ascent(steps, rate, decay, jitter, blur, blur_every, variation, norm, at)
-    found = find_unit(net, unit, labels)
-    climbed = before_softmax(net, found.blob)
-    made = cut(net, [climbed])
-    channels, height, width = input_shape(made)
+    target = find_unit(net, unit, labels)
+    climbed = before_softmax(net, target.blob)
+    part = cut(net, [climbed])
+    channels, height, width = input_shape(part)
     h, w = size or (height, width)
     shape = (1, channels, h, w)
-    top = made.shapes({image_input(made): shape})[climbed]  # raises for a size that the net does not take
+    top = part.shapes({image_input(part): shape})[climbed]  # raises for a size that the net does not take
     place = _place(at, numbers(top)[2:], climbed)
-    run = TorchNet(made, climbed, shape)
+    run = TorchNet(part, climbed, shape)
     done = preprocessing or Preprocessing()
     gray, low, high = pixel_range(channels, (h, w), done)
     rng = np.random.default_rng(seed)
 
     def slope(image: NDArray[Any]) -> tuple[float, NDArray[Any]]:
         leaf = torch.from_numpy(np.ascontiguousarray(image[None], np.float32)).requires_grad_(True)
-        values = run(leaf)[0, found.channel]
+        values = run(leaf)[0, target.channel]
         value = values.mean() if place is None else values[place]
         (gradient,) = torch.autograd.grad(value, leaf)
         return float(value.detach()), gradient[0].numpy()
@@ -139,7 +139,7 @@ def maximize(
     x = _climb(how, slope, x, (gray, low, high), rng, report)
     blob = (gray + x).astype(np.float32)
     picture = as_color(to_bytes(deprocess(blob, done)))
-    return Maximum(found, picture, slope(blob)[0], start, blob)
+    return Maximum(target, picture, slope(blob)[0], start, blob)
 
 
 def _climb(

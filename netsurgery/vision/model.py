@@ -54,7 +54,7 @@ class Model:
     def _run(self, batch: NDArray[Any]) -> list[Array]:
         started = time.perf_counter()
         try:
-            found: list[Array] = self.session.run(list(self.blobs), {self.input: batch})
+            blobs: list[Array] = self.session.run(list(self.blobs), {self.input: batch})
         except self.failures as error:
             raise NetsurgeryError(
                 f"onnxruntime cannot run the net on an input of {'x'.join(map(str, batch.shape))}: {error}",
@@ -62,7 +62,7 @@ class Model:
             ) from None
         finally:
             self.busy += time.perf_counter() - started
-        return found
+        return blobs
 
 
 def open_model(
@@ -98,7 +98,7 @@ def model_file(net: Net, blobs: Sequence[str], *, free: bool, keep: bool) -> Ite
     def write(path: Path) -> None:
         save_onnx(net, path, outputs=blobs)
 
-    path = cache.kept(cache.key(net, blobs), write) if keep else None
+    path = cache.cached_model(cache.key(net, blobs), write) if keep else None
     if path is not None:
         yield path
         return

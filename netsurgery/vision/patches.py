@@ -102,7 +102,7 @@ class PatchesJob(Job[list[Patch]]):
         return Sample([x[None]], (np.clip(warped + 0.5, 0, 255).astype(np.uint8), scale))
 
     def finish(self, image: ImageFile, sample: Sample) -> list[Patch]:
-        found = []
+        best_patches = []
         warped, scale = sample.more
         for unit, views in zip(self.units, self.views, strict=True):
             values = sample.outputs[0][self.blobs.index(unit.blob)][0, unit.channel]
@@ -110,8 +110,8 @@ class PatchesJob(Job[list[Patch]]):
             best = int(flat.argmax())
             position = tuple(int(i) for i in np.unravel_index(best, values.shape)) if values.ndim else ()
             window, pixels = _cut_out(warped, position, views)
-            found.append(Patch(unit, image.path, float(flat[best]), position, window, pixels, scale))
-        return found
+            best_patches.append(Patch(unit, image.path, float(flat[best]), position, window, pixels, scale))
+        return best_patches
 
 
 def _cut_out(
@@ -154,13 +154,13 @@ def patches(
 
     Raises: NetsurgeryError, ShapeError for a unit that there is not.
     """
-    made, job = plan(net, units, labels, size, preprocessing or Preprocessing())
+    part, job = plan(net, units, labels, size, preprocessing or Preprocessing())
     if top < 1:
         raise NetsurgeryError(f"top {top}", expected="at least 1 patch")
     best: dict[Unit, list[tuple[float, int, Patch]]] = {unit: [] for unit in job.units}
     done = run_job(
         job,
-        made,
+        part,
         job.blobs,
         find_images(images),
         free=size is not None,
@@ -185,20 +185,20 @@ def plan(
     """The net cut at the units' blobs, and the job. Raises: as `patches`."""
     if not units:
         raise NetsurgeryError("no unit is named", expected="BLOB:CHANNEL, such as conv5:17")
-    found = tuple(dict.fromkeys(find_unit(net, text, labels) for text in units))
-    blobs = tuple(dict.fromkeys(unit.blob for unit in found))
-    made = cut(net, blobs)
-    channels, height, width = input_shape(made)
-    name = image_input(made)
+    targets = tuple(dict.fromkeys(find_unit(net, text, labels) for text in units))
+    blobs = tuple(dict.fromkeys(unit.blob for unit in targets))
+    part = cut(net, blobs)
+    channels, height, width = input_shape(part)
+    name = image_input(part)
     shape = (channels, *(size or (height, width)))
-    made.shapes({name: (1, *shape)})  # raises for a size that the net does not take
-    views = tuple(_views(geometry(made, unit.blob, name)) for unit in found)
-    return made, PatchesJob(found, blobs, views, (shape[0], shape[1], shape[2]), replace(preprocessing, resize=None))
+    part.shapes({name: (1, *shape)})  # raises for a size that the net does not take
+    views = tuple(_views(geometry(part, unit.blob, name)) for unit in targets)
+    return part, PatchesJob(targets, blobs, views, (shape[0], shape[1], shape[2]), replace(preprocessing, resize=None))
 
 
-def _views(found: Geometry) -> tuple[View, View]:
+def _views(field: Geometry) -> tuple[View, View]:
     axes = []
-    for stride, size, offset in zip(found.stride, found.receptive_field, found.offset, strict=True):
+    for stride, size, offset in zip(field.stride, field.receptive_field, field.offset, strict=True):
         whole = stride is None or size is None or offset is None
         axes.append(View(1.0, 0.0, None) if whole else View(float(stride or 0), float(offset or 0), size))
     return axes[0], axes[1]
@@ -220,10 +220,10 @@ def find_unit(net: Net, text: str, labels: Sequence[str] = ()) -> Unit:
     return Unit(blob, int(find_channel(channel, count, named, blob)))
 
 
-def picture(found: dict[Unit, list[Patch]], *, times: int | None = None) -> Picture:
+def picture(by_unit: dict[Unit, list[Patch]], *, times: int | None = None) -> Picture:
     """The patches alone, as the net sees them, as a grid for each unit, one below the other."""
     parts = []
-    for best in found.values():
+    for best in by_unit.values():
         if not best:
             continue
         factor = enlarged_to(max(best[0].pixels.shape[:2]), times, len(best))

@@ -47,8 +47,8 @@ def unit(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
 
 def to_bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Numbers of 0 to 1 as 0 to 255; NaN is 128."""
-    made: NDArray[np.uint8] = (np.clip(np.nan_to_num(values, nan=128 / 255), 0, 1) * 255 + 0.5).astype(np.uint8)
-    return made
+    pixels: NDArray[np.uint8] = (np.clip(np.nan_to_num(values, nan=128 / 255), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return pixels
 
 
 def as_color(picture: NDArray[Any]) -> Picture:
@@ -70,11 +70,11 @@ def grid(tiles: Sequence[NDArray[Any]], columns: int | None = None, gap: int = 1
     """
     h, w, *rest = tiles[0].shape
     down, across = require_room(len(tiles), h, w, columns, gap)
-    made = np.full((down * (h + gap) + gap, across * (w + gap) + gap, *rest), paper, tiles[0].dtype)
+    sheet = np.full((down * (h + gap) + gap, across * (w + gap) + gap, *rest), paper, tiles[0].dtype)
     for i, tile in enumerate(tiles):
         top, left = (i // across) * (h + gap) + gap, (i % across) * (w + gap) + gap
-        made[top : top + h, left : left + w] = tile
-    return made
+        sheet[top : top + h, left : left + w] = tile
+    return sheet
 
 
 def require_room(count: int, h: int, w: int, columns: int | None, gap: int) -> tuple[int, int]:
@@ -91,10 +91,10 @@ def require_room(count: int, h: int, w: int, columns: int | None, gap: int) -> t
     return down, across
 
 
-def enlarged_to(tile: int, wanted: int | None, count: int) -> int:
+def enlarged_to(tile: int, times: int | None, count: int) -> int:
     """By which whole number tiles of `tile` pixels are enlarged: `wanted`, or so that `count` of them fill about 1000 pixels."""
-    if wanted is not None:
-        if wanted < 1:
-            raise ShapeError(f"pictures enlarged {wanted} times", expected="a positive whole number")
-        return wanted
+    if times is not None:
+        if times < 1:
+            raise ShapeError(f"pictures enlarged {times} times", expected="a positive whole number")
+        return times
     return max(1, 1000 // max(1, tile * math.ceil(math.sqrt(count))))

@@ -99,9 +99,9 @@ def stream(
                 if not ahead:
                     break
                 window = [ahead.popleft() for _ in range(min(WINDOW, len(ahead)))]
-                for image, made in _run(model, window):
+                for image, sample in _run(model, window):
                     behind.append(
-                        (image, made if isinstance(made, Future) else pool.submit(_finished, job, image, made))
+                        (image, sample if isinstance(sample, Future) else pool.submit(_finished, job, image, sample))
                     )
                 while len(behind) > WINDOW or (behind and behind[0][1].done()):
                     yield _outcome(*behind.popleft())
@@ -114,8 +114,8 @@ def stream(
 
 
 def _prepared(job: Job[R], image: ImageFile) -> Sample:
-    found = job.done(image)
-    return job.load(image) if found is None else Sample((), found, finished=True)
+    former = job.done(image)
+    return job.load(image) if former is None else Sample((), former, finished=True)
 
 
 def _finished(job: Job[R], image: ImageFile, sample: Sample) -> Outcome[R]:
@@ -157,10 +157,10 @@ def _run(
 def _run_batch(model: Model, batch: Sequence[tuple[Sample, int]]) -> None:
     """Runs the inputs together and gives each sample its share. Blobs without a batch axis of that length cannot be shared out."""
     parts = [sample.inputs[i] for sample, i in batch]
-    found = model.run(parts[0] if len(parts) == 1 else np.concatenate(parts))
+    blobs = model.run(parts[0] if len(parts) == 1 else np.concatenate(parts))
     start = 0
     for (sample, i), part in zip(batch, parts, strict=True):
-        sample.outputs[i] = [blob[start : start + len(part)] for blob in found] if len(batch) > 1 else found
+        sample.outputs[i] = [blob[start : start + len(part)] for blob in blobs] if len(batch) > 1 else blobs
         start += len(part)
 
 

@@ -41,22 +41,22 @@ class Axis:
         return self.first if self.first is not None else (size - 1 - self.stride * (count - 1)) / 2
 
 
-def axis_of(net: Net, found: Geometry, axis: int) -> Axis:
-    stride = found.stride[axis]
+def axis_of(net: Net, field: Geometry, axis: int) -> Axis:
+    stride = field.stride[axis]
     if stride is None:
         raise ShapeError(
-            f"blob '{found.blob}' is no map: it has one answer for the whole image, whatever its size",
+            f"blob '{field.blob}' is no map: it has one answer for the whole image, whatever its size",
             source=net.source,
             expected="a blob whose positions look at parts of the image",
             fix="let the pooling of the whole map slide (--sliding-pool), or name a blob before it (--output)",
         )
-    sides = [found.size_for(count)[axis] for count in POSITIONS]
-    smallest = found.sizes(1)[axis]
-    first = found.centre(0, 0)[axis]
+    sides = [field.size_for(count)[axis] for count in POSITIONS]
+    smallest = field.sizes(1)[axis]
+    first = field.centre(0, 0)[axis]
     return Axis(
         float(stride),
         first,
-        found.declared[axis],
+        field.declared[axis],
         smallest[0] if smallest else 1,
         tuple(sides),
     )

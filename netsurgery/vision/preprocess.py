@@ -171,8 +171,8 @@ def deprocess(blob: NDArray[Any], preprocessing: Preprocessing | None = None) ->
     image = (x / np.float32(done.raw_scale)).transpose(1, 2, 0)
     if done.channel_order == "bgr" and len(x) == 3:
         image = image[:, :, ::-1]
-    made: Array = np.clip(image, 0, 1)
-    return made
+    pixels: Array = np.clip(image, 0, 1)
+    return pixels
 
 
 def with_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:

@@ -33,8 +33,8 @@ def _neighbours(places: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray
 
 def _between(a: NDArray[Any], b: NDArray[Any], t: Array) -> Array:
     a = a.astype(np.float32, copy=False)
-    made: Array = a + (b.astype(np.float32, copy=False) - a) * t
-    return np.where(t == 0, a, made) if np.isinf(a).any() or np.isinf(b).any() else made
+    mixture: Array = a + (b.astype(np.float32, copy=False) - a) * t
+    return np.where(t == 0, a, mixture) if np.isinf(a).any() or np.isinf(b).any() else mixture
 
 
 def resize(x: NDArray[Any], size: tuple[int, int]) -> Array:

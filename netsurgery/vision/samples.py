@@ -137,9 +137,9 @@ def _list(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
         if not line.strip():
             continue
         file, _, label = line.strip().rpartition(" ")
-        known = whole_number(label, signed=True)
-        if file and known is not None:
-            yield file.rstrip(), known
+        class_number = whole_number(label, signed=True)
+        if file and class_number is not None:
+            yield file.rstrip(), class_number
         elif not labelled:
             yield line.strip(), None
         else:
@@ -188,8 +188,8 @@ def _folder(path: Path, labelled: bool) -> Iterator[tuple[str, int | None]]:
 
 
 def _images(folder: Path, below: bool = True) -> Iterator[Path]:
-    found = folder.rglob("*") if below else folder.iterdir()
-    yield from sorted(p for p in found if p.suffix.lower() in SUFFIXES and p.is_file())
+    entries = folder.rglob("*") if below else folder.iterdir()
+    yield from sorted(p for p in entries if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:

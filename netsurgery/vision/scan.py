@@ -151,9 +151,9 @@ class ScanJob(Job[list[Detection]]):
         windows = windows[np.argsort(-windows[:, 0], kind="stable")]
         groups = [windows[:, 1] == k for k in np.unique(windows[:, 1])] if self.how.per_class else [slice(None)]
         parts = [windows[group][suppress(windows[group][:, 2:6], self.how.overlap)] for group in groups]
-        kept = np.concatenate(parts) if parts else windows
-        kept[:, 2:6] = np.clip(kept[:, 2:6], 0, [image[1], image[0], image[1], image[0]])
-        yield from kept[np.argsort(-kept[:, 0], kind="stable")]
+        best = np.concatenate(parts) if parts else windows
+        best[:, 2:6] = np.clip(best[:, 2:6], 0, [image[1], image[0], image[1], image[0]])
+        yield from best[np.argsort(-best[:, 0], kind="stable")]
 
     def _detection(self, row: NDArray[np.float64]) -> Detection:
         score, channel, left, top, right, bottom, side = row.tolist()
@@ -171,15 +171,15 @@ def plan_scan(
 ) -> tuple[Net, ScanJob, list[str]]:
     """The fully convolutional net, the job, and the blobs that it needs. Raises: as `scan`."""
     blob = output if output is not None else only_output(net)
-    made, maps = plan(
+    dense, maps = plan(
         net, blob, Options(scales=how.scales, labels=how.labels), preprocessing, sliding_pool=sliding_pool
     )
     blobs = [blob]
-    count = int(str(made.shapes()[blob][1]))
+    count = int(str(dense.shapes()[blob][1]))
     if how.shift is not None:
         blobs.append(how.shift)
-        made = convolutionalize(cut(net, blobs), sliding_pool=sliding_pool)
-        shape = made.shapes()[how.shift]
+        dense = convolutionalize(cut(net, blobs), sliding_pool=sliding_pool)
+        shape = dense.shapes()[how.shift]
         if len(shape) != 4 or shape[1] != 4:
             raise ShapeError(
                 f"blob '{how.shift}' ({', '.join(map(str, shape))}) moves no boxes",
@@ -188,7 +188,7 @@ def plan_scan(
             )
     channel = None if how.channel is None else int(find_channel(how.channel, count, how.labels, blob))
     background = find_background(how.background, count, how.labels, blob)
-    return made, ScanJob(maps, how, channel, background), blobs
+    return dense, ScanJob(maps, how, channel, background), blobs
 
 
 def scan(
@@ -212,10 +212,10 @@ def scan(
 
     Raises: NetsurgeryError, ShapeError as `heatmap`, or for too many windows.
     """
-    made, job, blobs = plan_scan(
+    dense, job, blobs = plan_scan(
         net, output, how or Scanning(), preprocessing or Preprocessing(), sliding_pool=sliding_pool
     )
     sample = job.prepare(read_image(image) if isinstance(image, str) else image)
-    model = open_model(made, blobs, free=True)
+    model = open_model(dense, blobs, free=True)
     sample.outputs = [model.run(x) for x in sample.inputs]
     return job.finish(ImageFile(image if isinstance(image, str) else "the image", ""), sample)

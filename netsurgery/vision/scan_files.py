@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def scan_figure(image: NDArray[Any], found: Sequence[Detection], title: str = "") -> Figure:
+def scan_figure(image: NDArray[Any], detections: Sequence[Detection], title: str = "") -> Figure:
     """The image with a box for each detection, its class and score beside it, a colour for each class."""
     height, width = inches(*image.shape[:2])
     figure, axes = image_figure(height, width)
     show_picture(axes, as_color(to_bytes(gray_of(image))), (image.shape[0], image.shape[1]))
-    classes = sorted({one.channel for one in found})
+    classes = sorted({one.channel for one in detections})
     colours = dict(zip(classes, class_colours(np.array(classes, int)) / 255, strict=True))
     from matplotlib.patches import Rectangle
 
-    for one in reversed(found):
+    for one in reversed(detections):
         left, top, right, bottom = one.box
         colour = colours[one.channel]
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
@@ -44,7 +44,7 @@ def scan_figure(image: NDArray[Any], found: Sequence[Detection], title: str = ""
         box = {"facecolor": colour, "edgecolor": "none", "pad": 1.0}
         ink = "black" if float(np.dot(colour, (0.3, 0.59, 0.11))) > 0.5 else "white"
         axes.text(left, top, label, fontsize=7, color=ink, va="bottom", bbox=box, clip_on=True)
-    axes.set_title(title or f"{len(found)} found", fontsize=10)
+    axes.set_title(title or f"{len(detections)} found", fontsize=10)
     return figure
 
 
@@ -66,17 +66,17 @@ class ScanFiles(Job[dict[str, Any]]):
         return self.scanning.prepare(image)
 
     def finish(self, image: ImageFile, sample: Sample) -> dict[str, Any]:
-        found = self.scanning.finish(image, sample)
+        detections = self.scanning.finish(image, sample)
         pixels, sizes = sample.more
         folder = Folder(self.folder)
-        title = f"{os.path.basename(image.path)}: {len(found)} boxes by {self.scanning.maps.blob}"
-        folder.write(f"{image.name}.boxes.png", self.drawn(pixels, found, title))
+        title = f"{os.path.basename(image.path)}: {len(detections)} boxes by {self.scanning.maps.blob}"
+        folder.write(f"{image.name}.boxes.png", self.drawn(pixels, detections, title))
         summary = {
             "image": image.path,
             "size": list(pixels.shape[:2]),
             "blob": self.scanning.maps.blob,
             "scales": [{"side": side, "input": list(size)} for side, size in sizes],
-            "boxes": [one.to_json() for one in found],
+            "boxes": [one.to_json() for one in detections],
             "files": {"picture": f"{image.name}.boxes.png"},
             "made_by": self.made_by,
         }
@@ -105,8 +105,8 @@ def scan_files(
     finished is skipped, unless `force`. `keep`, `scheduler`: see `heatmaps`."""
     require_matplotlib()
     how = how or Scanning()
-    made, job, blobs = plan_scan(net, output, how, preprocessing or Preprocessing(), sliding_pool=sliding_pool)
-    found, place = find_for(images, folder, scheduler)
-    mine = made_by(made, blobs, job.maps.preprocessing, {"scan": asdict(how)})
-    files = ScanFiles(job, place, mine, force, len(found) >= WORTH_IT)
-    return run_job(files, made, blobs, found, free=True, keep=keep, scheduler=scheduler, threads=threads)
+    dense, job, blobs = plan_scan(net, output, how, preprocessing or Preprocessing(), sliding_pool=sliding_pool)
+    image_files, place = find_for(images, folder, scheduler)
+    mine = made_by(dense, blobs, job.maps.preprocessing, {"scan": asdict(how)})
+    files = ScanFiles(job, place, mine, force, len(image_files) >= WORTH_IT)
+    return run_job(files, dense, blobs, image_files, free=True, keep=keep, scheduler=scheduler, threads=threads)

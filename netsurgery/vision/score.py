@@ -87,10 +87,10 @@ def score(
     options, done = options or Options(), preprocessing or Preprocessing()
     shape = input_shape(net)
     size = warp_size(done, (shape[1], shape[2]))
-    files = found = samples(source, root=options.root, resize=size, gray=options.gray or shape[0] == 1)
+    files = entries = samples(source, root=options.root, resize=size, gray=options.gray or shape[0] == 1)
     layer = _data_layer(loaded) if loaded is not None else None
     if layer is not None and done.cut and size is None and not layer.params.has("image_data_param"):
-        found = _as_stored(found, os.fspath(source), shape)
+        entries = _as_stored(entries, os.fspath(source), shape)
     judges = find_judges(loaded) if loaded is not None else None
     if judges is not None and not set(judges.reads) <= set(net.blobs):
         judges = None
@@ -102,11 +102,11 @@ def score(
         record = stack.enter_context(Record(options.record, {"source": os.fspath(source), "models": names}))
         count = record.restore([c.tally for c in contestants])
         on_sample(count)
-        rest = islice(found, count, options.limit)
+        rest = islice(entries, count, options.limit)
         if options.scheduler is None:
             batches = _here(contestants, judges, _batches(rest, shape, done, options.threads or cores()))
         else:
-            stored = layer is not None and found is not files
+            stored = layer is not None and entries is not files
             job = partial(ScoreJob, shape, done, size, options.gray or shape[0] == 1, stored)
             batches = _on_cluster(contestants, judges, options.scheduler, job, rest, folder)
         for names in batches:
@@ -131,10 +131,10 @@ def _data_layer(net: Net) -> Layer | None:
     return next((x for x in sources if x.type.endswith("Data") or x.params.has("transform_param")), None)
 
 
-def _as_stored(found: Iterator[Sample], source: str, shape: tuple[int, int, int]) -> Iterator[Sample]:
+def _as_stored(entries: Iterator[Sample], source: str, shape: tuple[int, int, int]) -> Iterator[Sample]:
     """Samples for a net that reads a database. Raises: as `require_stored_size`, when an image is read."""
     if is_stored(source):
-        yield from found
+        yield from entries
         return
 
     def checked(sample: Sample) -> Callable[[], NDArray[Any]]:
@@ -145,12 +145,12 @@ def _as_stored(found: Iterator[Sample], source: str, shape: tuple[int, int, int]
 
         return read
 
-    for sample in found:
+    for sample in entries:
         yield replace(sample, read=checked(sample))
 
 
 def _batches(
-    found: Iterable[Sample], shape: tuple[int, int, int], done: Preprocessing, threads: int
+    entries: Iterable[Sample], shape: tuple[int, int, int], done: Preprocessing, threads: int
 ) -> Iterator[list[tuple[Sample, Array]]]:
     """Samples with what the net is fed, some at a time; threads read and transform those that come next."""
 
@@ -166,7 +166,7 @@ def _batches(
         return replace(sample, read=read)
 
     batch: list[tuple[Sample, Array]] = []
-    for sample, pixels in ahead(map(ready, found), threads, 3 * BATCH):
+    for sample, pixels in ahead(map(ready, entries), threads, 3 * BATCH):
         if sample.label is None:
             raise NetsurgeryError("has no label", source=Source(sample.name), expected="a number")
         batch.append((sample, pixels))
@@ -200,7 +200,7 @@ def _on_cluster(
     judges: Judges | None,
     scheduler: str,
     job: Callable[..., ScoreJob],
-    found: Iterator[Sample],
+    entries: Iterator[Sample],
     folder: Path,
 ) -> Iterator[list[str]]:
     """Judges every batch on a cluster; gives the names of its samples."""
@@ -209,7 +209,7 @@ def _on_cluster(
         (job(one.model.blobs, one.blob, tuple(reads)), alone(one.model.path, folder / str(k)))
         for k, one in enumerate(contestants)
     ]
-    for batch, judged in judged_on(scheduler, jobs, found, BATCH):
+    for batch, judged in judged_on(scheduler, jobs, entries, BATCH):
         labels = np.array([sample.label for sample in batch], np.int64)
         for one, part in zip(contestants, judged, strict=True):
             _judge(one, judges, [rank for rank, _ in part], rows(part), labels)
@@ -258,18 +258,20 @@ def _contestants(
     if options.int8 is not None:
         paths["int8"] = folder / "int8.onnx"
         save_int8(net, paths["int8"], _calibration(net, options, done), outputs=blobs)
-    found = [_Contestant(Tally(name), Model(path, blobs, options.threads), scores) for name, path in paths.items()]
-    found += [_opened(os.fspath(path), scores, blobs, options.threads) for path in options.models]
-    return found
+    contestants = [
+        _Contestant(Tally(name), Model(path, blobs, options.threads), scores) for name, path in paths.items()
+    ]
+    contestants += [_opened(os.fspath(path), scores, blobs, options.threads) for path in options.models]
+    return contestants
 
 
 def _calibration(net: Net, options: Options, done: Preprocessing) -> list[dict[str, Array]]:
     shape = input_shape(net)
     size = warp_size(done, (shape[1], shape[2]))
-    found = samples(
+    entries = samples(
         options.int8 or "", root=options.root, resize=size, gray=options.gray or shape[0] == 1, labelled=False
     )
-    return [{image_input(net): transform(sample.read(), shape, done)[None]} for sample in found]
+    return [{image_input(net): transform(sample.read(), shape, done)[None]} for sample in entries]
 
 
 def _opened(path: str, scores: str, blobs: Sequence[str], threads: int | None) -> _Contestant:

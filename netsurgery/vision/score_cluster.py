@@ -82,13 +82,13 @@ def judged_on(
     streams = [stream_on(scheduler, job, model, job.blobs, images) for job, model in jobs]
     together = zip(held, *streams, strict=True)
     while part := list(islice(together, size)):
-        found: list[list[Judged]] = [[] for _ in jobs]
+        answers: list[list[Judged]] = [[] for _ in jobs]
         for _, *outcomes in part:
-            for place, one in zip(found, outcomes, strict=True):
+            for place, one in zip(answers, outcomes, strict=True):
                 if one.error is not None or one.result is None:
                     raise one.error or NetsurgeryError("no result", source=Source(one.image.path))
                 place.append(one.result)
-        yield [sample for sample, *_ in part], found
+        yield [sample for sample, *_ in part], answers
 
 
 def alone(model: str | os.PathLike[str], folder: Path) -> Path:

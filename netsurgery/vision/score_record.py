@@ -51,9 +51,9 @@ class Record:
             )
         for entry in entries[1:]:
             for tally in tallies:
-                found = entry["models"][tally.name]
-                tally.ranks += found["ranks"]
-                tally.add_outputs(found["outputs"], len(entry["samples"]))
+                share = entry["models"][tally.name]
+                tally.ranks += share["ranks"]
+                tally.add_outputs(share["outputs"], len(entry["samples"]))
         try:
             # a last line that was cut off goes
             with open(self.path, "w", encoding="utf-8") as out:

@@ -91,12 +91,12 @@ def _number(axes: Axes, tiles: Tiles, across: int) -> None:
         )
 
 
-def patches_figure(found: Mapping[Unit, Sequence[Patch]], *, across: int | None = None) -> Figure:
+def patches_figure(by_unit: Mapping[Unit, Sequence[Patch]], *, across: int | None = None) -> Figure:
     """For each unit its patches in a frame, each in the shape that it has in its image, with the score, the file and the window's rows and
     columns there; `across`: how many stand in a row.
 
     Raises: NetsurgeryError without matplotlib (extra `vision`), or without a patch."""
-    groups = {unit: best for unit, best in found.items() if best}
+    groups = {unit: best for unit, best in by_unit.items() if best}
     if not groups:
         raise NetsurgeryError("there is no patch to show: no image could be read")
     columns = across or min(max(map(len, groups.values())), 6)

@@ -90,7 +90,7 @@ def read_windows(path: str | os.PathLike[str]) -> list[tuple[str, Window]]:
 
     Raises: NetsurgeryError if it cannot be read, or lacks a column or a number."""
     name = os.fspath(path)
-    found: list[tuple[str, Window]] = []
+    windows: list[tuple[str, Window]] = []
     try:
         with open(name, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -114,12 +114,12 @@ def read_windows(path: str | os.PathLike[str]) -> list[tuple[str, Window]]:
                         source=Source(name, reader.line_num),
                         expected="a file, and four whole numbers",
                     )
-                found.append((row["filename"], (ymin, xmin, ymax, xmax)))
+                windows.append((row["filename"], (ymin, xmin, ymax, xmax)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise NetsurgeryError(f"cannot be read: {error}", source=Source(name), expected="a table (CSV)") from None
-    if not found:
+    if not windows:
         raise NetsurgeryError("has no windows", source=Source(name), expected="one a line")
-    return found
+    return windows
 
 
 def classify_windows(
@@ -149,7 +149,7 @@ def classify_windows(
             fix="--pixels-as pycaffe",
         )
     done = replace(done, convention=PYCAFFE, resize=None)
-    made, job = plan(net, output, (), done, 1, 1)
+    part, job = plan(net, output, (), done, 1, 1)
     _, height, width = job.shape
     if context and (height != width or not 0 < 2 * context < width):
         raise ShapeError(
@@ -171,7 +171,7 @@ def classify_windows(
             images.append(ImageFile(place, name))
     fill = _fill(done, job.shape) if context else None
     work = WindowsJob(job.shape, done, parts, context, fill)
-    for one in run_job(work, made, [job.blob], images, keep=keep, scheduler=scheduler, threads=threads):
+    for one in run_job(work, part, [job.blob], images, keep=keep, scheduler=scheduler, threads=threads):
         scored = None
         if one.result is not None:
             pairs = zip(parts[one.image.name], one.result, strict=True)

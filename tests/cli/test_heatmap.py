@@ -202,11 +202,11 @@ def test_the_model_is_kept_in_the_cache(
 def test_the_cache_forgets_the_longest_unused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT", 2500)
     for number, name in enumerate("abcd"):
-        path = cache.kept(name, lambda path: path.write_bytes(b"x" * 1000))
+        path = cache.cached_model(name, lambda path: path.write_bytes(b"x" * 1000))
         os.utime(path.parent, (number, number))
     assert sorted(p.name for p in cache.folder().iterdir()) == ["c", "d"]
     with pytest.raises(ZeroDivisionError):
-        cache.kept("e", lambda path: 1 / 0)
+        cache.cached_model("e", lambda path: 1 / 0)
     assert sorted(p.name for p in cache.folder().iterdir()) == ["c", "d"]
 
 

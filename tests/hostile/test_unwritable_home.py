@@ -53,6 +53,6 @@ def test_models_that_a_dead_process_was_making_are_removed(tmp_path: Path, monke
     for place in (own, dead):
         place.mkdir(parents=True)
         (place / "model.onnx").write_bytes(b"half")
-    model = cache.kept("name", lambda path: path.write_bytes(b"whole"))
+    model = cache.cached_model("name", lambda path: path.write_bytes(b"whole"))
     assert model is not None and model.read_bytes() == b"whole"
     assert sorted(os.listdir(tmp_path / "models")) == sorted([own.name, "name"])

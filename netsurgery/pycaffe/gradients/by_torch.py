@@ -69,13 +69,13 @@ def differentiate(slot: Slot) -> None:
     if not pairs:
         raise UnsupportedError("has no gradient", layer=slot)
     grads = torch.autograd.grad([t for t, _ in pairs], leaves, [d for _, d in pairs], allow_unused=True)
-    found = iter(grads)
+    derivatives = iter(grads)
     for blob, tensor in zip(slot.bottoms, bottoms, strict=True):
         if tensor.requires_grad:
-            grad = next(found)
+            grad = next(derivatives)
             blob.write_diff(0.0 if grad is None else grad.numpy())
     for blob, tensor in zip(slot.blobs, params, strict=True):
-        if tensor.requires_grad and (grad := next(found)) is not None:
+        if tensor.requires_grad and (grad := next(derivatives)) is not None:
             blob.add_diff(grad.numpy())
 
 
@@ -100,8 +100,8 @@ def _convolutions(torch: Any, slot: Slot) -> None:
         )
         if need:
             bottom.write_diff(grads[0].numpy()[tuple(map(slice, bottom.sizes))])
-        for blob, wanted, grad in zip(slot.blobs, needs, grads[1:], strict=False):
-            if wanted:
+        for blob, learns, grad in zip(slot.blobs, needs, grads[1:], strict=False):
+            if learns:
                 blob.add_diff(grad.numpy())
 
 

@@ -85,8 +85,8 @@ def infogain(slot: Slot, kind: InfogainLoss) -> None:
     classes = rows.shape[1]
     gains = slot.bottoms[2].read_data().reshape(classes, classes)
     counts = np.full(label.shape, True) if kind.loss.ignore_label is None else label != kind.loss.ignore_label
-    known = np.where(counts, label, 0)
-    dx = _softmax(rows) * gains.sum(1)[known][:, np.newaxis, :] - gains[known].transpose(0, 2, 1)
+    targets = np.where(counts, label, 0)
+    dx = _softmax(rows) * gains.sum(1)[targets][:, np.newaxis, :] - gains[targets].transpose(0, 2, 1)
     dx = dx * counts[:, np.newaxis, :]
     k = _weight(slot) / np.float32(kind.loss.divisor(outer, inner, int(counts.sum())))
     slot.bottoms[0].write_diff((dx * k).reshape(slot.bottoms[0].sizes))
