@@ -79,8 +79,8 @@ def _origin(name: str) -> str:
 
 def _source(paragraph: str) -> str:
     """What the docstring's line Source: says."""
-    _, found, text = paragraph.partition("Source: ")
-    return " ".join(text.split()) if found else ""
+    _, mark, text = paragraph.partition("Source: ")
+    return " ".join(text.split()) if mark else ""
 
 
 @cache
@@ -132,5 +132,5 @@ def _resolved(func: ast.expr, within: FunctionType) -> Any:
     cls = within.__globals__.get(within.__qualname__.split(".")[0])
     if not isinstance(cls, type):
         return None
-    found = getattr(super(cls, cls) if owner == "super" else cls, func.attr, None)
-    return getattr(found, "__func__", found)
+    member = getattr(super(cls, cls) if owner == "super" else cls, func.attr, None)
+    return getattr(member, "__func__", member)

@@ -121,13 +121,13 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
     a_has, b_has = (any(x.weights for x in net.layers) for net in (a, b))
     compared = a_has and b_has
     changed = [c for x, y in pairs for c in _changes(x, y, training)]
-    found = [w for x, y in pairs for w in _blobs(x, y)] if compared else []
+    blobs = [w for x, y in pairs for w in _blobs(x, y)] if compared else []
     return Difference(
         tuple(y.title for key, y in right.items() if key not in left),
         tuple(x.title for key, x in left.items() if key not in right),
         tuple(changed),
-        tuple(w for w in found if w is not None),
-        sum(w is None for w in found),
+        tuple(w for w in blobs if w is not None),
+        sum(w is None for w in blobs),
         compared,
         "" if a_has == b_has else "first" if a_has else "second",
     )
@@ -135,12 +135,12 @@ def diff(a: Net, b: Net, *, training: bool = False) -> Difference:
 
 def _by_name(net: Net) -> dict[tuple[str, int], Layer]:
     """Layers by name, and by how many of that name stand before (Caffe allows several)."""
-    found: dict[tuple[str, int], Layer] = {}
+    layers: dict[tuple[str, int], Layer] = {}
     count: Counter[str] = Counter()
     for layer in net.layers:
-        found[layer.name, count[layer.name]] = layer
+        layers[layer.name, count[layer.name]] = layer
         count[layer.name] += 1
-    return found
+    return layers
 
 
 def _said(w: BlobChange) -> str:
@@ -163,7 +163,7 @@ def _changes(a: Layer, b: Layer, training: bool) -> Iterator[Change]:
 
 def _values(message: Message, training: bool, path: str = "") -> dict[str, list[str]]:
     """The values of every field, by path, as text. Messages of a repeated field are numbered."""
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     for f in message.fields:
         if not training and (f.name in IRRELEVANT or (not path and f.name in IRRELEVANT_OF_LAYER)):
@@ -172,22 +172,22 @@ def _values(message: Message, training: bool, path: str = "") -> dict[str, list[
         if isinstance(f.value, Message):
             counts[here] = counts.get(here, 0) + 1
             inner = here if counts[here] == 1 else f"{here}[{counts[here]}]"
-            found.update(_values(f.value, training, inner))
+            texts.update(_values(f.value, training, inner))
         else:
-            found.setdefault(here, []).append(_text(f.value))
-    return _with_one_spelling(found, path)
+            texts.setdefault(here, []).append(_text(f.value))
+    return _with_one_spelling(texts, path)
 
 
-def _with_one_spelling(found: dict[str, list[str]], path: str) -> dict[str, list[str]]:
+def _with_one_spelling(texts: dict[str, list[str]], path: str) -> dict[str, list[str]]:
     """kernel_h and kernel_w as kernel_size, one number where all sides are alike; and so on for the other sides of windows."""
     for name, default in WINDOWS.items():
         full, stem = f"{path}.{name}", f"{path}.{name.removesuffix('_size')}"
-        if f"{stem}_h" in found or f"{stem}_w" in found:
-            (h,), (w,) = (found.pop(f"{stem}_{side}", [default]) for side in "hw")
-            found[full] = [h, w]
-        if len(set(found.get(full, ()))) == 1:
-            found[full] = found[full][:1]
-    return found
+        if f"{stem}_h" in texts or f"{stem}_w" in texts:
+            (h,), (w,) = (texts.pop(f"{stem}_{side}", [default]) for side in "hw")
+            texts[full] = [h, w]
+        if len(set(texts.get(full, ()))) == 1:
+            texts[full] = texts[full][:1]
+    return texts
 
 
 def _default(path: str) -> list[str]:
@@ -195,10 +195,10 @@ def _default(path: str) -> list[str]:
     *messages, name = path.split(".")
     type = "LayerParameter"
     for message in messages:
-        known = _proto.message(type).get(message.split("[")[0])
-        if known is None or not _proto.has_message(known.type):
+        inner = _proto.message(type).get(message.split("[")[0])
+        if inner is None or not _proto.has_message(inner.type):
             return []
-        type = known.type
+        type = inner.type
     field_type = _proto.message(type).get(name)
     if field_type is not None and field_type.default is not None:
         return [_text(field_type.default)]

@@ -39,25 +39,25 @@ def run(
     blobs = None if blobs is None else as_names(blobs)
     net.require_supported("run")
     _check_feeds(net, feeds)
-    wanted = _wanted(net, blobs)
+    names = _blob_names(net, blobs)
     before = MEMORY.set(memory)
     try:
         with np.errstate(all="ignore"):  # Caffe lets NaN and infinity pass
-            held = _computed(net, feeds, wanted, dtype, state)
+            held = _computed(net, feeds, names, dtype, state)
     finally:
         MEMORY.reset(before)
-    return {blob: held[blob] for blob in net.blobs if blob in wanted}
+    return {blob: held[blob] for blob in net.blobs if blob in names}
 
 
 def _computed(
     net: Net,
     feeds: Mapping[str, NDArray[Any]],
-    wanted: set[str],
+    names: set[str],
     dtype: DTypeLike,
     state: MutableMapping[str, NDArray[Any]] | None,
 ) -> dict[str, Array]:
     """The wanted blobs; others are let go as soon as no layer needs them."""
-    needed = _layers_for(net, wanted)
+    needed = _layers_for(net, names)
     uses = dict.fromkeys(net.blobs, 0)
     for layer in needed:
         for blob in layer.bottoms:
@@ -74,7 +74,7 @@ def _computed(
         for blob in layer.bottoms:
             uses[blob] -= 1
         for blob in {*layer.bottoms, *layer.tops}:
-            if not uses[blob] and blob not in wanted:
+            if not uses[blob] and blob not in names:
                 held.pop(blob, None)
     return held
 
@@ -130,26 +130,26 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
     """Raises: WeightsError unless the layer has the blobs that its type wants, in their shapes."""
     if layer.kind.any_blobs:
         return
-    wanted = [tuple(w) for w in layer.kind.weight_shapes(bottoms)]
-    found = [tuple(w.shape) for w in layer.weights]
-    fits = len(wanted) == len(found) and all(
+    expected = [tuple(w) for w in layer.kind.weight_shapes(bottoms)]
+    shapes = [tuple(w.shape) for w in layer.weights]
+    fits = len(expected) == len(shapes) and all(
         len(w) == len(f) and all(not isinstance(n, int) or n == m for n, m in zip(w, f, strict=True))
-        for w, f in zip(wanted, found, strict=True)
+        for w, f in zip(expected, shapes, strict=True)
     )
     if fits:
         return
-    if not found:
+    if not shapes:
         raise WeightsError(
             "has no weights",
             layer=layer,
-            expected=f"blobs of shapes {_show(wanted)}",
+            expected=f"blobs of shapes {_show(expected)}",
             fix="give the caffemodel, or --initialize for made-up weights",
         )
-    slides = layer.type == "InnerProduct" and len(wanted) == len(found) and any(len(x) > 2 for x in bottoms)
+    slides = layer.type == "InnerProduct" and len(expected) == len(shapes) and any(len(x) > 2 for x in bottoms)
     raise WeightsError(
-        f"has blobs of shapes {_show(found)}",
+        f"has blobs of shapes {_show(shapes)}",
         layer=layer,
-        expected=_show(wanted),
+        expected=_show(expected),
         fix="an image of the declared size; or make the net fully convolutional, and it takes any: --fully-convolutional,"
         " netsurgery.convolutionalize(net)"
         if slides
@@ -175,20 +175,20 @@ def _check_feeds(net: Net, feeds: Mapping[str, NDArray[Any]]) -> None:
             )
 
 
-def _wanted(net: Net, blobs: Iterable[str] | None) -> set[str]:
+def _blob_names(net: Net, blobs: Iterable[str] | None) -> set[str]:
     if blobs is None:
         return set(net.blobs)
-    wanted = set(blobs)
-    for blob in sorted(wanted - set(net.blobs)):
+    names = set(blobs)
+    for blob in sorted(names - set(net.blobs)):
         net.writer(blob)  # raises, with a suggestion
-    return wanted
+    return names
 
 
 def _layers_for(net: Net, blobs: set[str]) -> list[Layer]:
     """The layers that are needed for these blobs, in order."""
-    needed, kept = set(blobs), []
+    needed, layers = set(blobs), []
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops):
             needed.update(layer.bottoms)
-            kept.append(layer)
-    return kept[::-1]
+            layers.append(layer)
+    return layers[::-1]

@@ -97,17 +97,17 @@ class Message:
     def with_fields(self, *fields: Field) -> Message:
         """The same message with `fields` in place of all that had one of their names (put where the first one was, else at the end)."""
         names = {f.name for f in fields}
-        kept: list[Field] = []
+        new: list[Field] = []
         placed = False
         for f in self.fields:
             if f.name not in names:
-                kept.append(f)
+                new.append(f)
             elif not placed:
-                kept.extend(fields)
+                new.extend(fields)
                 placed = True
         if not placed:
-            kept.extend(fields)
-        return replace(self, fields=tuple(kept), text="")
+            new.extend(fields)
+        return replace(self, fields=tuple(new), text="")
 
     def same(self, other: Message) -> bool:
         """Whether both hold the same values in the same order, wherever they were read and whatever the comments say."""

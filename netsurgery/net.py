@@ -332,15 +332,15 @@ class Net:
             blob: of_blob.get(blob) or renamed_version(blob, layer, targets.get(id(layer), layer.name), of_blob)
             for blob, layer in writers.items()
         }
-        made = [layer.with_name(targets.get(id(layer), layer.name)).with_blobs(new) for layer in self.layers]
+        new_layers = [layer.with_name(targets.get(id(layer), layer.name)).with_blobs(new) for layer in self.layers]
         for old, name in of_layer.items():
-            if old in self and sum(layer.name == name for layer in made) > 1:
+            if old in self and sum(layer.name == name for layer in new_layers) > 1:
                 raise RewriteError(
                     f"cannot be renamed to '{name}': there is a layer of that name",
                     layer=self[old],
                     fix="choose another name, or rename the other layer as well",
                 )
-        return self.with_layers(made)
+        return self.with_layers(new_layers)
 
     def require_supported(self, what: str = "used") -> None:
         """Raises: UnsupportedLayersError that lists every layer that netsurgery refuses."""
@@ -354,16 +354,16 @@ class Net:
 
         Raises: ShapeError, UnsupportedLayersError."""
         self.require_supported()
-        given = {name: tuple(shape) for name, shape in (inputs or {}).items()}
+        sizes = {name: tuple(shape) for name, shape in (inputs or {}).items()}
         declared = self.inputs
-        for name in given:
+        for name in sizes:
             if name not in declared:
                 raise ShapeError(f"the net has no input '{name}'", source=self.source, fix=closest(name, declared))
         shapes: dict[str, Shape] = {}
         for layer in self.layers:
             if layer.kind.is_input:
                 for top in layer.tops:
-                    shape = given.get(top, declared[top])
+                    shape = sizes.get(top, declared[top])
                     if shape is None:
                         raise ShapeError(
                             f"the shape of input '{top}' is not declared",

@@ -58,11 +58,11 @@ class Geometry:
     def size_for(self, positions: int) -> tuple[int | None, ...]:
         """The input size that gives so many positions: declared + stride * (positions - positions at the declared size), so that the
         windows of the declared size lie edge to edge with the image; if no size does, None."""
-        found: list[int | None] = []
+        size: list[int | None] = []
         for axis, sizes in enumerate(self.sizes(positions)):
             guess = self._guess(axis, positions)
-            found.append(guess if sizes is not None and guess in sizes else sizes[0] if sizes else None)
-        return tuple(found)
+            size.append(guess if sizes is not None and guess in sizes else sizes[0] if sizes else None)
+        return tuple(size)
 
     def window(self, *position: int, size: Sequence[int] | None = None) -> tuple[range, ...]:
         """The pixels (rows, columns) that the blob at a position sees in an image of this size (None: declared): those in the image,
@@ -148,9 +148,9 @@ def geometry(net: Net, blob: str, input: str | None = None) -> Geometry:
     net = _part(net, blob)
     shapes = net.shapes()
     seen = {
-        name: found
+        name: axes
         for name in net.inputs
-        if len(shapes[name]) > 2 and (found := reaches(net, name, shapes)[blob]) is not None
+        if len(shapes[name]) > 2 and (axes := reaches(net, name, shapes)[blob]) is not None
     }
     if input is None and len(seen) == 1:
         (input,) = seen
@@ -161,20 +161,20 @@ def geometry(net: Net, blob: str, input: str | None = None) -> Geometry:
             source=net.source,
             fix="say which input: --input, or input=... in Python" if seen else "",
         )
-    found = seen[input]
-    if isinstance(found, NetsurgeryError):
-        raise found
+    axes = seen[input]
+    if isinstance(axes, NetsurgeryError):
+        raise axes
     size = _whole(shapes[input][2:])
-    extents = [_extent(net, blob, input, axis, reach, shapes) for axis, reach in enumerate(found)]
+    extents = [_extent(net, blob, input, axis, reach, shapes) for axis, reach in enumerate(axes)]
     return Geometry(
         blob=blob,
         input=input,
         declared=size,
         positions=_positions(shapes[blob], len(size)),
-        stride=tuple(_plain(reach.stride) for reach in found),
+        stride=tuple(_plain(reach.stride) for reach in axes),
         receptive_field=tuple(n for n, _ in extents),
         offset=tuple(start for _, start in extents),
-        reaches=found,
+        reaches=axes,
         _net=net,
     )
 
@@ -286,19 +286,19 @@ def _walk(
             held.setdefault(bottom, set()).update(
                 inside if seen is None else (n for n in seen if n in inside) if clip else seen
             )
-    found = held.get(input)
-    return range(min(found), max(found) + 1) if found else range(0)
+    positions = held.get(input)
+    return range(min(positions), max(positions) + 1) if positions else range(0)
 
 
 def _part(net: Net, blob: str) -> Net:
     """The layers that compute a blob, and the inputs that they use."""
     net.writer(blob)
-    needed, kept = {blob}, []
+    needed, layers = {blob}, []
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops):
             needed.update(layer.bottoms)
-            kept.append(layer)
-    return net.with_layers(reversed(kept))
+            layers.append(layer)
+    return net.with_layers(reversed(layers))
 
 
 def _positions(shape: Sequence[Size], axes: int) -> tuple[int, ...]:

@@ -28,8 +28,8 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
 
     Raises: ShapeError for a shape that does not fit.
     """
-    known, held = _known(net, shapes or {})
-    seen = {name: _seen(known, name, held) for name in known.inputs if len(held[name]) > 2}
+    part, held = _computable(net, shapes or {})
+    seen = {name: _seen(part, name, held) for name in part.inputs if len(held[name]) > 2}
     shared: set[tuple[str, int]] = set()
     rows = []
     for layer in net.layers:
@@ -41,7 +41,9 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
                 "tops": {top: _listed(held.get(top)) for top in layer.tops},
                 "parameters": _parameters(layer, bottoms, shared),
                 "macs": _macs(layer, bottoms, [held.get(t) for t in layer.tops]),
-                "sees": {name: found for name, of in seen.items() for top in layer.tops[:1] if (found := of.get(top))},
+                "sees": {
+                    name: window for name, of in seen.items() for top in layer.tops[:1] if (window := of.get(top))
+                },
                 "error": None if layer.kind.error is None else layer.kind.error.problem,
             }
         )
@@ -67,41 +69,41 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
     }
 
 
-def _known(net: Net, given: Mapping[str, Sequence[int | str | None]]) -> tuple[Net, Shapes]:
+def _computable(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> tuple[Net, Shapes]:
     """The layers whose shapes follow, and the shapes."""
-    for name in given:
+    for name in input_shapes:
         if name not in net.inputs:
             raise ShapeError(
                 f"the net has no input '{name}'", source=net.source, expected=f"one of: {', '.join(net.inputs)}"
             )
     held: Shapes = {}
-    kept = []
+    layers = []
     for layer in net.layers:
         if not layer.kind.is_supported or not all(b in held for b in layer.bottoms):
             continue
         if layer.kind.is_input:
-            made = [_input_shape(top, net.inputs[top], given.get(top)) for top in layer.tops]
-            if any(shape is None for shape in made):
+            sizes = [_input_shape(top, net.inputs[top], input_shapes.get(top)) for top in layer.tops]
+            if any(shape is None for shape in sizes):
                 continue
-            tops: Sequence[Any] = made
+            tops: Sequence[Any] = sizes
         else:
             tops = Net.layer_shapes(layer, [held[b] for b in layer.bottoms])
         held.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
-        kept.append(layer)
-    return net.with_layers(kept), held
+        layers.append(layer)
+    return net.with_layers(layers), held
 
 
 def _input_shape(
-    name: str, declared: tuple[int, ...] | None, given: Sequence[int | str | None] | None
+    name: str, declared: tuple[int, ...] | None, shape: Sequence[int | str | None] | None
 ) -> tuple[int, ...] | None:
-    if given is None:
+    if shape is None:
         return declared
     sizes = [
         n if isinstance(n, int) else declared[i] if declared and i < len(declared) else None
-        for i, n in enumerate(given)
+        for i, n in enumerate(shape)
     ]
     if any(n is None for n in sizes):
-        raise ShapeError(f"input '{name}' was given {tuple(given)}", expected="numbers, where the file declares none")
+        raise ShapeError(f"input '{name}' was given {tuple(shape)}", expected="numbers, where the file declares none")
     return tuple(n for n in sizes if n is not None)
 
 
@@ -134,7 +136,7 @@ def _macs(layer: Layer, bottoms: Sequence[Any], tops: Sequence[Any]) -> int | No
 
 def _seen(net: Net, input: str, held: Shapes) -> dict[str, dict[str, list[Any]]]:
     """What each blob sees of an input."""
-    found: dict[str, dict[str, list[Any]]] = {}
+    windows: dict[str, dict[str, list[Any]]] = {}
     uneven: set[str] = set()
     for blob, seen in reaches(net, input, held).items():
         if seen is None:
@@ -147,8 +149,8 @@ def _seen(net: Net, input: str, held: Shapes) -> dict[str, dict[str, list[Any]]]
             uneven.add(blob)
         if isinstance(seen, NetsurgeryError):
             continue
-        found[blob] = _exact(net, input, blob) if blob in uneven else _lines(seen)
-    return found
+        windows[blob] = _exact(net, input, blob) if blob in uneven else _lines(seen)
+    return windows
 
 
 def _lines(seen: Reaches) -> dict[str, list[Any]]:
@@ -164,11 +166,11 @@ def _lines(seen: Reaches) -> dict[str, list[Any]]:
 
 
 def _exact(net: Net, input: str, blob: str) -> dict[str, list[Any]]:
-    found = geometry(net, blob, input)
+    exact = geometry(net, blob, input)
     return {
-        "stride": [_number(n) for n in found.stride],
-        "receptive_field": list(found.receptive_field),
-        "offset": list(found.offset),
+        "stride": [_number(n) for n in exact.stride],
+        "receptive_field": list(exact.receptive_field),
+        "offset": list(exact.offset),
     }
 
 

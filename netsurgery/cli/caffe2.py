@@ -38,13 +38,13 @@ def cross_check(
     """
     from ..verification.cross_check import cross_check as run
 
-    found = run(model, reading.input_shapes, seed=reading.seed, rtol=rtol)
+    outcome = run(model, reading.input_shapes, seed=reading.seed, rtol=rtol)
     if as_json:
-        print_json(found.to_json())
+        print_json(outcome.to_json())
     else:
-        for line in found.lines:
+        for line in outcome.lines:
             note(line, quiet)
-    if not found.passed:
+    if not outcome.passed:
         raise typer.Exit(EXIT_DIFFER)
 
 

@@ -60,10 +60,10 @@ def classify(
     from ..vision.classify import classify_files
     from ..vision.images import find_images
 
-    net_file, weights, images = split_words(words, "IMAGE...", least=0 if windows else None)
+    net_file, weights, paths = split_words(words, "IMAGE...", least=0 if windows else None)
     if windows is None and (context or output):
         raise NetsurgeryError("--context-pad and -o are for windows", expected="--windows BOXES.csv")
-    if windows is not None and (images or oversample or pixels.resize):
+    if windows is not None and (paths or oversample or pixels.resize):
         raise NetsurgeryError(
             "images, --oversample or --resize beside --windows",
             expected="windows alone: the table names the images, and each window is warped to the net's input",
@@ -87,10 +87,10 @@ def classify(
         )
         _print_windows(scored, len(boxes), names, top, output, as_json, quiet)
         return
-    found = find_images(images)
+    images = find_images(paths)
     outcomes = classify_files(
         net,
-        found,
+        images,
         output=blob,
         labels=names,
         top=top,
@@ -101,7 +101,7 @@ def classify(
         threads=threads,
     )
     printed, out = Printed(as_json), console()
-    with watched(found, "classifying", quiet or as_json) as watch:
+    with watched(images, "classifying", quiet or as_json) as watch:
         for one in watch.through(outcomes):
             if one.error is not None:
                 printed.add({"image": one.image.path, "error": str(one.error)})
@@ -127,12 +127,12 @@ def _print_windows(
         for window in one.result or ():
             check_labels(labels, len(window.scores), "of the scores")
             scored.append(window)
-            found = best(window.scores, labels, top)
+            classes = best(window.scores, labels, top)
             place = {"image": window.filename, "window": list(window.window)}
             if as_json:
-                printed.add({**place, "classes": [asdict(x) for x in found]})
+                printed.add({**place, "classes": [asdict(x) for x in classes]})
             elif output is None:
-                out.print(_table(f"{window.filename} {', '.join(map(str, window.window))}", found))
+                out.print(_table(f"{window.filename} {', '.join(map(str, window.window))}", classes))
     for path, error in failed.items():
         printed.add({"image": path, "error": error})
         note(error)
@@ -144,10 +144,10 @@ def _print_windows(
         raise typer.Exit(EXIT_BAD_INPUT)
 
 
-def _table(image: str, found: Any) -> Any:
+def _table(image: str, classes: Any) -> Any:
     from rich.table import Table
 
     table = Table("score", "class", "label", box=None, pad_edge=False, title=cell(image), title_justify="left")
-    for one in found:
+    for one in classes:
         table.add_row(f"{one.score:.4f}", str(one.channel), cell(one.label))
     return table

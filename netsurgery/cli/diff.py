@@ -38,11 +38,11 @@ def diff(
     from ..passes.prepare import open_net
 
     (a, a_weights), (b, b_weights) = pair_files(files)
-    found = compare(open_net(a, a_weights, reading), open_net(b, b_weights, reading), training=training)
+    difference = compare(open_net(a, a_weights, reading), open_net(b, b_weights, reading), training=training)
     if as_json:
-        print_json(found.as_dict())
+        print_json(difference.as_dict())
     elif not quiet:
-        for line in found.lines:
+        for line in difference.lines:
             typer.echo(visible(line))
-    if found:
+    if difference:
         raise typer.Exit(EXIT_DIFFER)

@@ -46,7 +46,7 @@ def dream(
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
     with progress(quiet or as_json) as bar:
         task = bar.add_task("dreaming", total=octaves * steps)
-        found = climb(
+        outcome = climb(
             net,
             image,
             blob,
@@ -60,10 +60,15 @@ def dream(
             preprocessing=preprocessing,
             report=lambda step, value: bar.update(task, completed=step),
         )
-    write_picture(output, found.image)
+    write_picture(output, outcome.image)
     if as_json:
-        told = {"blob": blob, "start": found.start, "value": found.value, "octaves": [list(s) for s in found.octaves]}
+        told = {
+            "blob": blob,
+            "start": outcome.start,
+            "value": outcome.value,
+            "octaves": [list(s) for s in outcome.octaves],
+        }
         print_json({**told, "picture": str(output)})
     else:
-        sizes = ", ".join(f"{h}x{w}" for h, w in found.octaves)
-        note(f"{output}: {blob} from {found.start:.4g} to {found.value:.4g} ({sizes})", quiet)
+        sizes = ", ".join(f"{h}x{w}" for h, w in outcome.octaves)
+        note(f"{output}: {blob} from {outcome.start:.4g} to {outcome.value:.4g} ({sizes})", quiet)

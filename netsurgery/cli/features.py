@@ -46,12 +46,12 @@ def features(
     from ..vision.features import feature_files
     from ..vision.images import find_images
 
-    net_file, weights, images = split_words(words, "IMAGE...")
+    net_file, weights, paths = split_words(words, "IMAGE...")
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet)
-    found = find_images(images)
+    images = find_images(paths)
     outcomes = feature_files(
         net,
-        found,
+        images,
         blobs,
         output,
         size=two(size),
@@ -61,8 +61,8 @@ def features(
         scheduler=scheduler,
         threads=threads,
     )
-    with watched(found, "features", quiet) as watch:
+    with watched(images, "features", quiet) as watch:
         for _ in watch.through(outcomes):
             pass
         skipped = f", {watch.skipped} were there" if watch.skipped else ""
-        note(f"{watch.done} of {len(found)} images written to {output}{skipped}", quiet)
+        note(f"{watch.done} of {len(images)} images written to {output}{skipped}", quiet)

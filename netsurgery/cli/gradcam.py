@@ -42,14 +42,16 @@ def gradcam(
 
     net_file, weights, (image,) = split_words(words, "IMAGE")
     _, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
-    found = find(net, image, unit, blob=blob, labels=read_labels(labels), preprocessing=done)
-    write_figure(output, evidence_figure(found, f"Grad-CAM of {found.blob}", "sum of weight x map"))
+    evidence = find(net, image, unit, blob=blob, labels=read_labels(labels), preprocessing=done)
+    write_figure(output, evidence_figure(evidence, f"Grad-CAM of {evidence.blob}", "sum of weight x map"))
     if array is not None:
-        write_array(array, found.map)
+        write_array(array, evidence.map)
     if as_json:
-        told = {"unit": str(found.unit), "label": found.label, "score": found.score, "blob": found.blob}
-        print_json({**told, "map": list(found.map.shape), "picture": str(output)})
+        told = {"unit": str(evidence.unit), "label": evidence.label, "score": evidence.score, "blob": evidence.blob}
+        print_json({**told, "map": list(evidence.map.shape), "picture": str(output)})
     else:
         note(
-            f"{output}: {found.unit} {found.label}".rstrip() + f" scores {found.score:.4g}, map of {found.blob}", quiet
+            f"{output}: {evidence.unit} {evidence.label}".rstrip()
+            + f" scores {evidence.score:.4g}, map of {evidence.blob}",
+            quiet,
         )

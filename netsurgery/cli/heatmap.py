@@ -93,7 +93,7 @@ def heatmap(
     from ..vision.heatmap_job import Options
     from ..vision.images import find_images
 
-    net_file, weights, images = split_words(words, "IMAGE...")
+    net_file, weights, paths = split_words(words, "IMAGE...")
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
     sides = numbers(scales, "--scales")
     options = Options(
@@ -107,10 +107,10 @@ def heatmap(
         colormap=colormap,
         background=background,
     )
-    found = find_images(images, folder)
+    images = find_images(paths, folder)
     outcomes = heatmaps(
         net,
-        found,
+        images,
         folder,
         output=blob,
         options=options,
@@ -122,7 +122,7 @@ def heatmap(
         threads=threads,
     )
     printed = Printed(as_json)
-    with watched(found, "heatmaps", quiet or as_json) as watch:
+    with watched(images, "heatmaps", quiet or as_json) as watch:
         for one in watch.through(outcomes):
             printed.add(one.result or {"image": one.image.path, "error": str(one.error)})
             if one.result and channel == "top" and watch.done <= TOLD:
@@ -131,6 +131,6 @@ def heatmap(
         printed.end()
         skipped = f", {watch.skipped} were there" if watch.skipped else ""
         note(
-            f"{watch.done} of {len(found)} heatmaps written to {Path(folder) if '://' not in folder else folder}{skipped}",
+            f"{watch.done} of {len(images)} heatmaps written to {Path(folder) if '://' not in folder else folder}{skipped}",
             quiet or as_json,
         )

@@ -27,12 +27,12 @@ def inspect(
     from ..summary import summarize
 
     net = open_net(prototxt, weights, reading)
-    found = summarize(net, reading.input_shapes)
+    summary = summarize(net, reading.input_shapes)
     if as_json:
-        print_json(found)
+        print_json(summary)
         return
     print_notes(net, quiet)
-    note(_origin(found["origin"]), quiet)
+    note(_origin(summary["origin"]), quiet)
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -40,7 +40,7 @@ def inspect(
         table.add_column(column, overflow="fold")
     for column in ("parameters", "multiply-accumulates", "receptive field", "stride"):
         table.add_column(column, justify="right")
-    for row in found["layers"]:
+    for row in summary["layers"]:
         sees = next(iter(row["sees"].values()), None)
         table.add_row(
             cell(row["name"]),
@@ -51,11 +51,11 @@ def inspect(
             _square(sees["receptive_field"], "all") if sees else "",
             _square(sees["stride"], "-") if sees else "",
         )
-    totals = found["totals"]
+    totals = summary["totals"]
     table.add_section()
     table.add_row(f"{totals['layers']} layers", "", "", f"{totals['parameters']:,}", f"{totals['macs']:,}", "", "")
     console().print(table)
-    for row in found["layers"]:
+    for row in summary["layers"]:
         if row["error"]:
             console().print(
                 f"unsupported: {visible(row['name'])} ({visible(row['type'])}): {row['error']}", markup=False

@@ -65,7 +65,7 @@ def maximize(
     _, net, preprocessing = open_images_net(prototxt, weights, reading, pixels, quiet or as_json, "")
     with progress(quiet or as_json) as bar:
         task = bar.add_task("climbing", total=steps)
-        found = climb(
+        outcome = climb(
             net,
             unit,
             labels=read_labels(labels),
@@ -83,8 +83,10 @@ def maximize(
             preprocessing=preprocessing,
             report=lambda step, value: bar.update(task, completed=step),
         )
-    write_picture(output, found.image)
+    write_picture(output, outcome.image)
     if as_json:
-        print_json({"unit": str(found.unit), "value": found.value, "start": found.start, "picture": str(output)})
+        print_json({"unit": str(outcome.unit), "value": outcome.value, "start": outcome.start, "picture": str(output)})
     else:
-        note(f"{output}: {found.unit} gives {found.value:.4g}, {found.start:.4g} on the noise at the start", quiet)
+        note(
+            f"{output}: {outcome.unit} gives {outcome.value:.4g}, {outcome.start:.4g} on the noise at the start", quiet
+        )

@@ -155,11 +155,11 @@ def operate(
     from ..passes.operations import operate as run
     from ..passes.prepare import open_net
 
-    given = {name: iter(ctx.params[name]) for name in NAMES if not isinstance(ctx.params[name], bool | None)}
+    words = {name: iter(ctx.params[name]) for name in NAMES if not isinstance(ctx.params[name], bool | None)}
     operations: list[tuple[str, Sequence[str]]] = []
     for name in ctx.meta["order"]:
-        if name in given:
-            operations.append((name, (next(given[name]),)))
+        if name in words:
+            operations.append((name, (next(words[name]),)))
         elif name in NAMES:
             operations.append((name, ()))
     dumps = any(name == "dump_weights" for name, _ in operations)

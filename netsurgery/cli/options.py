@@ -181,8 +181,8 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     def run(**words: Any) -> None:
         _check_order(function.__name__, words)
         _check_files(words)
-        made = {name: from_words(cls, {key: words[key] for key in keys}) for name, (cls, keys) in values.items()}
-        function(**{name: words[name] for name in own}, **made)
+        instances = {name: from_words(cls, {key: words[key] for key in keys}) for name, (cls, keys) in values.items()}
+        function(**{name: words[name] for name in own}, **instances)
 
     whole = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (parameters | own).values()]
     run.__signature__ = Signature(sorted(whole, key=lambda p: p.name not in own))  # type: ignore[attr-defined]
@@ -209,9 +209,9 @@ PLACES = ("prototxt", "words", "files", "weights")
 
 def _check_order(command: str, words: Mapping[str, Any]) -> None:
     """Raises: NetsurgeryError for a file in another's place, with the line that is right."""
-    given = [word for name in PLACES if words.get(name) for word in _flat(words[name])]
+    files = [word for name in PLACES if words.get(name) for word in _flat(words[name])]
     line = ["netsurgery", *sys.argv[1:]]
-    require_order(command, given, line if set(given) <= set(line) else ["netsurgery", command, *given])
+    require_order(command, files, line if set(files) <= set(line) else ["netsurgery", command, *files])
 
 
 def _flat(word: Any) -> list[str]:
@@ -302,10 +302,10 @@ def numbers(text: str | None, option: str) -> list[int] | None:
     """`227,259` -> [227, 259]. Raises: NetsurgeryError."""
     if text is None:
         return None
-    found = [whole_number(part) for part in text.split(",")]
-    if not all(found):
+    sizes = [whole_number(part) for part in text.split(",")]
+    if not all(sizes):
         raise NetsurgeryError(f"{option} {text}", expected="positive numbers, such as 227,259,323,451")
-    return [n for n in found if n]
+    return [n for n in sizes if n]
 
 
 FORMER = {"--runtime": "--in"}

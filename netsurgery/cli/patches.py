@@ -56,13 +56,13 @@ def patches(
     from ..vision.patches import picture
     from ..vision.tiles_figure import patches_figure
 
-    net_file, weights, images = split_words(words, "IMAGE...")
+    net_file, weights, paths = split_words(words, "IMAGE...")
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
-    found = find_images(images)
-    with watched(found, "patches", quiet or as_json) as watch:
+    images = find_images(paths)
+    with watched(images, "patches", quiet or as_json) as watch:
         best: Any = find(
             net,
-            found,
+            images,
             units,
             top=top,
             labels=read_labels(labels),
@@ -78,6 +78,6 @@ def patches(
                 write_picture(output, picture(best, times=times))
             else:
                 write_figure(output, patches_figure(best))
-            note(f"{output}: {sum(map(len, best.values()))} patches of {len(found)} images", quiet or as_json)
+            note(f"{output}: {sum(map(len, best.values()))} patches of {len(images)} images", quiet or as_json)
         if as_json:
-            print_json({str(unit): [patch.to_json() for patch in found] for unit, found in best.items()})
+            print_json({str(unit): [patch.to_json() for patch in spots] for unit, spots in best.items()})

@@ -158,16 +158,16 @@ def _write_png(path: Path, data: Callable[[], bytes]) -> None:
 class Printed:
     """A JSON list, an element at a time."""
 
-    def __init__(self, wanted: bool) -> None:
-        self.wanted, self.count = wanted, 0
+    def __init__(self, as_json: bool) -> None:
+        self.as_json, self.count = as_json, 0
 
     def add(self, value: Any) -> None:
-        if self.wanted:
+        if self.as_json:
             sys.stdout.write(("[\n" if not self.count else ",\n") + to_json(value))
             self.count += 1
 
     def end(self) -> None:
-        if self.wanted:
+        if self.as_json:
             sys.stdout.write("\n]\n" if self.count else "[]\n")
 
 

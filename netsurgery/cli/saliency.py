@@ -49,7 +49,7 @@ def saliency(
 
     net_file, weights, (image,) = split_words(words, "IMAGE")
     _, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
-    found = find(
+    evidence = find(
         net,
         image,
         unit,
@@ -59,10 +59,12 @@ def saliency(
         seed=reading.seed,
         preprocessing=done,
     )
-    write_figure(output, evidence_figure(found, method, "share of the score" if method == "integrated" else ""))
+    write_figure(output, evidence_figure(evidence, method, "share of the score" if method == "integrated" else ""))
     if array is not None:
-        write_array(array, found.gradient)
+        write_array(array, evidence.gradient)
     if as_json:
-        print_json({"unit": str(found.unit), "label": found.label, "score": found.score, "picture": str(output)})
+        print_json(
+            {"unit": str(evidence.unit), "label": evidence.label, "score": evidence.score, "picture": str(output)}
+        )
     else:
-        note(f"{output}: {found.unit} {found.label}".rstrip() + f" scores {found.score:.4g}", quiet)
+        note(f"{output}: {evidence.unit} {evidence.label}".rstrip() + f" scores {evidence.score:.4g}", quiet)

@@ -94,7 +94,7 @@ def scan(
     from ..vision.scan import Scanning
     from ..vision.scan_files import scan_files
 
-    net_file, weights, images = split_words(words, "IMAGE...")
+    net_file, weights, paths = split_words(words, "IMAGE...")
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
     sides = numbers(scales, "--scales")
     how = Scanning(
@@ -109,10 +109,10 @@ def scan(
         shift=shift,
         labels=read_labels(labels),
     )
-    found = find_images(images, folder)
+    images = find_images(paths, folder)
     outcomes = scan_files(
         net,
-        found,
+        images,
         folder,
         how,
         output=blob,
@@ -124,13 +124,13 @@ def scan(
         threads=threads,
     )
     printed, count = Printed(as_json), 0
-    with watched(found, "scanning", quiet or as_json) as watch:
+    with watched(images, "scanning", quiet or as_json) as watch:
         for one in watch.through(outcomes):
             count += len(one.result["boxes"]) if one.result else 0
             printed.add(one.result or {"image": one.image.path, "error": str(one.error)})
         printed.end()
         skipped = f", {watch.skipped} were there" if watch.skipped else ""
         note(
-            f"{count} boxes on {watch.done + watch.skipped} of {len(found)} images, in {folder}{skipped}",
+            f"{count} boxes on {watch.done + watch.skipped} of {len(images)} images, in {folder}{skipped}",
             quiet or as_json,
         )

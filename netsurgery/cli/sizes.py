@@ -48,32 +48,32 @@ def sizes(
     net_file, weights, (blob,) = split_words(words, "BLOB")
     net = open_net(net_file, weights, reading)
     net = cut(net, [blob])
-    made = convolutionalize(net, sliding_pool=sliding_pool)
-    for text in made.notes[len(net.notes) :]:
+    convolutional = convolutionalize(net, sliding_pool=sliding_pool)
+    for text in convolutional.notes[len(net.notes) :]:
         note(f"note: {text}", quiet)
-    found = geometry(made, blob, input)
-    rows = [_at(found, parse_size(s, len(found.declared))) for s in size or ()]
-    rows = rows or [_giving(found, n) for n in positions or (1, 2, 4, 8)]
+    grid = geometry(convolutional, blob, input)
+    rows = [_at(grid, parse_size(s, len(grid.declared))) for s in size or ()]
+    rows = rows or [_giving(grid, n) for n in positions or (1, 2, 4, 8)]
     if as_json:
         print_json(
             {
-                "blob": found.blob,
-                "input": found.input,
-                "declared": list(found.declared),
-                "stride": [float(s) if isinstance(s, Fraction) else s for s in found.stride],
-                "receptive_field": list(found.receptive_field),
-                "offset": list(found.offset),
+                "blob": grid.blob,
+                "input": grid.input,
+                "declared": list(grid.declared),
+                "stride": [float(s) if isinstance(s, Fraction) else s for s in grid.stride],
+                "receptive_field": list(grid.receptive_field),
+                "offset": list(grid.offset),
                 "sizes": rows,
             }
         )
         return
     from rich.table import Table
 
-    if None in found.stride:
+    if None in grid.stride:
         note(f"blob '{blob}' has one answer for the whole image, whatever its size", quiet)
     else:
-        field = _times(found.receptive_field) if None not in found.receptive_field else "the whole image"
-        note(f"stride {_times(found.stride)}, receptive field {field}", quiet)
+        field = _times(grid.receptive_field) if None not in grid.receptive_field else "the whole image"
+        note(f"stride {_times(grid.stride)}, receptive field {field}", quiet)
     table = Table("input", "map", "same map from .. to", box=None, pad_edge=False)
     for row in rows:
         between = [f"{r[0]} .. {r[1]}" if r else "none" for r in row["range"]]
@@ -85,20 +85,20 @@ def sizes(
     console().print(table)
 
 
-def _giving(found: Geometry, positions: int) -> dict[str, Any]:
+def _giving(grid: Geometry, positions: int) -> dict[str, Any]:
     """The input size that gives so many positions along each axis."""
-    size = found.size_for(positions)
+    size = grid.size_for(positions)
     return {
         "input": None if None in size else list(size),
         "map": [positions] * len(size),
-        "range": [None if r is None else [r[0], r[-1]] for r in found.sizes(positions)],
+        "range": [None if r is None else [r[0], r[-1]] for r in grid.sizes(positions)],
     }
 
 
-def _at(found: Geometry, size: tuple[int, ...]) -> dict[str, Any]:
+def _at(grid: Geometry, size: tuple[int, ...]) -> dict[str, Any]:
     """What an input size gives."""
-    counts = found.output_size(*size)
-    ranges = [found.sizes(n)[axis] for axis, n in enumerate(counts)]
+    counts = grid.output_size(*size)
+    ranges = [grid.sizes(n)[axis] for axis, n in enumerate(counts)]
     return {
         "input": list(size),
         "map": list(counts),

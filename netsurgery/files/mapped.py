@@ -61,12 +61,12 @@ def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = Weight
             reason = "is a folder"
         raise error(f"cannot be opened: {reason}", source=Source(name), expected="a file that can be read") from None
     try:
-        found = os.fstat(descriptor)
-        if stat.S_ISDIR(found.st_mode):
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
             raise error("cannot be opened: is a folder", source=Source(name), expected="a file that can be read")
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise error("is no ordinary file", source=Source(name), expected="a file on a disk: it is mapped, not read")
-        if not found.st_size:
+        if not status.st_size:
             raise error("the file is empty", source=Source(name))
         mapped = MappedFile(descriptor, 0, access=mmap.ACCESS_READ)
     except BaseException as failure:
@@ -77,7 +77,7 @@ def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = Weight
     mapped.path = os.path.abspath(name)
     mapped.descriptor = descriptor
     mapped.address = int(np.frombuffer(mapped, np.uint8, 1).__array_interface__["data"][0])
-    mapped.identity = _identity(found)
+    mapped.identity = _identity(status)
     return mapped
 
 
@@ -89,8 +89,8 @@ def identity(path: str | os.PathLike[str]) -> Identity | None:
         return None
 
 
-def _identity(found: os.stat_result) -> Identity:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def find(array: Array) -> tuple[MappedFile, int] | None:

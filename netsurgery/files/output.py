@@ -38,22 +38,22 @@ def replacing_all(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[Bina
 
     Raises: NetsurgeryError if one of them cannot be written.
     """
-    made: list[_Output] = []
+    outputs: list[_Output] = []
     source = Source()
     try:
         with ExitStack() as stack:
             for path in paths:
                 source = Source(os.fspath(path))
-                made.append(_Output(source))
-                stack.enter_context(made[-1].file)
-            yield [output.file for output in made]
-        _place(made)
+                outputs.append(_Output(source))
+                stack.enter_context(outputs[-1].file)
+            yield [output.file for output in outputs]
+        _place(outputs)
     except (OSError, ValueError) as failure:
-        if isinstance(failure, ValueError) and len(made) == len(paths):
+        if isinstance(failure, ValueError) and len(outputs) == len(paths):
             raise  # not ours: it comes from the block
         raise _unwritable(failure, source) from None
     finally:
-        for output in made:
+        for output in outputs:
             with suppress(OSError):
                 os.unlink(output.temporary)
 
@@ -77,20 +77,20 @@ class _Output:
         self.file = os.fdopen(os.open(self.temporary, _FLAGS, 0o666), "wb")
 
 
-def _place(made: Sequence[_Output]) -> None:
-    if len(made) == 1:
-        os.replace(made[0].temporary, made[0].target)
+def _place(outputs: Sequence[_Output]) -> None:
+    if len(outputs) == 1:
+        os.replace(outputs[0].temporary, outputs[0].target)
         return
     old: list[_Output] = []
     new: list[_Output] = []
     try:
-        for output in reversed(made):
+        for output in reversed(outputs):
             if os.path.isdir(output.target):  # it could be moved out of the way
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             with suppress(FileNotFoundError):
                 os.replace(output.target, f"{output.stem}.old")
                 old.append(output)
-        for output in made:
+        for output in outputs:
             os.replace(output.temporary, output.target)
             new.append(output)
     except BaseException:

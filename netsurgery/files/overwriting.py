@@ -34,7 +34,7 @@ def _beside(output: str) -> Iterator[str]:
 def _identity(path: str) -> tuple[int, int] | None:
     """The device and the inode of a regular file."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None

@@ -42,10 +42,10 @@ def is_netdef(path: str) -> bool:
 
 def describe_wrong_text(head: bytes) -> tuple[str, str] | None:
     """(what it is, what to do) for text that is surely no prototxt: a pointer of Git LFS, a web page."""
-    found = describe_wrong_file(head)
-    if found is None or found[0] in (_PROTOTXT, _TEXT):
+    description = describe_wrong_file(head)
+    if description is None or description[0] in (_PROTOTXT, _TEXT):
         return None
-    return found[0], found[2]
+    return description[0], description[2]
 
 
 def is_hdf5(data: Buffer) -> bool:
@@ -55,31 +55,31 @@ def is_hdf5(data: Buffer) -> bool:
 
 def describe_wrong_file(data: Buffer) -> tuple[str, str, str] | None:
     """(what it is, what was expected, what to do) if `data` begins like what is surely no binary NetParameter."""
-    wanted = "a .caffemodel (binary)"
+    expected = "a .caffemodel (binary)"
     head = bytes(data[:HEAD])
     for start, problem, fix in _STARTS:
         if head.startswith(start):
-            return problem, wanted, fix
+            return problem, expected, fix
     if _is_text(head):
         if re.match(r"\s*<(!doctype|html|\?xml)", head.decode("utf-8", "replace"), re.IGNORECASE):
-            return "is a web page, not a model", wanted, "download the file itself"
+            return "is a web page, not a model", expected, "download the file itself"
         if re.search(rb"(?m)^\s*[A-Za-z_]\w*\s*[:{]", head):
-            return _PROTOTXT, wanted, "were the two files swapped?"
-        return _TEXT, wanted, ""
+            return _PROTOTXT, expected, "were the two files swapped?"
+        return _TEXT, expected, ""
     # A NetParameter's field 1 is its name, a string; these begin with a number in field 1.
     if head[:1] == b"\x08":
         if head[2:3] == b"\x10":
-            return "is a single blob (a mean image, .binaryproto)", wanted, "give it as the mean"
+            return "is a single blob (a mean image, .binaryproto)", expected, "give it as the mean"
         if _second_string(head).endswith((b".caffemodel", b".caffemodel.h5")):
-            return "is a .solverstate", wanted, "give the .caffemodel that was saved beside it"
-        return _ONNX, wanted, "give the Caffe model that it was made from"
+            return "is a .solverstate", expected, "give the .caffemodel that was saved beside it"
+        return _ONNX, expected, "give the Caffe model that it was made from"
     return None
 
 
 def is_onnx(head: bytes) -> bool:
     """Whether a binary file that begins so looks like an ONNX model."""
-    found = describe_wrong_file(head)
-    return found is not None and found[0] == _ONNX
+    description = describe_wrong_file(head)
+    return description is not None and description[0] == _ONNX
 
 
 def _second_string(head: bytes) -> bytes:

@@ -23,10 +23,10 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
     written = {top for f in fields for top in f.value.all("top")}
     read = {bottom for f in fields if f.value.last("type") != "Silence" for bottom in f.value.all("bottom")}
     idle: set[str] = set()
-    made: list[Field] = []
+    layers: list[Field] = []
     for name in shapes:
         if name in read and name not in written:
-            made.append(_input(name, name, shapes[name], fields[0]))
+            layers.append(_input(name, name, shapes[name], fields[0]))
             notes.append(f"input '{name}' made: no layer writes it")
     for f in fields:
         layer: Message = f.value
@@ -34,28 +34,28 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
         asked = [top for top in tops if top in shapes]
         kind = _kind(layer, tops)
         if not asked or layer.has("bottom") or (kind is not None and not all(map(_whole, map(shapes.get, asked)))):
-            made.append(f)
+            layers.append(f)
             continue
         if kind is not None and layer.last("type") == "Input":
-            made.append(f)
+            layers.append(f)
             continue
-        known = kind.declared(len(tops)) if kind is not None else [None] * len(tops)
+        declared = kind.declared(len(tops)) if kind is not None else [None] * len(tops)
         items = shapes[asked[0]][:1]  # of labels as many as of images
-        beside = [(*items, *own[1:]) if own else None for own in known]
-        given = {top: shapes.get(top, own) for top, own in zip(tops, beside, strict=True)}
+        beside = [(*items, *own[1:]) if own else None for own in declared]
+        shape_of = {top: shapes.get(top, own) for top, own in zip(tops, beside, strict=True)}
         rest = [top for top in tops if top not in asked and (kind is None and layer.last("type") != "Input")]
         for top in (t for t in tops if t not in rest and (t in asked or t in read)):
             name = str(layer.last("name", top)) if top == asked[0] else top
-            made.append(_input(name, top, given[top], f, layer if top == tops[0] else None))
+            layers.append(_input(name, top, shape_of[top], f, layer if top == tops[0] else None))
         idle.update(t for t in tops if t not in rest and t not in asked and t not in read)
         if rest:
-            kept = [g for g in layer.fields if g.name != "top" or g.value in rest]
-            made.append(replace(f, value=replace(layer, fields=tuple(kept), text="")))
+            rest_fields = [g for g in layer.fields if g.name != "top" or g.value in rest]
+            layers.append(replace(f, value=replace(layer, fields=tuple(rest_fields), text="")))
         if layer.last("type") != "Input":
             notes.append(f"layer '{layer.last('name', '')}' ({layer.last('type', '')}) became input {', '.join(asked)}")
         if kind is not None and kind.preparation and tops[0] in asked:
             notes.append(f"input '{tops[0]}' is expected as the layer prepared it: {kind.preparation}")
-    return [f for f in (_without_silenced(f, idle) for f in made) if f is not None]
+    return [f for f in (_without_silenced(f, idle) for f in layers) if f is not None]
 
 
 def _without_silenced(f: Field, idle: Collection[str]) -> Field | None:
@@ -63,8 +63,8 @@ def _without_silenced(f: Field, idle: Collection[str]) -> Field | None:
     layer: Message = f.value
     if layer.last("type") != "Silence" or not any(b in idle for b in layer.all("bottom")):
         return f
-    kept = tuple(g for g in layer.fields if g.name != "bottom" or g.value not in idle)
-    return replace(f, value=replace(layer, fields=kept, text="")) if any(g.name == "bottom" for g in kept) else None
+    fields = tuple(g for g in layer.fields if g.name != "bottom" or g.value not in idle)
+    return replace(f, value=replace(layer, fields=fields, text="")) if any(g.name == "bottom" for g in fields) else None
 
 
 def _whole(shape: Sequence[int | str | None] | None) -> bool:
@@ -130,7 +130,7 @@ def with_declared(net: Net, shapes: Shapes) -> Net:
     other = {name: shape for name, shape in other.items() if net.inputs[name] not in (None, shape)}
     if not other:
         return net
-    made = net
+    candidate = net
     for layer in net.layers:
         if other.keys() & set(layer.tops):
             declared = dict(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
@@ -140,10 +140,10 @@ def with_declared(net: Net, shapes: Shapes) -> Net:
             changed = make_layer(
                 layer.name, "Input", (), layer.tops, layer.params.with_fields(param), source=layer.source
             )
-            made = made.with_layers(changed if x is layer else x for x in made.layers)
+            candidate = candidate.with_layers(changed if x is layer else x for x in candidate.layers)
     try:
-        at = known_shapes(made)
-        for layer in made.layers:
+        at = known_shapes(candidate)
+        for layer in candidate.layers:
             if layer.weights and all(b in at for b in layer.bottoms):
                 _require_fit(
                     [tuple(w.shape) for w in layer.weights], layer.kind.weight_shapes([at[b] for b in layer.bottoms])
@@ -152,16 +152,16 @@ def with_declared(net: Net, shapes: Shapes) -> Net:
         told = ", ".join(f"'{name}' {'x'.join(map(str, shape))}" for name, shape in other.items())
         note = f"the declared shapes of inputs stay for now: the weights do not fit at {told}"
         return replace(net, notes=(*net.notes, note))
-    return made
+    return candidate
 
 
 def _shape(shape: Sequence[int]) -> Field:
     return Field("shape", Message("BlobShape", tuple(Field("dim", n) for n in shape)))
 
 
-def _require_fit(found: Sequence[tuple[int, ...]], expected: Sequence[Sequence[object]]) -> None:
+def _require_fit(blob_shapes: Sequence[tuple[int, ...]], expected: Sequence[Sequence[object]]) -> None:
     """Raises: ShapeError if blobs have other numbers of values than they must."""
-    for blob, shape in zip(found, expected, strict=False):
+    for blob, shape in zip(blob_shapes, expected, strict=False):
         values = 1
         for n in shape:
             values *= n if isinstance(n, int) else 0

@@ -35,14 +35,14 @@ def layer(
     Raises: ParseError for text that is not one layer, NetsurgeryError for parameters that the layer type refuses.
     """
     net, _ = upgrade(resolve(parse(text, source.file if source else "<layer>"), "NetParameter"))
-    found = [f.value for f in net.fields if f.name == "layer" and isinstance(f.value, Message)]
-    if len(found) != 1 or len(net.fields) != 1:
+    messages = [f.value for f in net.fields if f.name == "layer" and isinstance(f.value, Message)]
+    if len(messages) != 1 or len(net.fields) != 1:
         raise ParseError(
-            f"the text holds {len(found)} layers" if len(found) != 1 else "the text holds more than a layer",
+            f"the text holds {len(messages)} layers" if len(messages) != 1 else "the text holds more than a layer",
             source=net.source,
             expected='one layer: layer { name: "relu9" type: "ReLU" bottom: "fc9" top: "fc9" }',
         )
-    (message,) = found
+    (message,) = messages
     if not message.last("name", ""):
         raise ParseError("the layer has no name", source=message.source, expected='name: "..."')
     params = replace(message.without(*IDENTITY), text=message.text, place=source or message.place)

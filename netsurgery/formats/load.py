@@ -131,7 +131,7 @@ def _load_text(
 ) -> Net:
     message = resolve(parse(text, path), "NetParameter")
     stored = _read_weights(weights) if weights is not None else None
-    net = _made(message, stored, reading)
+    net = _to_net(message, stored, reading)
     files = {"prototxt": path} if path else {}
     if stored is not None:
         files["weights"] = stored.path
@@ -162,7 +162,7 @@ def _load_binary(path: str, weights: str | os.PathLike[str] | None, reading: Rea
     stored: ModelFile | None = structure if weights is None else _read_weights(weights)
     if stored is structure and not any(layer.blobs for layer in structure.layers):
         stored = None
-    net = _made(distrust(structure.message()), stored, reading, binary=True)
+    net = _to_net(distrust(structure.message()), stored, reading, binary=True)
     files = {"weights": path} if weights is None else {"prototxt": path, "weights": os.fspath(weights)}
     kinds = {"weights": structure} if weights is None else {"prototxt": structure, "weights": stored or structure}
     return _of_files(net, files, {kind: file.identity for kind, file in kinds.items()})
@@ -174,7 +174,7 @@ def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
     return read_caffemodel(path)
 
 
-def _made(message: Message, stored: ModelFile | None, reading: Reading, binary: bool = False) -> Net:
+def _to_net(message: Message, stored: ModelFile | None, reading: Reading, binary: bool = False) -> Net:
     """A typed NetParameter of any vintage -> Net: upgraded, filtered, in-place layers resolved, weights attached."""
     read = origin(message, stored, binary)
     message, upgrades = upgrade(message)
@@ -255,10 +255,10 @@ def _account(net: Message, ignore_unknown: bool) -> list[str]:
 def _select(net: Message, reading: Reading, binary: bool, notes: list[str]) -> Message:
     """The layers of the phase. A snapshot of a training net holds those of the TRAIN phase alone: they are all there are; only
     those in place go by the rules."""
-    kept = filter_net(net, reading.phase, reading.level, reading.stages)
-    if not binary or kept is net or filter_net(net, "TRAIN", reading.level, reading.stages) is not net:
-        return kept
-    of_phase = [f.value for f in kept.fields if f.name == "layer"]
+    selection = filter_net(net, reading.phase, reading.level, reading.stages)
+    if not binary or selection is net or filter_net(net, "TRAIN", reading.level, reading.stages) is not net:
+        return selection
+    of_phase = [f.value for f in selection.fields if f.name == "layer"]
     gone = [
         f
         for f in net.fields
@@ -278,14 +278,14 @@ def _select(net: Message, reading: Reading, binary: bool, notes: list[str]) -> M
 def _without_lost_scores(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ...]:
     """The layers without those that only score, and lack what they score by: deploy nets keep some whose labels are gone."""
     written = {top for layer in layers for top in layer.tops}
-    kept = []
+    useful = []
     for layer in layers:
         lost = [b for b in layer.bottoms[1:] if b not in written]
         if lost and layer.kind.is_supported and layer.kind.training_only:
             notes.append(f"layer {layer.title} left out: it only scores, and there is no '{lost[0]}'")
         else:
-            kept.append(layer)
-    return tuple(kept)
+            useful.append(layer)
+    return tuple(useful)
 
 
 def _layers(
@@ -296,7 +296,7 @@ def _layers(
 ) -> tuple[Layer, ...]:
     bottoms, tops, in_place = name_versions([f.value for f in fields])
     counts = {layer.name: len(layer.blobs) for layer in stored.layers if layer.blobs} if stored else {}
-    made = []
+    net_layers = []
     for f, b, t, doubled in zip(fields, bottoms, tops, in_place, strict=True):
         message = f.value
         name, type = str(message.last("name", "")), str(message.last("type", ""))
@@ -312,15 +312,15 @@ def _layers(
                 expected=f"another top: Caffe's {type} does not work in place",
             )
             layer = replace(layer, kind=Refused(error))
-        made.append(layer)
-    return _refuse_shared(made, [f.value for f in fields])
+        net_layers.append(layer)
+    return _refuse_shared(net_layers, [f.value for f in fields])
 
 
 def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tuple[Layer, ...]:
     """The layers, those refused that in place, or in what they read, would change what others read of the same memory: Caffe's numbers
     are not those of the net as it is written."""
     memory = Memory(layers)
-    made: list[Layer] = []
+    so_far: list[Layer] = []
     for layer, message in zip(layers, messages, strict=True):
         names = zip(message.all("bottom"), message.all("top"), layer.bottoms, layer.tops, strict=False)
         in_place = {top: bottom for old, new, bottom, top in names if old == new}
@@ -333,7 +333,7 @@ def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tupl
                 )
                 layer = replace(layer, kind=Refused(error))
         for bottom in (layer.bottoms[i] for i in layer.kind.overwrites):
-            if reader := next((later for later in layers[len(made) + 1 :] if bottom in later.bottoms), None):
+            if reader := next((later for later in layers[len(so_far) + 1 :] if bottom in later.bottoms), None):
                 error = UnsupportedError(
                     f"it changes its bottom '{bottom}', which layer {reader.title} reads after that",
                     layer=layer,
@@ -342,8 +342,8 @@ def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tupl
                 )
                 layer = replace(layer, kind=Refused(error))
         memory.add(layer, in_place)
-        made.append(layer)
-    return tuple(made)
+        so_far.append(layer)
+    return tuple(so_far)
 
 
 __all__ = ["attach", "from_text", "known_shapes", "load", "show_shapes"]

@@ -29,9 +29,9 @@ def require_net(message: Message) -> None:
     )
 
 
-def require_writers(layers: Sequence[Layer], whole: Message, kept: Message, reading: Reading) -> None:
+def require_writers(layers: Sequence[Layer], whole: Message, selection: Message, reading: Reading) -> None:
     """Raises: NetsurgeryError for a bottom whose writer rules left out: it says which, and what brings it back."""
-    of_phase = {id(layer) for layer in kept.all("layer")}
+    of_phase = {id(layer) for layer in selection.all("layer")}
     writers: dict[str, list[Message]] = {}
     for left in (x for x in whole.all("layer") if id(x) not in of_phase):
         for top in dict.fromkeys(left.all("top")):
@@ -49,15 +49,15 @@ def _refuse(layer: Layer, bottom: str, writers: Sequence[Message], whole: Messag
     rules = writer.all("include") or writer.all("exclude")
     word = "include" if writer.has("include") else "exclude"
     shown = " ".join(f"{f.name}: {f.value}" for f in rules[0].fields)
-    given = f"--input-shape {bottom}=1,3,224,224"
+    option = f"--input-shape {bottom}=1,3,224,224"
     raise NetsurgeryError(
         f"bottom '{bottom}' has lost its writer: layer '{writer.last('name', '')}' ({writer.last('type', '')}) is left out by"
         f" {word} {{ {shown} }}",
         layer=layer,
         expected=f"a net that is whole in phase {reading.phase}, level {reading.level}, stages {_stages(whole, reading)}",
-        fix=f"bring it back: {state}; or give '{bottom}' as an input: {given}"
+        fix=f"bring it back: {state}; or give '{bottom}' as an input: {option}"
         if state
-        else f"give '{bottom}' as an input: {given}",
+        else f"give '{bottom}' as an input: {option}",
     )
 
 
@@ -66,10 +66,12 @@ def what_brings(whole: Message, layers: Sequence[Message], reading: Reading) -> 
     ways = []
     for layer in layers:
         for state in _states(layer, reading):
-            kept = filter_net(whole, state.phase, state.level, state.stages)
-            if any(layer is other for other in kept.all("layer")):
+            selection = filter_net(whole, state.phase, state.level, state.stages)
+            if any(layer is other for other in selection.all("layer")):
                 changes = _changes(state, reading)
-                ways.append(((bool(_lost(kept)), state.phase != reading.phase, len(changes)), " ".join(changes), layer))
+                ways.append(
+                    ((bool(_lost(selection)), state.phase != reading.phase, len(changes)), " ".join(changes), layer)
+                )
     if not ways:
         return "", layers[0]
     _, said, layer = min(ways, key=lambda way: way[0])

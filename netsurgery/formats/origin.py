@@ -26,17 +26,17 @@ def origin(net: Message, stored: ModelFile | None, binary: bool) -> Origin:
 
 def fork_fields(net: Net) -> dict[str, tuple[str, ...]]:
     """Parameters that BVLC and SSD do not have, each with the names of the layers that set it: {"pooling_param.ceil_mode": ("pool1",)}."""
-    found: dict[str, dict[str, None]] = {}
+    setters: dict[str, dict[str, None]] = {}
     for layer in net.layers:
         for path in _fork_paths(layer.params, "LayerParameter"):
-            found.setdefault(path, {})[layer.name] = None
-    return {path: tuple(names) for path, names in found.items()}
+            setters.setdefault(path, {})[layer.name] = None
+    return {path: tuple(names) for path, names in setters.items()}
 
 
 def _fork_paths(message: Message, type: str) -> Iterator[str]:
-    known = _proto.fields(type)
+    schema = _proto.fields(type)
     for f in message.fields:
-        field = known.get(f.name)
+        field = schema.get(f.name)
         if field is None or field.fork:
             yield f.name
         elif isinstance(f.value, Message):

@@ -135,11 +135,11 @@ def _says(text: str, message: Message) -> bool:
 
 
 def _fields_by_number(message: Message) -> list[Field]:
-    found = [f for f in message.fields if f.name.startswith("#")]
+    unnamed = [f for f in message.fields if f.name.startswith("#")]
     for f in message.fields:
         if isinstance(f.value, Message):
-            found += _fields_by_number(f.value)
-    return found
+            unnamed += _fields_by_number(f.value)
+    return unnamed
 
 
 def _unconditional(net: Net) -> Net:
@@ -203,10 +203,10 @@ def _require_weights(net: Net) -> None:
         bottoms = [shapes[b] for b in layer.bottoms]
         if layer.weights:
             check_weights(layer, bottoms)
-        elif wanted := layer.kind.weight_shapes(bottoms):
+        elif blob_shapes := layer.kind.weight_shapes(bottoms):
             raise WeightsError(
                 "has no weights",
                 layer=layer,
-                expected=f"blobs of shapes {show_shapes(wanted)}",
+                expected=f"blobs of shapes {show_shapes(blob_shapes)}",
                 fix="give the weights as well, or write the prototxt alone",
             )

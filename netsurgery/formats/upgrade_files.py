@@ -67,11 +67,11 @@ def upgrade_files(
             out.write(text)
         return Upgraded((os.fspath(prototxt),), notes)
     stored = read_caffemodel(weights)
-    made = load(net, None if os.fspath(weights) == path else weights, ignore_unknown=True)
+    model = load(net, None if os.fspath(weights) == path else weights, ignore_unknown=True)
     with replacing_all([caffemodel, prototxt]) as (blobs, out):
         out.write(text)
-        write_to(blobs, made, file_names(made), _others(stored, made), source=Source(os.fspath(caffemodel)))
-    filled = tuple(note for note in made.notes if "filled as the prototxt says" in note)
+        write_to(blobs, model, file_names(model), _others(stored, model), source=Source(os.fspath(caffemodel)))
+    filled = tuple(note for note in model.notes if "filled as the prototxt says" in note)
     return Upgraded((os.fspath(prototxt), os.fspath(caffemodel)), (*notes, *filled))
 
 

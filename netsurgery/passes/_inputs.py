@@ -41,7 +41,7 @@ SMALL = (28, 32, 36, 40, 48, 60, 64, 96, 100, 112, 128, 144, 160, 192, 256)
 
 
 def with_data_shapes(
-    net: Net, data: Mapping[str, Layer], given: Mapping[str, tuple[int, ...]]
+    net: Net, data: Mapping[str, Layer], input_shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[Net, dict[str, str]]:
     """The net whose inputs, each in place of a top of a data layer, have shapes: those given, else what the data layers say, of one item;
     of as many as they read at once where the layers fit with no other number. And from what each shape follows.
@@ -50,21 +50,21 @@ def with_data_shapes(
     """
     for whole in (False, True):
         try:
-            made, why = _sized(net, data, given, whole)
-            known_shapes(made)
-            return made, why
+            candidate, why = _sized(net, data, input_shapes, whole)
+            known_shapes(candidate)
+            return candidate, why
         except ShapeError:
             continue
-    return _sized(net, data, given, False)  # what does not fit is said by whoever uses the net
+    return _sized(net, data, input_shapes, False)  # what does not fit is said by whoever uses the net
 
 
 def _sized(
-    net: Net, data: Mapping[str, Layer], given: Mapping[str, tuple[int, ...]], whole: bool
+    net: Net, data: Mapping[str, Layer], input_shapes: Mapping[str, tuple[int, ...]], whole: bool
 ) -> tuple[Net, dict[str, str]]:
     why: dict[str, str] = {}
     late: dict[str, tuple[int, ...]] = {}
     for top, layer in data.items():
-        shape, reason = (given[top], "as given") if top in given else _find_shape(layer, top, net, whole)
+        shape, reason = (input_shapes[top], "as given") if top in input_shapes else _find_shape(layer, top, net, whole)
         if reason:
             net, why[top] = with_shape(net, top, shape), reason
         else:
@@ -206,9 +206,9 @@ def _weights(net: Net) -> Iterator[tuple[Layer, list[Shape], bool]]:
     shapes = known_shapes(net) if any(layer.weights for layer in net.layers) else {}
     for layer in net.layers:
         if layer.weights and layer.kind.is_supported and all(b in shapes for b in layer.bottoms):
-            wanted = [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
-            found = [w.shape for w in layer.weights]
-            yield layer, wanted, [_core(w) for w in wanted] == [_core(f) for f in found]
+            expected = [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
+            own = [w.shape for w in layer.weights]
+            yield layer, expected, [_core(w) for w in expected] == [_core(f) for f in own]
 
 
 def _core(shape: Shape) -> Shape:
@@ -220,11 +220,11 @@ def _core(shape: Shape) -> Shape:
 
 def fitted(net: Net) -> Net:
     """The net with weights in the shapes that their layers want: legacy ones could not be told while an input had no shape."""
-    for layer, wanted, same in list(_weights(net)):
-        if same and [w.shape for w in layer.weights] != wanted:
+    for layer, shapes, same in list(_weights(net)):
+        if same and [w.shape for w in layer.weights] != shapes:
             arrays = tuple(
                 w.reshape(numbers(s)) if w.size == prod(numbers(s)) else w
-                for w, s in zip(layer.weights, wanted, strict=True)
+                for w, s in zip(layer.weights, shapes, strict=True)
             )
             net = net.with_layers(replace(x, weights=arrays) if x is layer else x for x in net.layers)
     return net

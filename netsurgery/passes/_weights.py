@@ -62,26 +62,28 @@ def with_blobs(net: Net, blobs: Mapping[Blob, NDArray[Any]]) -> Net:
 def _changed(
     layer: Layer, new: Mapping[int, NDArray[Any]], shapes: Mapping[str, tuple[Any, ...]]
 ) -> tuple[NDArray[Any], ...]:
-    wanted = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
-    if wanted is None:
-        wanted = [new[i].shape for i in sorted(new)]
+    blob_shapes = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
+    if blob_shapes is None:
+        blob_shapes = [new[i].shape for i in sorted(new)]
     for i, array in new.items():
-        if not 0 <= i < len(wanted):
-            raise WeightsError(f"has no blob {i}", layer=layer, expected=f"{len(wanted)} blobs: {show_shapes(wanted)}")
-        if array.ndim != len(wanted[i]) or any(
-            isinstance(w, int) and w != n for w, n in zip(wanted[i], array.shape, strict=True)
+        if not 0 <= i < len(blob_shapes):
+            raise WeightsError(
+                f"has no blob {i}", layer=layer, expected=f"{len(blob_shapes)} blobs: {show_shapes(blob_shapes)}"
+            )
+        if array.ndim != len(blob_shapes[i]) or any(
+            isinstance(w, int) and w != n for w, n in zip(blob_shapes[i], array.shape, strict=True)
         ):
             raise WeightsError(
                 f"blob {i} was given the shape {show_shapes([array.shape])}",
                 layer=layer,
-                expected=show_shapes([wanted[i]]),
+                expected=show_shapes([blob_shapes[i]]),
             )
-    if not layer.weights and len(new) < len(wanted):
-        missing = min(set(range(len(wanted))) - set(new))
+    if not layer.weights and len(new) < len(blob_shapes):
+        missing = min(set(range(len(blob_shapes))) - set(new))
         raise WeightsError(
             f"was given no blob {missing}, and has none yet",
             layer=layer,
-            expected=f"all of its blobs: {show_shapes(wanted)}",
+            expected=f"all of its blobs: {show_shapes(blob_shapes)}",
         )
     blobs = {**dict(enumerate(layer.weights)), **new}
-    return tuple(blobs[i] for i in range(len(wanted)))
+    return tuple(blobs[i] for i in range(len(blob_shapes)))

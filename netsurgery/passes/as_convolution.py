@@ -72,13 +72,13 @@ def require_sharing(before: Iterable[Layer], seen: Mapping[str, tuple[int, ...]]
         if first is None:
             continue
         for other in layers:
-            shape, wanted = seen.get(other.tops[0]), seen[first.tops[0]]
-            if shape != wanted or is_transposed(other) != is_transposed(first):
+            shape, first_shape = seen.get(other.tops[0]), seen[first.tops[0]]
+            if shape != first_shape or is_transposed(other) != is_transposed(first):
                 how = f"would see {shape}" if shape else "stays as it is"
                 how += " and is transposed" if shape and is_transposed(other) != is_transposed(first) else ""
                 raise RewriteError(
                     f"shares its weight '{name}' with {other.title}, which {how}",
                     layer=first,
-                    expected=f"a weight of one shape: both see {wanted}",
+                    expected=f"a weight of one shape: both see {first_shape}",
                     fix="give the two layers weights of their own: remove param { name } of one",
                 )

@@ -22,24 +22,24 @@ def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> N
     Raises: RewriteError for a layer without num_output, or if a layer behind it has weights that would no longer fit.
     """
     old = net.sole(layer)
-    made = _changed(old, num_output)
-    changed = net.with_layers(made if x is old else x for x in net.layers)
+    new = _changed(old, num_output)
+    changed = net.with_layers(new if x is old else x for x in net.layers)
     shapes = known_shapes(changed)
-    wanted = wanted_shapes(made, shapes)
+    blob_shapes = wanted_shapes(new, shapes)
     if old.weights:
-        if wanted is None:
+        if blob_shapes is None:
             raise RewriteError(
                 "the shapes of its bottoms are not known", layer=old, fix="declare the shapes of the inputs"
             )
-        made = replace(made, weights=tuple(draw(made.kind, wanted, seed)))
-        changed = net.with_layers(made if x is old else x for x in net.layers)
+        new = replace(new, weights=tuple(draw(new.kind, blob_shapes, seed)))
+        changed = net.with_layers(new if x is old else x for x in net.layers)
     for other in changed.layers:
-        needs, found = wanted_shapes(other, shapes), [w.shape for w in other.weights]
-        if other is not made and needs is not None and found and show_shapes(needs) != show_shapes(found):
+        needs, own_shapes = wanted_shapes(other, shapes), [w.shape for w in other.weights]
+        if other is not new and needs is not None and own_shapes and show_shapes(needs) != show_shapes(own_shapes):
             raise RewriteError(
                 f"reads what layer {old.title} computes, and its weights fit the {old.kind.num_output} outputs that it has",
                 layer=other,
-                expected=f"blobs of shapes {show_shapes(needs)}, not {show_shapes(found)}",
+                expected=f"blobs of shapes {show_shapes(needs)}, not {show_shapes(own_shapes)}",
                 fix="change the last layer with weights, or cut the net before this layer",
             )
     return changed
@@ -54,6 +54,6 @@ def _changed(layer: Layer, num_output: int) -> Layer:
         raise RewriteError("has no num_output", layer=layer, expected="a layer such as Convolution or InnerProduct")
     (holder,) = holders
     param = Field(holder.name, holder.value.with_fields(Field("num_output", num_output)))
-    made = replace(layer, params=layer.params.with_fields(param), weights=())
-    made.kind.require_supported()
-    return made
+    new = replace(layer, params=layer.params.with_fields(param), weights=())
+    new.kind.require_supported()
+    return new

@@ -57,18 +57,18 @@ def convolutionalize(
         layer.kind.require_supported()
         if not isinstance(layer.kind, InnerProduct):
             raise RewriteError("is no InnerProduct", layer=layer, expected="InnerProduct layers (--only)")
-    made = net
+    new = net
     if targets or sliding_pool:
         shapes = net.shapes()
         slid: frozenset[str] = frozenset()
         if sliding_pool:
-            made, slid = slide_pools(net, shapes)
+            new, slid = slide_pools(net, shapes)
         if targets or slid:
-            surgery = _Surgery(made, shapes, targets, slid, strict=only is not None)
-            made = surgery.done()
+            surgery = _Surgery(new, shapes, targets, slid, strict=only is not None)
+            new = surgery.done()
             notes = map_notes(net, shapes, surgery.seen, surgery.left, slid)
-            made = replace(made, notes=(*net.notes, *notes))
-    return made.renamed(rename) if rename else made
+            new = replace(new, notes=(*net.notes, *notes))
+    return new.renamed(rename) if rename else new
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class _Surgery:
         self, net: Net, shapes: Mapping[str, Shape], targets: set[str], slid: frozenset[str], *, strict: bool
     ) -> None:
         self.net, self.old, self.targets, self.slid, self.strict = net, shapes, targets, slid, strict
-        self.wanted = _wanted_as_maps(net, targets)
+        self.map_blobs = _map_blobs(net, targets)
         self.forms: dict[str, _Form] = {}
-        self.made = GrowingNet(net, shapes)
+        self.new = GrowingNet(net, shapes)
         self.converter = Converter()
         self.seen: dict[str, tuple[int, ...]] = {}  # top of a converted InnerProduct -> the map that it saw
         self.left: list[Layer] = []  # InnerProducts that stay
@@ -107,16 +107,16 @@ class _Surgery:
         if self.why and not self.seen and not self.slid:
             raise self.why
         require_sharing(self.net.layers, self.seen)
-        read = {blob for layer in self.made.layers for blob in layer.bottoms} | set(self.net.outputs)
+        read = {blob for layer in self.new.layers for blob in layer.bottoms} | set(self.net.outputs)
         unused = self.absorbed - read
-        made = self.net.with_layers(layer for layer in self.made.layers if not unused.intersection(layer.tops))
+        net = self.net.with_layers(layer for layer in self.new.layers if not unused.intersection(layer.tops))
         for blob, shape in self.labels.items():
-            made = with_shape(made, blob, shape)
-        return made
+            net = with_shape(net, blob, shape)
+        return net
 
     def _take(self, layer: Layer) -> None:
         """Puts a layer into the new net; its tops stand for those of the same name."""
-        self.made.take(layer)
+        self.new.take(layer)
         for top in layer.tops:
             self.forms[top] = self._map_form(top) if top in self.slid else _Form(top)
 
@@ -124,16 +124,16 @@ class _Surgery:
         """Puts a layer of the new net that works on maps into it."""
         self._take(layer)
         for top in layer.tops:
-            if len(self.made.shapes[top]) > 2:
+            if len(self.new.shapes[top]) > 2:
                 self.forms[top] = self._map_form(top)
 
     def _map_form(self, blob: str) -> _Form:
-        return _Form("", blob, numbers(self.made.shapes[blob][1:]))
+        return _Form("", blob, numbers(self.new.shapes[blob][1:]))
 
     def _as_map(self, blob: str) -> _Form:
         """The form of an old blob, as a map if it can be one: a blob with positions is one itself."""
         form = self.forms[blob]
-        return self._map_form(form.plain) if not form.map and len(self.made.shapes[form.plain]) > 2 else form
+        return self._map_form(form.plain) if not form.map and len(self.new.shapes[form.plain]) > 2 else form
 
     def _inner_product(self, layer: Layer, kind: InnerProduct) -> None:
         bottom, *matrix = layer.bottoms
@@ -166,7 +166,7 @@ class _Surgery:
                 raise self._is_flat(layer)
             self._leave(layer, kind, self._is_flat(layer))
             return
-        if not self.made.has_positions(form.map):
+        if not self.new.has_positions(form.map):
             lost = self._no_positions(layer, form)
             if self.strict or not self.forms[bottom].plain:
                 raise lost
@@ -178,7 +178,7 @@ class _Surgery:
     def _no_positions(self, layer: Layer, form: _Form) -> RewriteError:
         """The error that names the layer in which the last axes stopped being positions."""
         (bottom,) = layer.bottoms
-        here, behind = _show(self.made.shapes[form.map]), self.made.lost_at(form.map).title
+        here, behind = _show(self.new.shapes[form.map]), self.new.lost_at(form.map).title
         return RewriteError(
             f"the last axes of its bottom '{bottom}' {here} are no positions of the image: behind layer {behind} none are",
             layer=layer,
@@ -219,20 +219,20 @@ class _Surgery:
             self._take(replace(layer, bottoms=tuple(form.plain or form.map for form in forms)))
             return
         flattens = layer.kind.flattens
-        wanted = bool(self.wanted.intersection(layer.tops))
-        if wanted and flattens:
+        as_map = bool(self.map_blobs.intersection(layer.tops))
+        if as_map and flattens:
             forms = [self._as_map(b) for b in layer.bottoms]
-        if not any(form.map for form in forms) or (not wanted and all(form.plain for form in forms)):
+        if not any(form.map for form in forms) or (not as_map and all(form.plain for form in forms)):
             self._take(replace(layer, bottoms=tuple(form.plain for form in forms)))
             return
         try:
             if flattens:
-                self._absorb(layer, wanted)
+                self._absorb(layer, as_map)
             else:
                 self._on_maps(layer)
         except RewriteError:
             # One answer for each image can be a flat vector again at every size.
-            if not all(not form.map or self.made.one_for_all(form.map) for form in forms):
+            if not all(not form.map or self.new.one_for_all(form.map) for form in forms):
                 raise
             bottoms = [self._flat(b) for b in layer.bottoms]
             if None in bottoms:
@@ -242,28 +242,28 @@ class _Surgery:
     def _flat(self, blob: str) -> str | None:
         """An old blob as it was, made with a Flatten where only its map is left."""
         form = self.forms[blob]
-        if form.plain or self.old[blob] == self.made.shapes[form.map]:
+        if form.plain or self.old[blob] == self.new.shapes[form.map]:
             return form.plain or form.map
         if len(self.old[blob]) != 2:
             return None
         name = blob.split("@")[0] + "_flat"
-        while name in self.old or name in self.made.shapes or name in self.net:
+        while name in self.old or name in self.new.shapes or name in self.net:
             name += "_"
         self._take(make_layer(name, "Flatten", (form.map,), (name,), source=self.net.writer(blob).source))
         self.forms[blob] = replace(form, plain=name)
         return name
 
-    def _absorb(self, layer: Layer, wanted: bool) -> None:
+    def _absorb(self, layer: Layer, as_map: bool) -> None:
         """Leaves out a Flatten or Reshape: what comes behind sees the map instead, which holds the same numbers in the same order."""
         (bottom,), (top,) = layer.bottoms, layer.tops
         form, plain = self._as_map(bottom), self.forms[bottom].plain
         n, *rest = self.old[bottom]
         free = free_axis(bottom, 0)
-        (made,) = layer.kind.shapes([(free, *rest)])
+        (shape,) = layer.kind.shapes([(free, *rest)])
         becomes = f"{_show(self.old[bottom])} becomes {_show(self.old[top])}"
-        if not made or made[0] not in (n, free) or self.old[top][0] != n:
+        if not shape or shape[0] not in (n, free) or self.old[top][0] != n:
             raise layer.kind.refusal(f"mixes the items of the batch with positions: {becomes}")
-        if not wanted and not _is_vector(self.old[top], form.seen):
+        if not as_map and not _is_vector(self.old[top], form.seen):
             raise layer.kind.refusal(f"mixes positions and channels: {becomes} at each position")
         if plain:  # for readers that want the flat blob
             self._take(replace(layer, bottoms=(plain,)))
@@ -307,7 +307,7 @@ class _Surgery:
         """Raises: RewriteError unless all maps grow alike with the image."""
         grids: dict[tuple[str, ...], str] = {}
         for blob, name in maps:
-            if (grid := self.made.grid(name)) is not None:
+            if (grid := self.new.grid(name)) is not None:
                 grids[grid] = blob
         if len(grids) > 1:
             steps = " and ".join(
@@ -321,25 +321,25 @@ class _Surgery:
     def _make_label_a_map(self, blob: str, scores: str) -> None:
         """An input of labels, one for each item, or of targets for each score: on maps, one for each position."""
         n, shape = self.old[scores][0], self.old[blob]
-        if len(shape) == len(self.made.shapes[self.forms[scores].map]):
+        if len(shape) == len(self.new.shapes[self.forms[scores].map]):
             return
         if shape == (n, *(1,) * (len(shape) - 1)):
             shape = (n, 1)
         elif shape != self.old[scores]:
             return
-        wanted = (*shape, *self.made.shapes[self.forms[scores].map][2:])
-        self.made.declare(blob, wanted)
-        self.labels[blob] = numbers(wanted)
+        map_shape = (*shape, *self.new.shapes[self.forms[scores].map][2:])
+        self.new.declare(blob, map_shape)
+        self.labels[blob] = numbers(map_shape)
 
 
-def _wanted_as_maps(net: Net, targets: set[str]) -> set[str]:
+def _map_blobs(net: Net, targets: set[str]) -> set[str]:
     """The blobs from which InnerProducts that are converted see a map, if only through layers that can act on it."""
-    wanted: set[str] = set()
+    blobs: set[str] = set()
     for layer in reversed(net.layers):
         passes = not isinstance(layer.kind, InnerProduct) and (layer.kind.flattens or layer.kind.scope != "map")
-        if targets.intersection(layer.tops) or (passes and wanted.intersection(layer.tops)):
-            wanted.update(layer.bottoms)
-    return wanted
+        if targets.intersection(layer.tops) or (passes and blobs.intersection(layer.tops)):
+            blobs.update(layer.bottoms)
+    return blobs
 
 
 def _is_vector(shape: Shape, seen: tuple[int, ...]) -> bool:

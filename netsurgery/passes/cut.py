@@ -44,16 +44,16 @@ def cut(
     for layer in net.layers:
         if behind.intersection(layer.bottoms):
             behind.update(layer.tops)
-    wanted = set(ends) or {blob for blob in net.outputs if blob in behind}
-    kept = _needed(net, wanted, set(starts), inputs=False)
-    if not kept:
+    targets = set(ends) or {blob for blob in net.outputs if blob in behind}
+    layers = _needed(net, targets, set(starts), inputs=False)
+    if not layers:
         raise RewriteError(
             f"nothing is left of the net behind '{starts[0]}'",
             source=net.source,
             expected="a blob that other layers read",
             fix="cut at a blob further up",
         )
-    for layer in kept:
+    for layer in layers:
         both = [blob for blob in starts if blob in layer.tops]
         if both:
             other = next(top for top in layer.tops if top not in starts)
@@ -62,21 +62,21 @@ def cut(
                 layer=layer,
                 fix=f"make '{other}' an input as well",
             )
-    found = {**known_shapes(net), **(shapes or {})}
-    names = {layer.name for layer in kept}
-    made = [_input(net, blob, found.get(blob), names) for blob in starts]
-    return with_plain_names(net.with_layers((*made, *kept)))
+    blob_shapes = {**known_shapes(net), **(shapes or {})}
+    names = {layer.name for layer in layers}
+    inputs = [_input(net, blob, blob_shapes.get(blob), names) for blob in starts]
+    return with_plain_names(net.with_layers((*inputs, *layers)))
 
 
-def _needed(net: Net, wanted: set[str], given: set[str], *, inputs: bool) -> list[Layer]:
+def _needed(net: Net, targets: set[str], starts: set[str], *, inputs: bool) -> list[Layer]:
     """The layers that `wanted` needs when the blobs in `given` are there."""
-    needed = wanted - given
-    kept = []
+    needed = targets - starts
+    layers = []
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops) or (inputs and layer.kind.is_input):
-            needed.update(b for b in layer.bottoms if b not in given)
-            kept.append(layer if inputs else _read_part(layer, needed))
-    return kept[::-1]
+            needed.update(b for b in layer.bottoms if b not in starts)
+            layers.append(layer if inputs else _read_part(layer, needed))
+    return layers[::-1]
 
 
 def _read_part(layer: Layer, needed: set[str]) -> Layer:

@@ -40,11 +40,11 @@ def deploy(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | No
     require_net(net)
     notes: list[str] = []
     shapes = input_shapes or {}
-    given = {top: check_shape(top, numbers) for top, s in shapes.items() if (numbers := whole(s)) is not None}
+    fixed = {top: check_shape(top, numbers) for top, s in shapes.items() if (numbers := whole(s)) is not None}
     net = _without_copies(net, notes)
     if needs_deploy(net) or _scores(net):
-        net = _deployed(net, given, shapes.keys() - given.keys(), notes)
-    for top, shape in given.items():
+        net = _deployed(net, fixed, shapes.keys() - fixed.keys(), notes)
+    for top, shape in fixed.items():
         net = with_shape(net, top, shape)
     net = fitted(net)
     return replace(net, notes=(*net.notes, *(f"deploy: {note}" for note in notes)))
@@ -56,15 +56,15 @@ def whole(shape: Sequence[int | str | None]) -> list[int] | None:
     return numbers if len(numbers) == len(shape) else None
 
 
-def _deployed(net: Net, given: Mapping[str, tuple[int, ...]], named: Collection[str], notes: list[str]) -> Net:
+def _deployed(net: Net, input_shapes: Mapping[str, tuple[int, ...]], named: Collection[str], notes: list[str]) -> Net:
     """`named` are inputs of which some axes have a name only: their shape stays open."""
     scores = _scores(net)
     useful = _useful(net, scores)
-    kept = _without_scores(net, scores, useful, notes)
-    layers, data = _with_inputs(kept, net, useful, notes)
+    rest = _without_scores(net, scores, useful, notes)
+    layers, data = _with_inputs(rest, net, useful, notes)
     net = net.with_layers(layers)
     notes.extend(f"layer {data[t].title} became input '{t}', its axes as given" for t in data if t in named)
-    net, why = with_data_shapes(net, {t: layer for t, layer in data.items() if t not in named}, given)
+    net, why = with_data_shapes(net, {t: layer for t, layer in data.items() if t not in named}, input_shapes)
     for top, reason in why.items():
         layer, shape = data[top], net.inputs[top] or ()
         notes.append(f"layer {layer.title} became input '{top}' of {'x'.join(map(str, shape))}: {reason}")
@@ -178,31 +178,33 @@ def _prediction(score: Layer) -> tuple[str, Message] | None:
 
 def _without_scores(net: Net, scores: set[int], useful: set[str], notes: list[str]) -> list[Layer]:
     """The layers that are needed for the useful blobs, and activations in place of losses that hold one."""
-    kept: list[Layer] = []
+    layers: list[Layer] = []
     single = sum(id(layer) in scores and _prediction(layer) is not None for layer in net.layers) == 1
     for layer in net.layers:
         if id(layer) in scores:
-            made = _activation(net, layer, single) if layer.bottoms[0] in useful else None
-            if made is not None:
-                kept.append(made)
-                notes.append(f"layer {layer.title} became '{made.name}' ({made.type}) with top '{made.tops[0]}'")
+            activation = _activation(net, layer, single) if layer.bottoms[0] in useful else None
+            if activation is not None:
+                layers.append(activation)
+                notes.append(
+                    f"layer {layer.title} became '{activation.name}' ({activation.type}) with top '{activation.tops[0]}'"
+                )
             else:
                 notes.append(f"layer {layer.title} left out: it scores")
         elif _is_source(layer) or useful.intersection(layer.tops):
-            kept.append(layer)
+            layers.append(layer)
         elif not layer.tops and useful.intersection(layer.bottoms):  # Silence, of what remains
-            kept.append(replace(layer, bottoms=tuple(b for b in layer.bottoms if b in useful)))
+            layers.append(replace(layer, bottoms=tuple(b for b in layer.bottoms if b in useful)))
         else:
             notes.append(f"layer {layer.title} left out: only losses and scores need it")
-    return kept
+    return layers
 
 
 def _activation(net: Net, loss: Layer, single: bool) -> Layer | None:
     """The layer that computes the activation inside a loss, unless the net has it already."""
-    found = _prediction(loss)
-    if found is None:
+    prediction = _prediction(loss)
+    if prediction is None:
         return None
-    type, params = found
+    type, params = prediction
     bottom = loss.bottoms[0]
     if len(loss.tops) == 1 and any(reader.type == type for reader in net.readers(bottom)):
         return None
@@ -216,26 +218,26 @@ def _activation(net: Net, loss: Layer, single: bool) -> Layer | None:
 
 
 def _with_inputs(
-    kept: Sequence[Layer], net: Net, useful: set[str], notes: list[str]
+    rest: Sequence[Layer], net: Net, useful: set[str], notes: list[str]
 ) -> tuple[list[Layer], dict[str, Layer]]:
     """The layers with an Input for each top of a data layer that is needed, its shape still open, and the data layer of each; Input
     layers without labels."""
     read = {b for layer in net.layers for b in layer.bottoms}
-    taken = {layer.name for layer in kept if not _is_source(layer)}
+    taken = {layer.name for layer in rest if not _is_source(layer)}
     layers: list[Layer] = []
     data: dict[str, Layer] = {}
-    for layer in kept:
+    for layer in rest:
         if not _is_source(layer):
             layers.append(layer)
             continue
-        given = layer.type == "Input"
-        tops = [t for t in layer.tops if t in useful or (given and t not in read)]
+        is_input = layer.type == "Input"
+        tops = [t for t in layer.tops if t in useful or (is_input and t not in read)]
         notes.extend(f"layer {layer.title}: '{t}' left out, nothing needs it" for t in layer.tops if t not in tops)
-        if given and tops:
+        if is_input and tops:
             shapes = dict(zip(layer.tops, layer.kind.declared(len(layer.tops)), strict=True))
             whole = len(tops) == len(layer.tops)
             layers.append(layer if whole else make_input(layer.name, {t: shapes[t] for t in tops}, layer.source))
-        elif not given:
+        elif not is_input:
             for top in tops:
                 name = layer.name if len(tops) == 1 else top
                 while name in taken:

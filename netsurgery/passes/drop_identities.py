@@ -14,7 +14,7 @@ from ..net import Net
 def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
     """The net without layers whose tops are their bottom. A blob in `keep`, or a net output, keeps its name: the bottom takes it
     over where it can, else the layer stays."""
-    wanted = {*keep, *net.outputs}
+    names = {*keep, *net.outputs}
     inputs = net.inputs
     alias: dict[str, str] = {}  # vanished blob -> the blob that stands for it
     layers = []
@@ -24,9 +24,9 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
             (bottom,) = layer.bottoms
             for top in layer.tops:
                 alias[top] = bottom
-            kept = [top for top in layer.tops if top in wanted]
-            if kept:
-                layers.append(replace(layer, tops=tuple(kept)))
+            tops = [top for top in layer.tops if top in names]
+            if tops:
+                layers.append(replace(layer, tops=tuple(tops)))
         else:
             layers.append(layer)
     # `fc6@relu6` takes the name `fc6` of the vanished later version of the same blob; so does a bottom that only fed an identity
@@ -36,7 +36,7 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
     for layer in layers:
         if layer.kind.is_identity and len(layer.bottoms) == 1:
             (bottom,) = layer.bottoms
-            if bottom not in inputs and bottom not in wanted and bottom not in renamed:
+            if bottom not in inputs and bottom not in names and bottom not in renamed:
                 renamed[bottom] = layer.tops[0]
                 if len(layer.tops) == 1:
                     continue
@@ -44,7 +44,7 @@ def drop_identities(net: Net, keep: Collection[str] = ()) -> Net:
         left.append(layer)
     for top, bottom in alias.items():
         plain = bottom.split("@")[0]
-        if top == plain and bottom != plain and bottom not in renamed and bottom not in wanted and bottom not in inputs:
+        if top == plain and bottom != plain and bottom not in renamed and bottom not in names and bottom not in inputs:
             renamed[bottom] = top
     taken = {t for layer in left for t in layer.tops}
     renamed = {old: new for old, new in renamed.items() if new not in taken or new == old or new in renamed}

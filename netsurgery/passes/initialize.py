@@ -33,9 +33,9 @@ def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
     layers = []
     drawn = zero = 0
     for layer in net.layers:
-        wanted = _wanted(layer, shapes)
-        if wanted:
-            layer = replace(layer, weights=tuple(_drawn(layer, wanted, seed, how, shared)))
+        blob_shapes = _blob_shapes(layer, shapes)
+        if blob_shapes:
+            layer = replace(layer, weights=tuple(_drawn(layer, blob_shapes, seed, how, shared)))
             drawn += 1
             zero += how == "fillers" and not any(filler.written for filler in layer.kind.fillers)
         layers.append(layer)
@@ -45,19 +45,23 @@ def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
     return replace(net.with_layers(layers), notes=(*net.notes, note) if drawn else net.notes)
 
 
-def _wanted(layer: Layer, shapes: Mapping[str, Shape]) -> list[tuple[int, ...]]:
-    wanted = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
-    if not all(map(all_numbers, wanted)):
+def _blob_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> list[tuple[int, ...]]:
+    blob_shapes = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
+    if not all(map(all_numbers, blob_shapes)):
         raise ShapeError(
-            f"wants blobs of shapes {show_shapes(wanted)}", layer=layer, expected="sizes that do not depend on the data"
+            f"wants blobs of shapes {show_shapes(blob_shapes)}",
+            layer=layer,
+            expected="sizes that do not depend on the data",
         )
-    return [numbers(shape) for shape in wanted]
+    return [numbers(shape) for shape in blob_shapes]
 
 
-def _drawn(layer: Layer, wanted: list[tuple[int, ...]], seed: int, how: str, shared: dict[str, Array]) -> list[Array]:
+def _drawn(
+    layer: Layer, blob_shapes: list[tuple[int, ...]], seed: int, how: str, shared: dict[str, Array]
+) -> list[Array]:
     """Blobs for a layer; the first of the layers that share a parameter gives it to the others."""
-    blobs = draw(layer.kind, wanted, seed, how)
-    for index, shape in enumerate(wanted):
+    blobs = draw(layer.kind, blob_shapes, seed, how)
+    for index, shape in enumerate(blob_shapes):
         if name := shared_name(layer, index):
             first = shared.setdefault(name, blobs[index])
             if first.shape == shape:

@@ -88,16 +88,16 @@ def _between(net: Net, new: Layer, place: Layer, at: int, after: bool) -> Net:
         )
     blob = blobs[0]
     names = file_names(net)
-    made = replace(new, bottoms=(blob,), tops=(new.name,))
-    made.kind.require_supported()
-    top = f"{names[blob]}@{new.name}" if made.kind.in_place else new.name
-    if not made.kind.in_place and top in names.values():
+    middle = replace(new, bottoms=(blob,), tops=(new.name,))
+    middle.kind.require_supported()
+    top = f"{names[blob]}@{new.name}" if middle.kind.in_place else new.name
+    if not middle.kind.in_place and top in names.values():
         raise RewriteError(
             f"top '{top}' is already written by layer {net.writer(_any(names, top)).title}",
             layer=new,
             fix="give the layer another name, or write its bottom and top",
         )
-    made = replace(made, tops=(top,))
+    middle = replace(middle, tops=(top,))
     before = net.layers[:at]
     behind = [layer.with_blobs({blob: top}) for layer in net.layers[at:]]
-    return with_plain_names(net.with_layers((*before, made, *behind)))
+    return with_plain_names(net.with_layers((*before, middle, *behind)))

@@ -104,10 +104,10 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
     """
     target = net[layer]
     shapes = net.shapes()
-    wanted = [numbers(w) for w in target.kind.weight_shapes([shapes[b] for b in target.bottoms])]
-    if not wanted or len(wanted[0]) != 4:
+    blob_shapes = [numbers(w) for w in target.kind.weight_shapes([shapes[b] for b in target.bottoms])]
+    if not blob_shapes or len(blob_shapes[0]) != 4:
         raise NetsurgeryError("has no kernels", layer=target, expected="a Convolution")
-    weight = np.zeros(wanted[0], np.float32)
+    weight = np.zeros(blob_shapes[0], np.float32)
     if len(kernels) > len(weight):
         raise ShapeError(f"{len(kernels)} kernels", layer=target, expected=f"at most {len(weight)}: num_output")
     for place, kernel in zip(weight, kernels, strict=False):
@@ -126,7 +126,7 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
             )
         top, left = (a - b for a, b in zip(place.shape[1:], k.shape[1:], strict=True))
         place[:, top // 2 : top // 2 + k.shape[1], left // 2 : left // 2 + k.shape[2]] = k
-    return (weight, *(np.zeros(shape, np.float32) for shape in wanted[1:]))
+    return (weight, *(np.zeros(shape, np.float32) for shape in blob_shapes[1:]))
 
 
 DESIGNS: Mapping[str, tuple[Callable[..., Kernel], tuple[str, ...]]] = {

@@ -24,12 +24,12 @@ def map_notes(
     if seen:
         listed = ", ".join(f"{net.writer(top).name} {_times(shape[1:])}" for top, shape in seen.items())
         notes.append(f"InnerProduct became Convolution, with kernel: {listed}")
-    found: dict[str, list[Layer]] = {}
+    by_text: dict[str, list[Layer]] = {}
     for layer, text in _remarks(net, shapes, seen, slid):
-        found.setdefault(text, []).append(layer)
+        by_text.setdefault(text, []).append(layer)
     if left:
         notes.append(f"{_named(list(left))}: stays as it is, an InnerProduct")
-    return [*notes, *(f"{_named(layers)}: {text}" for text, layers in found.items())]
+    return [*notes, *(f"{_named(layers)}: {text}" for text, layers in by_text.items())]
 
 
 def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[str]) -> Iterator[tuple[Layer, str]]:
@@ -68,12 +68,12 @@ def _sees_all(reach: Sequence[Any] | None, shape: Sequence[Any]) -> bool:
 
 def _ancestors(net: Net, blobs: Collection[str]) -> set[int]:
     """The ids of the layers that compute some blobs."""
-    needed, found = set(blobs), set()
+    needed, ids = set(blobs), set()
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops):
             needed.update(layer.bottoms)
-            found.add(id(layer))
-    return found
+            ids.add(id(layer))
+    return ids
 
 
 def _named(layers: Sequence[Layer]) -> str:

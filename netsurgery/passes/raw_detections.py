@@ -28,10 +28,10 @@ def raw_detections(net: Net) -> Net:
 
     Raises: RewriteError if there is no DetectionOutput, or if a layer reads what one found.
     """
-    found = [layer for layer in net.layers if layer.type == "DetectionOutput"]
-    if not found:
+    detectors = [layer for layer in net.layers if layer.type == "DetectionOutput"]
+    if not detectors:
         raise RewriteError("the net has no DetectionOutput layer", source=net.source, expected="an SSD net")
-    for layer in found:
+    for layer in detectors:
         for reader in net.readers(layer.tops[0]):
             raise RewriteError(
                 f"layer {reader.title} reads what is to be left out",
@@ -40,7 +40,7 @@ def raw_detections(net: Net) -> Net:
                 expected="a DetectionOutput whose top nothing consumes",
                 fix=f"export the blobs before it instead: --output {' --output '.join(layer.bottoms[:3])}",
             )
-    return net.with_layers(_raw(layer) if layer in found else layer for layer in net.layers)
+    return net.with_layers(_raw(layer) if layer in detectors else layer for layer in net.layers)
 
 
 def _raw(layer: Layer) -> Layer:

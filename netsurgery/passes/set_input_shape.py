@@ -21,22 +21,22 @@ def set_input_shape(net: Net, blob: str | Mapping[str, Sequence[int]], shape: Se
     Raises: ShapeError if a layer, or its weights, do not fit at this shape; NetsurgeryError if there is no such input.
     """
     declared = {blob: shape} if isinstance(blob, str) else dict(blob)
-    made = net
+    new = net
     for name, sizes in declared.items():
-        made = with_shape(made, name, check_shape(name, sizes))
-    made = fitted(made)
-    shapes = known_shapes(made)
+        new = with_shape(new, name, check_shape(name, sizes))
+    new = fitted(new)
+    shapes = known_shapes(new)
     said = " and ".join(f"input '{name}' of {show_shapes([sizes])}" for name, sizes in declared.items())
-    for layer in made.layers:
-        wanted = wanted_shapes(layer, shapes)
-        found = [w.shape for w in layer.weights]
-        if wanted is not None and found and show_shapes(wanted) != show_shapes(found):
+    for layer in new.layers:
+        blob_shapes = wanted_shapes(layer, shapes)
+        own_shapes = [w.shape for w in layer.weights]
+        if blob_shapes is not None and own_shapes and show_shapes(blob_shapes) != show_shapes(own_shapes):
             raise ShapeError(
-                f"would want blobs of shapes {show_shapes(wanted)} with {said}",
+                f"would want blobs of shapes {show_shapes(blob_shapes)} with {said}",
                 layer=layer,
-                expected=f"{show_shapes(found)}, the weights that it has",
+                expected=f"{show_shapes(own_shapes)}, the weights that it has",
                 fix="make the net fully convolutional first (--fully-convolutional)"
                 if isinstance(layer.kind, InnerProduct)
                 else "",
             )
-    return made
+    return new

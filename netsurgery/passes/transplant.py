@@ -40,13 +40,13 @@ def transplant(net: Net, donor: Net | str | os.PathLike[str], mapping: Mapping[s
                 source=Source(name),
                 expected=f"one of: {', '.join(list(stored)[:12])}{', ...' if len(stored) > 12 else ''}",
             )
-        wanted = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
-        if wanted is None:
-            wanted = [b.shape for b in stored[source]]
-        elif not wanted and mapping is None:
+        blob_shapes = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
+        if blob_shapes is None:
+            blob_shapes = [b.shape for b in stored[source]]
+        elif not blob_shapes and mapping is None:
             continue
         new.update(
-            ((target, i), array) for i, array in enumerate(_fitting(layer, wanted, source, stored[source], name))
+            ((target, i), array) for i, array in enumerate(_fitting(layer, blob_shapes, source, stored[source], name))
         )
     if not new:
         raise WeightsError(
@@ -56,8 +56,8 @@ def transplant(net: Net, donor: Net | str | os.PathLike[str], mapping: Mapping[s
         )
     taken = dict.fromkeys(layer for layer, _ in new)
     note = f"transplant: weights of {len(taken)} layer{'s' if len(taken) > 1 else ''} taken from {name}: {', '.join(taken)}"
-    made = with_blobs(net, new)
-    return replace(made, notes=(*net.notes, note))
+    host = with_blobs(net, new)
+    return replace(host, notes=(*net.notes, note))
 
 
 def _blobs(donor: Net | str | os.PathLike[str]) -> tuple[dict[str, Blobs], str]:
@@ -70,14 +70,14 @@ def _blobs(donor: Net | str | os.PathLike[str]) -> tuple[dict[str, Blobs], str]:
     return {x.name: [b.array for b in x.blobs if b] for x in stored.layers if any(x.blobs)}, stored.path
 
 
-def _fitting(layer: Layer, wanted: Sequence[Sequence[Any]], source: str, blobs: Blobs, name: str) -> Blobs:
+def _fitting(layer: Layer, blob_shapes: Sequence[Sequence[Any]], source: str, blobs: Blobs, name: str) -> Blobs:
     """The donor's blobs in the shapes that the layer wants."""
-    known = all(isinstance(n, int) for w in wanted for n in w)
-    if not known or [prod(w) for w in wanted] != [b.size for b in blobs]:
+    definite = all(isinstance(n, int) for w in blob_shapes for n in w)
+    if not definite or [prod(w) for w in blob_shapes] != [b.size for b in blobs]:
         raise WeightsError(
             f"the blobs of '{source}' in {name} have shapes {show_shapes([b.shape for b in blobs])}",
             layer=layer,
-            expected=f"as many numbers as in {show_shapes(wanted)}",
+            expected=f"as many numbers as in {show_shapes(blob_shapes)}",
             fix="leave the layer out: map the layers to take, LAYER=LAYER_OF_THE_FILE",
         )
-    return [b.reshape(tuple(w)) for w, b in zip(wanted, blobs, strict=True)]
+    return [b.reshape(tuple(w)) for w, b in zip(blob_shapes, blobs, strict=True)]

@@ -44,7 +44,7 @@ def tell_group(net: Any, name: str, text: str, first: int, count: int, blobs: Se
 
 def groups(net: Any) -> list[Group]:
     """The layers that a NetDef tells of, as far as their operators are those that were written."""
-    found = []
+    intact = []
     for argument in net.arg:
         if not argument.name.startswith(LAYER) or len(argument.ints) != 2 or not argument.strings:
             continue
@@ -53,8 +53,8 @@ def groups(net: Any) -> list[Group]:
         if len(operators) == count and digest(operators) == argument.strings[0]:
             blobs = tuple(blob.decode("utf-8", "replace") for blob in argument.strings[1:])
             text = argument.s.decode("utf-8", "replace")
-            found.append(Group(text, first, count, blobs, tuple(operators)))
-    return found
+            intact.append(Group(text, first, count, blobs, tuple(operators)))
+    return intact
 
 
 def digest(operators: Sequence[Any]) -> bytes:

@@ -44,12 +44,12 @@ def load_netdef(
     init, predict = _told_apart(first, second)
     proto, fills = read_netdef(predict), read_fills(init)
     source = Source(os.fspath(predict))
-    known = groups(proto)
-    _require_known(proto, known, source)
+    layer_groups = groups(proto)
+    _require_layers(proto, layer_groups, source)
     net = Importer(fills, source, _layer_of)
     _inputs(net, proto, dict(input_shapes or {}), fills)
     names = _versions(proto, list(net.shapes))
-    ends = {group.first: group for group in known}
+    ends = {group.first: group for group in layer_groups}
     index = 0
     while index < len(proto.op):
         group = ends.get(index)
@@ -93,9 +93,9 @@ def _small(path: Path) -> bool:
         return True  # reading it tells what is wrong
 
 
-def _require_known(proto: Any, known: Sequence[Group], source: Source) -> None:
+def _require_layers(proto: Any, layer_groups: Sequence[Group], source: Source) -> None:
     """Raises: UnsupportedLayersError."""
-    inside = {i for group in known for i in range(group.first, group.first + group.count)}
+    inside = {i for group in layer_groups for i in range(group.first, group.first + group.count)}
     errors = [
         UnsupportedError(
             "there is no layer of Caffe's for this operator",
@@ -109,16 +109,18 @@ def _require_known(proto: Any, known: Sequence[Group], source: Source) -> None:
         raise UnsupportedLayersError(errors, "read from Caffe2")
 
 
-def _inputs(net: Importer, proto: Any, given: Mapping[str, Sequence[int | str | None]], fills: dict[str, Any]) -> None:
+def _inputs(
+    net: Importer, proto: Any, input_shapes: Mapping[str, Sequence[int | str | None]], fills: dict[str, Any]
+) -> None:
     """Input layers. Raises: ShapeError."""
     told = {a.name.removeprefix(SHAPE): tuple(a.ints) for a in proto.arg if a.name.startswith(SHAPE)}
-    names = [name for name in proto.external_input if name in told or name in given or name not in fills]
+    names = [name for name in proto.external_input if name in told or name in input_shapes or name not in fills]
     read = {blob for op in proto.op for blob in op.input} | set(proto.external_output)
     if any(name in read for name in names):
-        for name in [n for n in names if n not in read and n not in given and n not in told]:
+        for name in [n for n in names if n not in read and n not in input_shapes and n not in told]:
             names.remove(name)
             net.notes.append(f"input '{name}' left out: no operator reads it")
-    for name in given:
+    for name in input_shapes:
         if name not in names:
             raise ShapeError(
                 f"the net has no input '{name}'", source=net.source, expected=f"one of: {', '.join(names)}"
@@ -126,7 +128,7 @@ def _inputs(net: Importer, proto: Any, given: Mapping[str, Sequence[int | str | 
     for name in names:
         fills.pop(name, None)  # init nets of caffe_translator's fill inputs with something
         shape = told.get(name)
-        asked = given.get(name)
+        asked = input_shapes.get(name)
         if asked is not None and (shape is None or len(asked) == len(shape)):
             sizes = shape or [1] * len(asked)
             shape = tuple(n if isinstance(n, int) else m for n, m in zip(asked, sizes, strict=True))
@@ -158,7 +160,7 @@ def _versions(proto: Any, inputs: Sequence[str]) -> list[tuple[list[str], list[s
     now = {name: name for name in inputs}
     taken = {*last, *inputs}
     marks: dict[str, int] = {}
-    found = []
+    wiring = []
     for i, op in enumerate(proto.op):
         read = [now.get(name, name) for name in op.input]
         written = []
@@ -169,8 +171,8 @@ def _versions(proto: Any, inputs: Sequence[str]) -> list[tuple[list[str], list[s
             taken.add(new)
             now[name] = new
             written.append(new)
-        found.append((read, written))
-    return found
+        wiring.append((read, written))
+    return wiring
 
 
 def _take_operator(net: Importer, proto: Any, names: tuple[list[str], list[str]], source: Source) -> None:
@@ -194,27 +196,25 @@ def _take_group(net: Importer, group: Group, names: Sequence[tuple[list[str], li
     }
     if lost := [name for name in group.blobs if name not in net.fills]:
         raise ParseError(f"the init net does not fill in '{lost[0]}'", source=net.source, expected=EXPECTED)
-    found = [np.asarray(net.fills[name]) for name in group.blobs]
-    layer = _layer_of(group.text, net.source, found)  # how many blobs there are tells variants of a type apart
+    arrays = [np.asarray(net.fills[name]) for name in group.blobs]
+    layer = _layer_of(group.text, net.source, arrays)  # how many blobs there are tells variants of a type apart
     op = Op("", layer.name, [], list(layer.tops), {}, net.source)
     bottoms = [net.blob(op, spelled.get(b, b)) for b in layer.bottoms]
     shapes = layer.kind.weight_shapes([net.shapes[b] for b in bottoms])
     with reading(net.source, "the blobs of the layer", layer=layer, problem="its parameters do not fit"):
-        blobs = [blob.reshape(numbers(shape)) for blob, shape in zip(found, shapes, strict=True)]
-    made = _layer_of(group.text, net.source, blobs).with_blobs(
-        {b: spelled.get(b, b) for b in (*layer.bottoms, *layer.tops)}
-    )
-    net.take(made)
+        blobs = [blob.reshape(numbers(shape)) for blob, shape in zip(arrays, shapes, strict=True)]
+    names_now = {b: spelled.get(b, b) for b in (*layer.bottoms, *layer.tops)}
+    net.take(_layer_of(group.text, net.source, blobs).with_blobs(names_now))
 
 
 def _give_out(net: Importer, proto: Any, names: Sequence[tuple[list[str], list[str]]]) -> None:
     """Makes the outputs of the net, which are what nothing reads, those of the NetDef: a Silence reads what it does not give out, and
     what it gives out and others read, too, is once more there under its name, which none of them reads."""
-    wanted = [name for name in proto.external_output if any(name in written for _, written in names)]
-    if not wanted:
+    outputs = [name for name in proto.external_output if any(name in written for _, written in names)]
+    if not outputs:
         return
     used = {b for layer in net.layers for b in layer.bottoms}
-    inner = {name: f"{name}/read" for name in dict.fromkeys(wanted) if name in used}
+    inner = {name: f"{name}/read" for name in dict.fromkeys(outputs) if name in used}
     net.layers[:] = [layer.with_blobs(inner) for layer in net.layers]
     net.shapes.update({new: net.shapes[name] for name, new in inner.items()})
     for name, new in inner.items():
@@ -225,7 +225,7 @@ def _give_out(net: Importer, proto: Any, names: Sequence[tuple[list[str], list[s
         )
     used |= set(inner.values())
     ends = [t for layer in net.layers for t in layer.tops if t not in used and not layer.kind.is_input]
-    if idle := [t for t in ends if t not in wanted]:
+    if idle := [t for t in ends if t not in outputs]:
         bottoms = " ".join(f"bottom: {quote(t)}" for t in idle)
         net.take(_layer_of(f'layer {{ name: "silence" type: "Silence" {bottoms} }}', net.source))
 

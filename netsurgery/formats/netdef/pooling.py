@@ -90,8 +90,8 @@ def pooling(net: Importer, op: Op) -> None:
     else:
         grown = [n + 2 * p if around else n for n, p in zip(sizes, pad, strict=True)]
         spans = zip(grown, before, behind, kernel, stride, strict=True)
-        wanted = [(n + a + b - k) // s + 1 for n, a, b, k, s in spans]
-        up = _rounds_up(net, op, sizes, pad, kernel, stride, behind, wanted, bool(around))
+        counts = [(n + a + b - k) // s + 1 for n, a, b, k, s in spans]
+        up = _rounds_up(net, op, sizes, pad, kernel, stride, behind, counts, bool(around))
         if counted and (up or before != behind):
             raise op.refuse(
                 "an average that counts more padding behind the image than before it", expected="the same padding"
@@ -120,21 +120,21 @@ def _rounds_up(
     kernel: Sizes,
     stride: Sizes,
     behind: Sizes,
-    wanted: Sequence[int],
+    counts: Sequence[int],
     padded: bool,
 ) -> bool:
     """Whether Caffe must round up to have as many windows, by its own count. Raises: UnsupportedError if neither way has."""
     usual = (0,) * len(pad) if padded else pad  # what stands behind without rounding up
     fits = [
         [_count(n, p, k, s, up, any(pad)) for n, p, k, s in zip(sizes, pad, kernel, stride, strict=True)]
-        == list(wanted)
+        == list(counts)
         for up in (False, True)
     ]
     for up in (False, True):  # at every size
         if fits[up] and list(behind) == [u + (s - 1) * up for u, s in zip(usual, stride, strict=True)]:
             return up
     if not any(fits):
-        raise op.refuse(f"{wanted} windows", expected="as many as Caffe has, rounding up or down")
+        raise op.refuse(f"{counts} windows", expected="as many as Caffe has, rounding up or down")
     shown = "x".join(map(str, sizes))
     net.notes.append(f"operator {op.title} is written for maps of {shown}; at others Caffe's way to round may differ")
     return not fits[0]

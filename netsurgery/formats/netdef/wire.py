@@ -70,13 +70,13 @@ def read_fills(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     Raises: ParseError for a file that is none, UnsupportedError for an operator that does not fill in given numbers."""
     name = os.fspath(path)
-    found: dict[str, Array] = {}
+    fills: dict[str, Array] = {}
     if not name.endswith(".pb"):
         for op in read_netdef(path).op:
             if not op.output:
                 raise ParseError(f"operator {op.type} has no output", source=Source(name), expected=EXPECTED)
-            found[op.output[0]] = fill(op, Source(name))
-        return found
+            fills[op.output[0]] = fill(op, Source(name))
+        return fills
     data = map_file(path, ParseError)
     for _, kind, (start, end) in _operators(data, name):
         try:
@@ -88,8 +88,8 @@ def read_fills(path: str | os.PathLike[str]) -> dict[str, Array]:
         with reading(name, EXPECTED, problem="is no NetDef"):
             op.ParseFromString(data[start:begin] + data[stop:end])
         require_text(op, Source(name), "is no NetDef", EXPECTED)
-        found[op.output[0]] = fill(op, Source(name)) if values is None else _shaped(op, values, Source(name))
-    return found
+        fills[op.output[0]] = fill(op, Source(name)) if values is None else _shaped(op, values, Source(name))
+    return fills
 
 
 def fill(op: Any, source: Source) -> Array:

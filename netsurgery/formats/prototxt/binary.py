@@ -73,73 +73,73 @@ class _Decoder:
     def fields(self, start: int, end: int, type: str) -> Iterator[Field]:
         schema = _proto.fields_by_number(type)
         for number, wire, begin, stop in fields(self.data, start, end):
-            known = schema.get(number)
-            if known and known.type == "BlobProto":
+            field_type = schema.get(number)
+            if field_type and field_type.type == "BlobProto":
                 continue
             values = None
-            if known:
+            if field_type:
                 try:
-                    values = self.values(known, wire, begin, stop)
+                    values = self.values(field_type, wire, begin, stop)
                 except MalformedError:
                     values = None
                 if values is None and type not in _FRAMES:
-                    raise MalformedError(f"field {number} of {type} does not read as {known.kind}", begin)
+                    raise MalformedError(f"field {number} of {type} does not read as {field_type.kind}", begin)
             self.count += len(values) if values is not None else 1
             if self.count > MAX_FIELDS:
                 raise ParseError(f"more than {MAX_FIELDS} values outside of blobs", source=self.source)
-            if known and values is not None:
-                yield from (Field(known.name, value, self.source) for value in values)
+            if field_type and values is not None:
+                yield from (Field(field_type.name, value, self.source) for value in values)
             else:
                 yield Field(f"#{number}", self.unknown(wire, begin, stop), self.source)
 
-    def values(self, known: FieldType, wire: int, begin: int, stop: int) -> list[Any] | None:
+    def values(self, field_type: FieldType, wire: int, begin: int, stop: int) -> list[Any] | None:
         """The values of a field that the schema knows: several if it is packed; None if they are none of its kind."""
-        right = _WIRES.get(known.kind, VARINT)
-        if wire == BYTES != right and known.repeated:
-            return self.packed(known, begin, stop)
+        right = _WIRES.get(field_type.kind, VARINT)
+        if wire == BYTES != right and field_type.repeated:
+            return self.packed(field_type, begin, stop)
         if wire != right:
             return None
-        if known.kind == "message":
-            return [self.message(begin, stop, known.type)]
-        if known.kind == "bytes":
+        if field_type.kind == "message":
+            return [self.message(begin, stop, field_type.type)]
+        if field_type.kind == "bytes":
             return [bytes(self.data[begin:stop])]
-        if known.kind == "string":
+        if field_type.kind == "string":
             return [text(self.data, begin, stop)]
-        if known.kind in _FORMATS:
-            return list(struct.unpack(_FORMATS[known.kind], self.data[begin:stop]))
-        value = self.integer(known, varint(self.data, begin, stop)[0])
+        if field_type.kind in _FORMATS:
+            return list(struct.unpack(_FORMATS[field_type.kind], self.data[begin:stop]))
+        value = self.integer(field_type, varint(self.data, begin, stop)[0])
         return None if value is None else [value]
 
-    def packed(self, known: FieldType, begin: int, stop: int) -> list[Any] | None:
+    def packed(self, field_type: FieldType, begin: int, stop: int) -> list[Any] | None:
         if stop - begin > 8 * MAX_FIELDS:
             return None
-        if known.kind in _FORMATS:
-            code = _FORMATS[known.kind]
+        if field_type.kind in _FORMATS:
+            code = _FORMATS[field_type.kind]
             if (stop - begin) % struct.calcsize(code):
                 return None
             return [value for (value,) in struct.iter_unpack(code, self.data[begin:stop])]
         values = []
         while begin < stop:
             number, begin = varint(self.data, begin, stop)
-            value = self.integer(known, number)
+            value = self.integer(field_type, number)
             if value is None:
                 return None
             values.append(value)
         return values
 
-    def integer(self, known: FieldType, value: int) -> Any:
+    def integer(self, field_type: FieldType, value: int) -> Any:
         """What a varint means in a field; None if it means nothing there."""
-        if known.kind == "bool":
+        if field_type.kind == "bool":
             return None if value > 1 else bool(value)
-        if known.kind == "enum":
+        if field_type.kind == "enum":
             number = signed(value)
-            for name, of in _proto.enum(known.type).items():
+            for name, of in _proto.enum(field_type.type).items():
                 if of == number and of < _proto.FIRST_FORK_NUMBER:
                     return name
-            return f"#{number}" if known.type == "V1LayerParameter.LayerType" else None
-        if known.kind in ("int32", "int64"):
+            return f"#{number}" if field_type.type == "V1LayerParameter.LayerType" else None
+        if field_type.kind in ("int32", "int64"):
             value = signed(value)
-        low, high = _RANGES[known.kind]
+        low, high = _RANGES[field_type.kind]
         return value if low <= value <= high else None
 
     def unknown(self, wire: int, begin: int, stop: int) -> bytes | Token:
@@ -160,27 +160,29 @@ def encode(message: Message) -> bytes:
     out = bytearray()
     packed: set[str] = set()
     for f in message.fields:
-        known = schema.get(f.name)
-        if known is None:
+        field_type = schema.get(f.name)
+        if field_type is None:
             out += _encode_unknown(f)
-        elif known.fork or f.name in packed:
+        elif field_type.fork or f.name in packed:
             continue
-        elif known.packed:
+        elif field_type.packed:
             packed.add(f.name)
-            out += put_bytes(known.number, b"".join(_encode_value(known, v, f.source)[1] for v in message.all(f.name)))
+            out += put_bytes(
+                field_type.number, b"".join(_encode_value(field_type, v, f.source)[1] for v in message.all(f.name))
+            )
         else:
-            wire, value = _encode_value(known, f.value, f.source)
+            wire, value = _encode_value(field_type, f.value, f.source)
             if wire == BYTES:
-                out += put_bytes(known.number, value)
+                out += put_bytes(field_type.number, value)
             elif value:
-                out += put_tag(known.number, wire) + value
+                out += put_tag(field_type.number, wire) + value
     return bytes(out)
 
 
-def _encode_value(known: FieldType, value: Any, source: Source) -> tuple[int, bytes]:
+def _encode_value(field_type: FieldType, value: Any, source: Source) -> tuple[int, bytes]:
     """Wire type and bytes of a value; no bytes for an enum value that only forks have."""
     try:
-        match known.kind:
+        match field_type.kind:
             case "message":
                 return BYTES, encode(value)
             case "bytes":
@@ -188,15 +190,17 @@ def _encode_value(known: FieldType, value: Any, source: Source) -> tuple[int, by
             case "string":
                 return BYTES, value.encode("utf-8", "surrogateescape")
             case "float" | "double":
-                return _WIRES[known.kind], struct.pack(_FORMATS[known.kind], value)
+                return _WIRES[field_type.kind], struct.pack(_FORMATS[field_type.kind], value)
             case "enum":
-                number = int(value[1:]) if value.startswith("#") else _proto.enum(known.type)[value]
+                number = int(value[1:]) if value.startswith("#") else _proto.enum(field_type.type)[value]
                 return VARINT, put_varint(number) if number < _proto.FIRST_FORK_NUMBER else b""
             case _:
                 return VARINT, put_varint(int(value))
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError, struct.error):
         raise UnsupportedError(
-            f"{known.name}: {value!r} cannot be written", source=source, expected=f"a value of type {known.kind}"
+            f"{field_type.name}: {value!r} cannot be written",
+            source=source,
+            expected=f"a value of type {field_type.kind}",
         ) from None
 
 

@@ -24,13 +24,13 @@ Place = tuple[Fraction, Fraction]
 def place_crops(layers: Sequence[Layer], auto: bool, notes: list[str]) -> tuple[Layer, ...]:
     """The layers, AutoCrop with its offsets made a Crop, and so is Crop without crop_param if `auto`; else a note says what it would be."""
     writers: dict[str, Layer] = {}
-    made = []
+    new = []
     for layer in layers:
         if layer.type == "AutoCrop" or (layer.type == "Crop" and not layer.params.has("crop_param")):
             layer = _placed(layer, writers, auto or layer.type == "AutoCrop", notes)
         writers.update(dict.fromkeys(layer.tops, layer))
-        made.append(layer)
-    return tuple(made)
+        new.append(layer)
+    return tuple(new)
 
 
 def _placed(layer: Layer, writers: Mapping[str, Layer], auto: bool, notes: list[str]) -> Layer:

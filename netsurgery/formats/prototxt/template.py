@@ -50,15 +50,15 @@ def placeholders(text: str) -> list[str]:
     In a text with none of these: bare words with a small letter where a value is due (`num_output: cls6x`), which no
     enum value has.
     """
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     bare: dict[str, None] = {}
     for piece in _PIECE.finditer(text):
         if word := piece["bare"]:
             if not word.isupper() and word.lower() not in _WORDS:
                 bare[word] = None
         elif not piece["comment"]:
-            found.update((_name(match), None) for match in _MARKED.finditer(piece[0]))
-    return list(found or bare)
+            names.update((_name(match), None) for match in _MARKED.finditer(piece[0]))
+    return list(names or bare)
 
 
 def fill_template(text: str, values: Mapping[str, str]) -> str:

@@ -207,7 +207,7 @@ class _Parser:
             self.separator()
             self.append(fields, name, value, self.place(at), comments, self.take_remark() if self.pending else None)
         else:
-            self.fail(f"expected ':' or '{{' after '{name}', found {self.found()}", self.at)
+            self.fail(f"expected ':' or '{{' after '{name}', found {self.current()}", self.at)
 
     def append(
         self,
@@ -264,7 +264,7 @@ class _Parser:
         if self.kind == _EXTENSION:  # `[MAX]`: where a value stands, it is a list of one name
             word = self.word[1:-1].strip()
             if not colon or not re.fullmatch(r"[A-Za-z_]\w*", word):
-                self.fail(f"expected a value after '{name}', found {self.found()}", self.at)
+                self.fail(f"expected a value after '{name}', found {self.current()}", self.at)
             place = self.place(self.at)
             self.advance()
             self.append(fields, name, self.token(word, "name"), place, comments, None)
@@ -301,7 +301,7 @@ class _Parser:
         if self.kind == _END:
             self.fail("'[' is never closed", start)
         if not self.is_mark("]"):
-            self.fail(f"expected ',' or ']' in the list, found {self.found()}", self.at)
+            self.fail(f"expected ',' or ']' in the list, found {self.current()}", self.at)
 
     def scalar(self, name: str) -> Token:
         kind, word = self.kind, self.word
@@ -324,7 +324,7 @@ class _Parser:
             if (self.kind == _NUMBER and word[0] != "-") or (self.kind == _NAME and word.lower() in _INFINITE):
                 self.advance()
                 return self.token(f"-{word}", "number")
-        self.fail(f"expected a value after '{name}', found {self.found()}", self.at)
+        self.fail(f"expected a value after '{name}', found {self.current()}", self.at)
 
     def token(self, text: str, kind: str) -> Token:
         """A value; one that was met before is the same object: a net says the same few again and again."""
@@ -359,7 +359,7 @@ class _Parser:
         data = _ESCAPE.sub(unescape, word[1:-1].encode("utf-8", "surrogateescape"))
         return data.decode("utf-8", "surrogateescape")
 
-    def found(self) -> str:
+    def current(self) -> str:
         if self.kind == _END:
             return "the end of the file"
         if self.kind == _BAD and self.word in "\"'":
@@ -379,7 +379,7 @@ class _Parser:
                 self.fail(f"'{self.word}' closes nothing", self.at, fix="remove it, or open the message it belongs to")
             name, closer, at = self.open[-1]
             self.fail(f"expected '{closer}' to close '{name}' of line {self.line(at)}, found '{self.word}'", self.at)
-        self.fail(f"expected a field name, found {self.found()}", self.at)
+        self.fail(f"expected a field name, found {self.current()}", self.at)
 
     def fail(self, problem: str, at: int, *, fix: str = "") -> NoReturn:
         """Raises the error, or the one that explains it better: the file is not what it should be."""

@@ -31,8 +31,8 @@ def _layer(layer: Message) -> Message:
 
 
 def _is_doubtful(f: Field, own: set[str]) -> bool:
-    known = _proto.message("LayerParameter").get(f.name)
-    if known is None or known.number <= LAST_SAFE_NUMBER:
+    field_type = _proto.message("LayerParameter").get(f.name)
+    if field_type is None or field_type.number <= LAST_SAFE_NUMBER:
         return False
     return f.name not in own and f.name.removesuffix("_param").replace("_", "") + "_param" not in own
 

@@ -90,14 +90,14 @@ class _Resolver:
             )
 
     def message(self, message: Message, type: str) -> Message:
-        known = _proto.message(type)
+        schema = _proto.message(type)
         outer = self.layer
         if type in _LAYERS:
             self.layer = message
         seen: dict[str, Source] = {}
         fields: list[Field] = []
         for f in message.fields:
-            field_type = known.get(f.name)
+            field_type = schema.get(f.name)
             if field_type is None:
                 fields.append(f)
                 continue

@@ -60,7 +60,7 @@ def vintage(net: Message) -> str:
     """How the net's layers are written: V0, V1 or V2; "V1+V2" and the like for a mixture, which `upgrade` refuses."""
     olds = [layer.has("layer") for layer in net.all("layers")]
     met = {"V0": any(olds), "V1": not all(olds), "V2": net.has("layer") or not olds}
-    return "+".join(name for name, found in met.items() if found)
+    return "+".join(name for name, present in met.items() if present)
 
 
 def upgrade(net: Message) -> tuple[Message, tuple[str, ...]]:
@@ -117,13 +117,13 @@ def _upgrade_layers(net: Message, notes: list[str]) -> Message:
 def _from_v1(layer: Message, notes: list[str]) -> Message:
     """A V1 layer with its V2 type, its transformations where V2 has them, and forks' fields typed as V2 types them."""
     old = _name(layer.last("type", "NONE"))
-    made = _forks_typed(
+    new = _forks_typed(
         replace(layer, fields=tuple(replace(f, value=_v2_type(old)) if f.name == "type" else f for f in layer.fields))
     )
     if old == "ELTWISE_PRODUCT":
-        eltwise = made.last("eltwise_param", Message("EltwiseParameter", place=layer.place))
-        made = made.with_fields(Field("eltwise_param", eltwise.with_fields(Field("operation", "PROD")), eltwise.source))
-    return _move_transform(made, notes)
+        eltwise = new.last("eltwise_param", Message("EltwiseParameter", place=layer.place))
+        new = new.with_fields(Field("eltwise_param", eltwise.with_fields(Field("operation", "PROD")), eltwise.source))
+    return _move_transform(new, notes)
 
 
 def _forks_typed(layer: Message) -> Message:
@@ -168,27 +168,27 @@ def _move_transform(layer: Message, notes: list[str]) -> Message:
 def _gather_specs(layer: Message) -> Message:
     """The V2 layer whose `param` messages hold what the old layer writes beside itself, a value per blob."""
     specs: list[list[Field]] = []
-    given = dict.fromkeys(SPEC_FIELDS, 0)
+    counts = dict.fromkeys(SPEC_FIELDS, 0)
     for f in layer.fields:
         if f.name in SPEC_FIELDS:
-            index = given[f.name]
-            given[f.name] += 1
+            index = counts[f.name]
+            counts[f.name] += 1
             if index == len(specs):
                 specs.append([])
             specs[index].append(replace(f, name=SPEC_FIELDS[f.name]))
-    made = replace(layer, type="LayerParameter", text="")
+    new = replace(layer, type="LayerParameter", text="")
     if not specs:
-        return made
+        return new
     params = [Field("param", Message("ParamSpec", tuple(s), s[0].source), s[0].source) for s in specs]
     place = next(i for i, f in enumerate(layer.fields) if f.name in SPEC_FIELDS)
     before, behind = layer.fields[:place], [f for f in layer.fields[place:] if f.name not in SPEC_FIELDS]
-    return replace(made, fields=(*before, *params, *behind))
+    return replace(new, fields=(*before, *params, *behind))
 
 
 def _as_v2_reads(layer: Message, old: str) -> Message:
     """The layer in which fields that only the old vintage knows (of layers that never came to V2) are words, as they would be read now."""
-    known = _proto.message("LayerParameter")
-    return replace(layer, fields=tuple(f if f.name in known else _word(f, old) for f in layer.fields))
+    schema = _proto.message("LayerParameter")
+    return replace(layer, fields=tuple(f if f.name in schema else _word(f, old) for f in layer.fields))
 
 
 def _word(f: Field, type: str) -> Field:

@@ -184,14 +184,14 @@ def from_v0(layer: Message, notes: list[str]) -> Message:
     type = _type(layer)
     message, names = PARAMS.get(type, ("", {}))
     outer = [f for f in layer.fields if f.name in ("bottom", "top")]
-    kept: list[Field] = []
+    own: list[Field] = []
     moved: dict[str, list[Field]] = {}
     last = {f.name: f for f in inner.fields}
     for f in inner.fields:
         if f.name not in REPEATED and last[f.name] is not f:
             continue  # protobuf lets the last one win
         if f.name == "type":
-            kept.append(replace(f, value=V0_TYPES.get(type, type)))
+            own.append(replace(f, value=V0_TYPES.get(type, type)))
         elif f.name in TRANSFORMS:
             moved.setdefault("transform_param", []).append(replace(f, name=TRANSFORMS[f.name]))
         elif f.name in names:
@@ -204,7 +204,7 @@ def from_v0(layer: Message, notes: list[str]) -> Message:
                 expected='beside it: layers { layer { ... } bottom: "x" top: "y" }',
             )
         elif f.name in KEPT or _is_own(f, type):
-            kept.append(f)
+            own.append(f)
         else:
             _note_dropped(f, f"layers of type {type} have none", layer, notes)
     schema = _proto.message("LayerParameter")
@@ -212,14 +212,14 @@ def from_v0(layer: Message, notes: list[str]) -> Message:
     for f in layer.fields:
         if f.name not in ("bottom", "top", "layer"):
             _note_dropped(f, "beside 'layer { ... }' only bottom and top count", layer, notes)
-    head = [f for f in kept if f.name in ("name", "type")]
-    rest = [f for f in kept if f.name not in ("name", "type")]
+    head = [f for f in own if f.name in ("name", "type")]
+    rest = [f for f in own if f.name not in ("name", "type")]
     return replace(layer, fields=(*head, *outer, *rest, *params))
 
 
 def _is_own(f: Field, type: str) -> bool:
-    known = f.name in _proto.message("V0LayerParameter")
-    return not known or type not in V0_TYPES or (f.name, type) == ("hdf5_output_param", "hdf5_output")
+    in_schema = f.name in _proto.message("V0LayerParameter")
+    return not in_schema or type not in V0_TYPES or (f.name, type) == ("hdf5_output_param", "hdf5_output")
 
 
 def _note_dropped(f: Field, why: str, layer: Message, notes: list[str]) -> None:

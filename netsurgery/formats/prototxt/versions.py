@@ -111,17 +111,17 @@ def without_splits(layers: Sequence[Layer], notes: list[str]) -> tuple[Layer, ..
     Source: insert_splits.cpp
     """
     moved: dict[str, str] = {}
-    kept = []
+    rest = []
     for layer in layers:
         layer = layer.with_blobs(moved)
         own = [f"{layer.name}_{i}" for i in range(len(layer.tops))]
         if layer.type == "Split" and layer.name.endswith("_split") and [*layer.tops] == own and len(layer.bottoms) == 1:
             moved.update(dict.fromkeys(layer.tops, layer.bottoms[0]))
         else:
-            kept.append(layer)
-    if len(kept) < len(layers):
-        notes.append(f"{len(layers) - len(kept)} Split layers that Caffe put in left out")
-    return tuple(kept)
+            rest.append(layer)
+    if len(rest) < len(layers):
+        notes.append(f"{len(layers) - len(rest)} Split layers that Caffe put in left out")
+    return tuple(rest)
 
 
 def file_names(net: Net) -> dict[str, str]:

@@ -17,7 +17,7 @@ def write_message(message: Message, indent: int = 0) -> str:
 
 
 def _lines(message: Message, margin: str) -> Iterator[str]:
-    known = _proto.fields(message.type)
+    schema = _proto.fields(message.type)
     for field in message.fields:
         for comment in field.comments:
             yield from (margin + line for line in _comment(comment))
@@ -31,7 +31,7 @@ def _lines(message: Message, margin: str) -> Iterator[str]:
             yield from _lines(field.value, f"{margin}  ")
             yield f"{margin}}}{remark}"
         else:
-            yield f"{margin}{field.name}: {_scalar(field, known)}{remark}"
+            yield f"{margin}{field.name}: {_scalar(field, schema)}{remark}"
         yield from (margin + line for line in below)
 
 
@@ -60,11 +60,11 @@ def to_token(field: Field, type: str) -> Token:
     return Token(text, "name" if text.lstrip("-").isalpha() else "number")
 
 
-def _scalar(field: Field, known: Mapping[str, _proto.FieldType]) -> str:
+def _scalar(field: Field, schema: Mapping[str, _proto.FieldType]) -> str:
     value = field.value
     if isinstance(value, Token):
         return quote(value.text) if value.kind == "string" else value.text
-    kind = known[field.name].kind if field.name in known else ""
+    kind = schema[field.name].kind if field.name in schema else ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):

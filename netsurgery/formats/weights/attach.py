@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 WRONG_FILE = "give the weights that belong to this prototxt"
 
 
-def _transplanted(layer: Layer, array: Array, wanted: Sequence[Any]) -> str:
+def _transplanted(layer: Layer, array: Array, shape: Sequence[Any]) -> str:
     """What to do about the same numbers as InnerProduct and Convolution hold them; "" if it is not that."""
     flat = {"Convolution", "InnerProduct"}
-    same = all(isinstance(n, int) for n in wanted) and prod(wanted) == array.size
-    if layer.type not in flat or not same or (array.ndim == 2) == (len(wanted) == 2):
+    same = all(isinstance(n, int) for n in shape) and prod(shape) == array.size
+    if layer.type not in flat or not same or (array.ndim == 2) == (len(shape) == 2):
         return ""
     return "take them over: netsurgery operate NET.prototxt --transplant WEIGHTS.caffemodel -o NEW.prototxt"
 
@@ -67,8 +67,8 @@ class _Loader:
         self.net, self.stored, self.partial = net, stored, partial
         self.initialize_missing, self.seed = initialize_missing, seed
         shapes = _shapes_for(net, stored)
-        self.wanted = [_wanted_shapes(layer, shapes) for layer in net.layers]
-        self.found: list[list[Array | None]] = [[None] * len(w or ()) for w in self.wanted]
+        self.shapes = [_blob_shapes(layer, shapes) for layer in net.layers]
+        self.blobs: list[list[Array | None]] = [[None] * len(w or ()) for w in self.shapes]
         self.shared: dict[
             str, tuple[Array, str]
         ] = {}  # parameters by the names they are shared by, each with the layer it is from
@@ -84,7 +84,7 @@ class _Loader:
         matched = [(places[s.name], s) for s in self.stored.layers if s.blobs and s.name in places]
         for number, stored_layer in matched:
             self._load(number, stored_layer)
-        if not matched and any(self.wanted):
+        if not matched and any(self.shapes):
             raise self._nothing_matches()
         layers = [
             replace(layer, weights=tuple(self._blobs(number, layer))) for number, layer in enumerate(self.net.layers)
@@ -93,43 +93,43 @@ class _Loader:
 
     def _load(self, number: int, stored: StoredLayer) -> None:
         """Takes the blobs of a layer of the file."""
-        layer, wanted, blobs = self.net.layers[number], self.wanted[number], stored.blobs
+        layer, shapes, blobs = self.net.layers[number], self.shapes[number], stored.blobs
         short = self.stored.vintage == "HDF5"  # what another layer owns is not stored there
-        if wanted is None:
-            self.found[number] = [None] * len(blobs)
-        elif len(blobs) > len(wanted) or (len(blobs) < len(wanted) and not short):
+        if shapes is None:
+            self.blobs[number] = [None] * len(blobs)
+        elif len(blobs) > len(shapes) or (len(blobs) < len(shapes) and not short):
             raise WeightsError(
                 f"has {len(blobs)} blob{'s' if len(blobs) != 1 else ''} in {self.stored.path}: "
                 f"{show_shapes([b.array.shape for b in blobs if b])}",
                 layer=layer,
-                expected=f"{len(wanted)}: {show_shapes(wanted)}",
+                expected=f"{len(shapes)}: {show_shapes(shapes)}",
                 fix=WRONG_FILE,
             )
         for index, blob in enumerate(blobs):
             if blob is not None:
-                array = self._fitted(layer, index, blob, wanted[index] if wanted is not None else None)
-                self.found[number][index] = array
+                array = self._fitted(layer, index, blob, shapes[index] if shapes is not None else None)
+                self.blobs[number][index] = array
                 if name := _place(layer, number, index).name:
                     self.shared[name] = array, layer.title
 
-    def _fitted(self, layer: Layer, index: int, blob: StoredBlob, wanted: tuple[Any, ...] | None) -> Array:
+    def _fitted(self, layer: Layer, index: int, blob: StoredBlob, expected_shape: tuple[Any, ...] | None) -> Array:
         """The stored blob in the shape that the layer wants."""
         array = blob.array
-        if wanted is None:
+        if expected_shape is None:
             return array
-        shape = fit(array.shape, blob.legacy, wanted)
+        shape = fit(array.shape, blob.legacy, expected_shape)
         if shape is None:
             raise WeightsError(
                 f"blob {index} has shape {show_shapes([array.shape])} in {self.stored.path}",
                 layer=layer,
-                expected=show_shapes([wanted]),
-                fix=_transplanted(layer, array, wanted) or WRONG_FILE,
+                expected=show_shapes([expected_shape]),
+                fix=_transplanted(layer, array, expected_shape) or WRONG_FILE,
             )
         return array if shape == array.shape else array.reshape(shape)
 
     def _blobs(self, number: int, layer: Layer) -> list[Array]:
         """All blobs of a layer: its own, shared ones, filled ones."""
-        blobs = list(self.found[number])
+        blobs = list(self.blobs[number])
         for index in range(len(blobs)):
             place = _place(layer, number, index)
             if place.name in self.shared:
@@ -147,8 +147,8 @@ class _Loader:
 
     def _shared(self, layer: Layer, place: _Place) -> Array:
         array, other = self.shared[place.name]
-        wanted = self.wanted[place.layer]
-        shape = wanted[place.index] if wanted is not None else array.shape
+        shapes = self.shapes[place.layer]
+        shape = shapes[place.index] if shapes is not None else array.shape
         first, owner = self.owners.setdefault(place.name, (shape, layer.title))
         held = array.shape if owner == layer.title else first
         # Caffe holds each layer to the shape of the first, which takes what any of them brings
@@ -167,19 +167,19 @@ class _Loader:
 
     def _filled(self, layer: Layer, number: int, missing: Sequence[int]) -> list[Array]:
         """Blobs as the fillers of the prototxt say."""
-        wanted = self.wanted[number]
-        if wanted is None or not all(isinstance(n, int) for shape in wanted for n in shape):
-            raise self._missing(layer, wanted or [], missing, False)
-        fillers = [*layer.kind.fillers][: len(wanted)]
-        fixed = len(fillers) == len(wanted) and all(f.written and f.is_fixed for f in fillers)
+        shapes = self.shapes[number]
+        if shapes is None or not all(isinstance(n, int) for shape in shapes for n in shape):
+            raise self._missing(layer, shapes or [], missing, False)
+        fillers = [*layer.kind.fillers][: len(shapes)]
+        fixed = len(fillers) == len(shapes) and all(f.written and f.is_fixed for f in fillers)
         if not (fixed or self.initialize_missing):
-            raise self._missing(layer, wanted, missing, True)
+            raise self._missing(layer, shapes, missing, True)
         how = ", ".join(dict.fromkeys(f.type for f in fillers)) or "zeros"
         self.lacked.append(f"layer {layer.title}: not in {self.stored.path}, filled as the prototxt says ({how})")
-        return draw(layer.kind, wanted, self.seed)
+        return draw(layer.kind, shapes, self.seed)
 
-    def _missing(self, layer: Layer, wanted: Sequence[Any], missing: Sequence[int], can_fill: bool) -> WeightsError:
-        whole = len(missing) == len(wanted)
+    def _missing(self, layer: Layer, shapes: Sequence[Any], missing: Sequence[int], can_fill: bool) -> WeightsError:
+        whole = len(missing) == len(shapes)
         twin = next(x for x in self.net.layers if x.name == layer.name) is not layer
         return WeightsError(
             f"has no weights in {self.stored.path}"
@@ -187,7 +187,7 @@ class _Loader:
             if whole
             else f"has no blob {missing[0]} in {self.stored.path}",
             layer=layer,
-            expected=f"blobs of shapes {show_shapes(wanted)} under the layer's name",
+            expected=f"blobs of shapes {show_shapes(shapes)} under the layer's name",
             fix=(
                 "give it a name of its own, and its weights under that"
                 if twin
@@ -198,7 +198,7 @@ class _Loader:
 
     def _nothing_matches(self) -> WeightsError:
         stored = [layer.name for layer in self.stored.layers if layer.blobs]
-        net = [layer.name for layer, wanted in zip(self.net.layers, self.wanted, strict=True) if wanted]
+        net = [layer.name for layer, shapes in zip(self.net.layers, self.shapes, strict=True) if shapes]
         return WeightsError(
             f"holds weights for none of the net's layers: it has {_some(stored)}",
             source=Source(self.stored.path),
@@ -229,22 +229,22 @@ def shared_name(layer: Layer, index: int) -> str:
     return _place(layer, 0, index).name
 
 
-def fit(shape: tuple[int, ...], legacy: bool, wanted: Sequence[Any]) -> tuple[int, ...] | None:
+def fit(shape: tuple[int, ...], legacy: bool, target: Sequence[Any]) -> tuple[int, ...] | None:
     """The shape that a stored blob takes where one of shape `wanted` (sizes known or not) is due; None if it does not fit.
 
     A legacy blob (num, channels, height, width) has ones in front. So may others, and NVIDIA's vectors are 1 x C x 1 x 1: the values are
     the same.
     """
     sizes = tuple(shape)
-    if len(wanted) > 4 and legacy:
+    if len(target) > 4 and legacy:
         return None
-    if len(wanted) == 1 and len(sizes) == 4 and sizes[0] == sizes[2] == sizes[3] == 1:
+    if len(target) == 1 and len(sizes) == 4 and sizes[0] == sizes[2] == sizes[3] == 1:
         sizes = sizes[1:2]
-    while len(sizes) > len(wanted) and sizes[0] == 1:
+    while len(sizes) > len(target) and sizes[0] == 1:
         sizes = sizes[1:]
-    sizes = (1,) * (len(wanted) - len(sizes)) + sizes
-    fits = len(sizes) == len(wanted) and all(
-        not isinstance(w, int) or w == s for w, s in zip(wanted, sizes, strict=True)
+    sizes = (1,) * (len(target) - len(sizes)) + sizes
+    fits = len(sizes) == len(target) and all(
+        not isinstance(w, int) or w == s for w, s in zip(target, sizes, strict=True)
     )
     return sizes if fits else None
 
@@ -283,7 +283,7 @@ def _shapes_for(net: Net, stored: ModelFile) -> dict[str, tuple[Any, ...]]:
     return known_shapes(net)
 
 
-def _wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
+def _blob_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
     """The shapes of the blobs that the layer wants; None where they do not follow, or nothing comes of the layer (a loss)."""
     if not layer.kind.is_supported or layer.kind.training_only or layer.kind.any_blobs:
         return None

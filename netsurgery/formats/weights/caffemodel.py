@@ -112,9 +112,9 @@ def _top_fields(data: Buffer, source: Source) -> Iterator[tuple[int, int, int, i
     """The fields of the net. Where they break off, the error names the layer, if its name can be read."""
     at = 0
     try:
-        for found in fields(data, at, len(data)):
-            yield found
-            at = found[3]
+        for span in fields(data, at, len(data)):
+            yield span
+            at = span[3]
     except MalformedError as error:
         fix = OVER_2_GB if len(data) > 2**31 else error.fix
         layer = _broken_layer(data, at)
@@ -215,8 +215,8 @@ def blob_spans(data: Buffer) -> Iterator[tuple[int, int]]:
             names = _V2 if number == 100 else _V1
             spans, inner = layer_spans(data, begin, end, names)
             spans = [*spans, *(span for start, stop in inner for span in layer_spans(data, start, stop, _V0)[0])]
-            wanted = {names.blobs, _V0.blobs}
-            yield from ((start, stop) for number, _, start, stop in spans if number in wanted)
+            numbers = {names.blobs, _V0.blobs}
+            yield from ((start, stop) for number, _, start, stop in spans if number in numbers)
 
 
 def _short(name: str) -> str:

@@ -62,8 +62,8 @@ def read_hdf5(path: str, mapped: MappedFile) -> ModelFile:
         raise WeightsError("was replaced while it was read", source=source, fix="load it again")
     if not layers:
         raise WeightsError("holds no layers", source=source, expected="a .caffemodel.h5 as Caffe writes it")
-    found = frozenset(blob.precision for layer in layers for blob in layer.blobs if blob)
-    return ModelFile(path, "", tuple(layers), "HDF5", found, mapped)
+    precisions = frozenset(blob.precision for layer in layers for blob in layer.blobs if blob)
+    return ModelFile(path, "", tuple(layers), "HDF5", precisions, mapped)
 
 
 def _layers(data: Any, source: Source) -> Iterator[tuple[str, list[Any]]]:
@@ -81,7 +81,7 @@ def _layers(data: Any, source: Source) -> Iterator[tuple[str, list[Any]]]:
                 source=source,
                 expected="a .caffemodel.h5 as Caffe writes it",
             )
-        found: dict[int, Any] = {}
+        blobs: dict[int, Any] = {}
         inner = []
         for key in group:
             if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
@@ -90,15 +90,15 @@ def _layers(data: Any, source: Source) -> Iterator[tuple[str, list[Any]]]:
             if isinstance(member, h5py.Group):
                 inner.append((f"{prefix}{key}/", member, depth + 1))
             elif depth and isinstance(member, h5py.Dataset) and key.isascii() and key.isdigit() and len(key) < 7:
-                found[int(key)] = member
+                blobs[int(key)] = member
             else:
                 raise WeightsError(
                     f"'{prefix}{key}' is no blob of a layer", source=source, expected="datasets named 0, 1, 2 ..."
                 )
-        if found and max(found) >= MAX_BLOBS:
-            raise WeightsError(f"blob {max(found)}", layer=f"'{prefix[:-1]}'", source=source, expected="few blobs")
-        if depth and (found or not inner):
-            yield prefix[:-1], [found.get(i) for i in range(max(found, default=-1) + 1)]
+        if blobs and max(blobs) >= MAX_BLOBS:
+            raise WeightsError(f"blob {max(blobs)}", layer=f"'{prefix[:-1]}'", source=source, expected="few blobs")
+        if depth and (blobs or not inner):
+            yield prefix[:-1], [blobs.get(i) for i in range(max(blobs, default=-1) + 1)]
         pending.extend(reversed(inner))
 
 
