@@ -12,12 +12,13 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from .options import with_defaults, with_options
-from .printing import EXIT_BAD_INPUT, EXIT_FAULT, report_error, report_fault
+from .printing import EXIT_BAD_INPUT, EXIT_FAULT, report_error, report_fault, usage_told
 
 COMMANDS = (
     "activations",
@@ -52,10 +53,23 @@ COMMANDS = (
 holds the commands of a group."""
 
 
+class Group(TyperGroup):
+    """All commands. Words that it refuses are told to machines, too, before Typer prints them on stderr."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with usage_told():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with usage_told():
+            return super().invoke(ctx)
+
+
 def build(arguments: Sequence[str] | None = None) -> typer.Typer:
     """The command line: all of it, or as much as these arguments need. Building all options of all commands takes 0.1 s."""
     built = typer.Typer(
         name="netsurgery",
+        cls=Group,
         help="""Opens any Caffe model, operates on it, and hands it over as ONNX that runs at any input size, with proof.
 
     Example: [bold]netsurgery convert deploy.prototxt weights.caffemodel -o model.onnx[/bold]
@@ -145,7 +159,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except MemoryError:
-        sys.stderr.write("error: not enough memory\n")
+        report_error(NetsurgeryError("not enough memory"))
         sys.exit(EXIT_BAD_INPUT)
     except Exception as error:
         if foreign:

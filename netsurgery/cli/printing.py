@@ -61,8 +61,26 @@ def print_notes(net: Net, quiet: bool = False) -> None:
 def report_error(error: NetsurgeryError) -> None:
     """The error on stderr; also as JSON on stdout where `--json` was asked for."""
     sys.stderr.write(f"error: {error}\n")
+    _to_machines(str(error), type(error).__name__)
+
+
+_ClickException: Any = typer.BadParameter.__mro__[2]
+"""Typer has click, or a copy of it."""
+
+
+@contextmanager
+def usage_told() -> Iterator[None]:
+    """An error in how the command line is used goes on, but first to stdout as JSON where `--json` was asked for."""
+    try:
+        yield
+    except _ClickException as error:
+        _to_machines(error.format_message(), type(error).__name__)
+        raise
+
+
+def _to_machines(text: str, kind: str) -> None:
     if "--json" in sys.argv:
-        print_json({"error": str(error), "kind": type(error).__name__})
+        print_json({"error": text, "kind": kind})
 
 
 def report_fault(error: Exception) -> None:
@@ -74,8 +92,7 @@ def report_fault(error: Exception) -> None:
         f"internal error: {text}{place}: a fault of netsurgery's own; please report this line, the command and the files "
         "(--debug shows the traceback)\n"
     )
-    if "--json" in sys.argv:
-        print_json({"error": text, "kind": "internal error"})
+    _to_machines(text, "internal error")
 
 
 @contextmanager
