@@ -303,13 +303,15 @@ def input_axes(
     return tuple(axes)
 
 
-def _axes_of_model(path: Path, known: Mapping[Axis, InputAxis]) -> tuple[InputAxis, ...]:
+def _axes_of_model(path: Path, by_place: Mapping[Axis, InputAxis]) -> tuple[InputAxis, ...]:
     """The axes of the inputs that the written model has, under its names; what ties them is known of the net."""
     axes = []
     for x in read_light(path).proto.graph.input:
         for i, d in enumerate(x.type.tensor_type.shape.dim):
             size = d.dim_param or int(d.dim_value)
-            axes.append(replace(known[x.name, i], size=size) if (x.name, i) in known else InputAxis(x.name, i, size))
+            axes.append(
+                replace(by_place[x.name, i], size=size) if (x.name, i) in by_place else InputAxis(x.name, i, size)
+            )
     return tuple(axes)
 
 

@@ -9,14 +9,14 @@ from ..net import Net
 
 
 def fixed_sizes(
-    net: Net, given: Mapping[str, Sequence[int | str | None]] | None, static: bool = False
+    net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None, static: bool = False
 ) -> dict[str, Sequence[int | None]]:
     """The sizes of the inputs that are spoken of, None for free ones; with `static` all are those that the file declares.
 
     Raises: NetsurgeryError for an input that there is not."""
     fixed: dict[str, Sequence[int | None]] = {}
     declared = net.inputs
-    for name, shape in (given or {}).items():
+    for name, shape in (input_shapes or {}).items():
         if name not in declared:
             raise NetsurgeryError(f"the net has no input '{name}'", expected=f"one of: {', '.join(declared)}")
         fixed[name] = [n if isinstance(n, int) else None for n in shape]

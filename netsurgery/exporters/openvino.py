@@ -25,8 +25,8 @@ def write_ir(model: Path, path: Path) -> None:
     """Writes an ONNX model as `path` (.xml) and the .bin beside it, both or none; weights stay float32."""
     openvino = require_openvino()
     with tempfile.TemporaryDirectory(prefix=".netsurgery-", dir=path.resolve().parent) as folder:
-        made = Path(folder, path.name)
-        openvino.save_model(openvino.Core().read_model(model), made, compress_to_fp16=False)
+        ir = Path(folder, path.name)
+        openvino.save_model(openvino.Core().read_model(model), ir, compress_to_fp16=False)
         with replacing_all([path, path.with_suffix(".bin")]) as files:
-            for file, source in zip(files, (made, made.with_suffix(".bin")), strict=True):
+            for file, source in zip(files, (ir, ir.with_suffix(".bin")), strict=True):
                 file.write(source.read_bytes())

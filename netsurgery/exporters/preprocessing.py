@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 def record(model: onnx.ModelProto, done: Preprocessing, *, baked: bool) -> None:
     """Records in metadata_props what the input is expected to be, or how the model makes it from images."""
     channels = _channels(model)
-    found = {
+    entries = {
         "preprocessing": "done by the model: uint8 RGB images in"
         if baked
         else "expected: (raw_scale * image - mean) * scale, image from 0 to 1",
@@ -37,12 +37,12 @@ def record(model: onnx.ModelProto, done: Preprocessing, *, baked: bool) -> None:
     }
     mean = done.mean_for(channels)
     if mean is not None:
-        found["mean"] = ",".join(f"{m:.9g}" for m in mean.reshape(channels, -1).mean(axis=1, dtype=np.float64))
+        entries["mean"] = ",".join(f"{m:.9g}" for m in mean.reshape(channels, -1).mean(axis=1, dtype=np.float64))
         if mean.shape[1:] != (1, 1):
-            found["mean_image"] = "x".join(map(str, mean.shape)) + ": mean gives its mean for each channel"
+            entries["mean_image"] = "x".join(map(str, mean.shape)) + ": mean gives its mean for each channel"
     else:
-        found["mean"] = "0"
-    for key, value in found.items():
+        entries["mean"] = "0"
+    for key, value in entries.items():
         model.metadata_props.add(key=f"netsurgery.{key}", value=value)
 
 

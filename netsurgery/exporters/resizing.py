@@ -50,9 +50,9 @@ def resized_by_pycaffe(op: Nodes, x: str, size: Sequence[int]) -> str:
         for k, weight in enumerate((op.add("Sub", np.float32(1), share), share)):
             index = before if k == 0 else op.add("Add", before, np.int64(1))
             inside = op.add("And", op.add("GreaterOrEqual", index, np.int64(0)), op.add("LessOrEqual", index, last))
-            kept = _along(op, op.add("Where", inside, weight, np.float32(0)), axis)
+            visible = _along(op, op.add("Where", inside, weight, np.float32(0)), axis)
             pixels = op.add("Gather", lit, op.add("Min", op.add("Max", index, np.int64(0)), last), axis=axis)
-            parts.append(op.add("Mul", pixels, kept))
+            parts.append(op.add("Mul", pixels, visible))
         lit = op.add("Add", *parts)
     return op.add("Add", lit, low)
 

@@ -214,8 +214,8 @@ class _Work:
     def cases(self, asked: Inputs, reference: Runtime | None) -> Iterator[tuple[Case | None, tuple[str, ...]]]:
         """One Case after another, with notes. The model as it is runs on all inputs first, then with its blobs exposed: each session
         is made once."""
-        wanted = [*self.pairing.outputs, *self.pairing.inner]
-        net = cut(self.net, wanted)
+        blobs = [*self.pairing.outputs, *self.pairing.inner]
+        net = cut(self.net, blobs)
         recorded = None if reference is None else reference.feeds(net)
         sizes = {blob: self.model.inputs[name] for blob, name in self.pairing.inputs.items()}
 
@@ -256,14 +256,16 @@ class _Work:
         to a quarter of the tolerance. `values` are used up."""
         judge = Judge(net, values, self.pairing.outputs, self.tolerance)
         values.update(feed.arrays)
-        found = judge.by_layers(feed.arrays, np.float32, free=True)
+        comparisons = judge.by_layers(feed.arrays, np.float32, free=True)
         if self.pairing.inner:
-            found += self._as_it_is(judge, as_is, found)
+            comparisons += self._as_it_is(judge, as_is, comparisons)
         sure = self.tolerance.rtol / CLEAR
-        if any(not c.passed or (c.rule != "choices" and not _is_within(c, sure, self.tolerance.atol)) for c in found):
+        if any(
+            not c.passed or (c.rule != "choices" and not _is_within(c, sure, self.tolerance.atol)) for c in comparisons
+        ):
             return None
         missing = {**self.pairing.missing, **judge.passed_over}
-        return Case(feed.title, "netsurgery.run (float32)", tuple(found), missing, tuple(judge.top_five))
+        return Case(feed.title, "netsurgery.run (float32)", tuple(comparisons), missing, tuple(judge.top_five))
 
     def _try(self, net: Net, feed: Feed) -> dict[str, Array] | str:
         """The outputs of the model as it is; or why the net itself does not take a size that was not asked for."""
@@ -285,33 +287,33 @@ class _Work:
         self,
         net: Net,
         feed: Feed,
-        given: Mapping[str, Array],
+        numbers: Mapping[str, Array],
         as_is: Mapping[str, Array],
         reference: Runtime | None,
     ) -> Case:
         by = (lambda blob: "") if reference is None else reference.voucher
-        judge = Judge(net, {**feed.arrays, **given}, self.pairing.outputs, self.tolerance, by)
+        judge = Judge(net, {**feed.arrays, **numbers}, self.pairing.outputs, self.tolerance, by)
         if reference is None:
             dtype = self.dtype or np.dtype(np.float64)
             origin = f"netsurgery.run ({dtype.name})"
-            found = judge.by_layers(feed.arrays, dtype)
+            comparisons = judge.by_layers(feed.arrays, dtype)
         else:
             origin = reference.name
             values = self._opinion(reference, feed)
-            found = list(judge.by_blobs(values, origin))
-            self._require_outputs(judge, found, origin)
+            comparisons = list(judge.by_blobs(values, origin))
+            self._require_outputs(judge, comparisons, origin)
         if self.pairing.inner:
-            found += self._as_it_is(judge, as_is, found)
+            comparisons += self._as_it_is(judge, as_is, comparisons)
         if not self.model.in_double:
-            found = judge.excused(found, feed.arrays)
-        for i, comparison in enumerate(found):
+            comparisons = judge.excused(comparisons, feed.arrays)
+        for i, comparison in enumerate(comparisons):
             if not comparison.passed:
-                found[i] = replace(comparison, remark=comparison.remark or judge.remark_on(comparison))
+                comparisons[i] = replace(comparison, remark=comparison.remark or judge.remark_on(comparison))
                 break
         return Case(
             feed.title,
             origin,
-            tuple(found),
+            tuple(comparisons),
             {**self.pairing.missing, **judge.passed_over},
             tuple(judge.top_five),
             reference.advisory if reference is not None else False,
@@ -324,9 +326,9 @@ class _Work:
         return self.pairing.blobs(reference.run(self.pairing.feeds(feed.arrays), list(which.values())), which)
 
     @staticmethod
-    def _require_outputs(judge: Judge, found: Sequence[Comparison], origin: str) -> None:
+    def _require_outputs(judge: Judge, comparisons: Sequence[Comparison], origin: str) -> None:
         """Raises: NetsurgeryError if the other opinion left outputs out: that is no agreement."""
-        compared = {c.blob for c in found}
+        compared = {c.blob for c in comparisons}
         lost = [
             blob
             for blob in judge.outputs
@@ -338,18 +340,18 @@ class _Work:
             )
 
     @staticmethod
-    def _as_it_is(judge: Judge, as_is: Mapping[str, Array], found: Sequence[Comparison]) -> list[Comparison]:
+    def _as_it_is(judge: Judge, as_is: Mapping[str, Array], comparisons: Sequence[Comparison]) -> list[Comparison]:
         """The outputs of the model as it is, in which the runtime may fuse what was kept apart to see the blobs. Only what differs,
         and did not with the blobs seen, is told."""
-        passed = {c.blob for c in found if c.passed or c.measure.max_rel <= NEAR}
+        passed = {c.blob for c in comparisons if c.passed or c.measure.max_rel <= NEAR}
         told = []
         for blob, value in as_is.items():
             if blob not in passed:
                 continue
             layer = judge.net.writer(blob)
             choice = layer.tops.index(blob) in layer.kind.choices
-            known = judge.given[blob] if choice else judge.reference.get(blob, judge.given[blob])
-            m = measure_rows(known, value, judge.tolerance, layer.kind.columns)
+            expected = judge.values[blob] if choice else judge.reference.get(blob, judge.values[blob])
+            m = measure_rows(expected, value, judge.tolerance, layer.kind.columns)
             if not m.passed:
                 remark = (
                     "only without the outputs that were added to see blobs: the runtime's own optimisations change it"
@@ -379,11 +381,11 @@ def _is_within(c: Comparison, rtol: float, atol: float) -> bool:
 def _other_recording(reference: Runtime, net: Net) -> list[str]:
     """A note for each file of the net that is not the one from which numbers were recorded."""
     recorded = reference.sources
-    found = hashes(net, None)
+    digests = hashes(net, None)
     return [
         f"{reference.path} was recorded from another {kind} file (sha256 {recorded[kind]})"
-        for kind in found
-        if recorded.get(kind, found[kind]) != found[kind]
+        for kind in digests
+        if recorded.get(kind, digests[kind]) != digests[kind]
     ]
 
 

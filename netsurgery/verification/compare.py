@@ -124,10 +124,10 @@ class _Span:
     @classmethod
     def of(cls, expected: Array, got: Array, column: int | None = None, axis: int = 0) -> _Span:
         span = cls(expected.shape, column, axis)
-        flat, given = expected.reshape(-1), got.reshape(-1)
+        flat, flat_got = expected.reshape(-1), got.reshape(-1)
         for start in range(0, flat.size, BLOCK):
             want = as_float32(flat[start : start + BLOCK].astype(np.float64))
-            span._add(start, want, as_float32(given[start : start + BLOCK].astype(np.float64)))
+            span._add(start, want, as_float32(flat_got[start : start + BLOCK].astype(np.float64)))
         return span
 
     def _add(self, start: int, want: Array, have: Array) -> None:

@@ -95,7 +95,7 @@ def run_job(job: Job) -> Outcome:
                 "int8 cannot be asked for in a manifest", fix="netsurgery convert --int8, one model at a time"
             )
         pins = pins_of(model, output)
-        made = pins.pop(str(output), None)
+        output_pin = pins.pop(str(output), None)
         check_pins(pins)
         notes: tuple[str, ...] = ()
         status = "up to date"
@@ -104,8 +104,8 @@ def run_job(job: Job) -> Outcome:
             options = own.reading, own.surgery, own.pixels, own.export
             notes = convert(model.prototxt, model.weights, output, *options).notes
             status = "converted"
-        if made is not None:
-            check_pins({str(output): made})
+        if output_pin is not None:
+            check_pins({str(output): output_pin})
         report = None
         if job.verify or own.export.fp16:
             report = verify_conversion(model.prototxt, model.weights, output, own, name=model.name)

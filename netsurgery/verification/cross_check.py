@@ -108,13 +108,13 @@ def shapes_to_compare(
         ways = [way for way in (asked.get(name), own, declared.get(name)) if way is not None]
         ways = [way for way in ways if len(way) == len(ways[0])]
         sizes = [next((n for n in axis if isinstance(n, int)), None) for axis in zip(*ways, strict=True)]
-        known = tuple(n for n in sizes if n is not None)
-        if not sizes or len(known) < len(sizes):
+        shape = tuple(n for n in sizes if n is not None)
+        if not sizes or len(shape) < len(sizes):
             raise ShapeError(
                 f"the shape of input '{name}' is free",
                 source=source,
                 expected="a shape to compare at",
                 fix=f"--input-shape {name}=1,3,224,224",
             )
-        shapes[name] = known
+        shapes[name] = shape
     return shapes

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @cache
 def versions() -> dict[str, str]:
     """Versions of what computes and of what it runs on."""
-    found = {name: installed(name) for name in ("netsurgery", "numpy", "onnx")}
-    return {**found, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    packages = {name: installed(name) for name in ("netsurgery", "numpy", "onnx")}
+    return {**packages, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
 
 
 def installed(name: str) -> str:
@@ -45,8 +45,8 @@ def hashes(net: Net, model: Model) -> dict[str, str]:
 
 
 def _stamp(path: str) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
 
 
 @cache
@@ -56,15 +56,15 @@ def _sha256(path: str, size: int, time: int) -> str:
 
 def check_pins(pinned: Mapping[str, str]) -> None:
     """Raises: NetsurgeryError if a file (path -> SHA-256) is not the one that is pinned."""
-    for path, wanted in pinned.items():
+    for path, pin in pinned.items():
         if not os.path.isfile(path):
             raise NetsurgeryError("is pinned by its sha256, and is not there", source=Source(path), expected="a file")
-        found = _sha256(os.path.realpath(path), *_stamp(path))
-        if found != wanted.lower():
+        digest = _sha256(os.path.realpath(path), *_stamp(path))
+        if digest != pin.lower():
             raise NetsurgeryError(
-                f"is not the file that is pinned: its sha256 is {found}",
+                f"is not the file that is pinned: its sha256 is {digest}",
                 source=Source(path),
-                expected=f"sha256 {wanted.lower()}",
+                expected=f"sha256 {pin.lower()}",
                 fix="get that file, or pin this one once you know why it changed",
             )
 
@@ -75,21 +75,21 @@ def recorded_sources(net: Net, model: Model) -> tuple[dict[str, str], list[str]]
     if isinstance(model, Net):
         return {}, []
     recorded = metadata(model)
-    found: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for kind in ("prototxt", "weights"):
         name, path = recorded.get(f"netsurgery.{kind}"), net.files.get(kind)
         if name is None and f"netsurgery.{kind}.sha256" not in recorded:
             continue
         if path is None or not os.path.isfile(path):
-            found[kind] = f"{name}: not checked: the net did not come from a file"
+            sources[kind] = f"{name}: not checked: the net did not come from a file"
         else:
-            found[kind] = f"{name}: {held_against(recorded, kind, path)}"
+            sources[kind] = f"{name}: {held_against(recorded, kind, path)}"
     warnings = [
-        f"the model was made from another {kind} file: {text}" for kind, text in found.items() if ": differs" in text
+        f"the model was made from another {kind} file: {text}" for kind, text in sources.items() if ": differs" in text
     ]
     if not any(key.startswith("netsurgery.") for key in recorded):
         return {}, []
-    return found, warnings
+    return sources, warnings
 
 
 def held_against(recorded: Mapping[str, str], kind: str, path: str) -> str:

@@ -40,13 +40,13 @@ class Range:
 
 def as_ranges(ranges: Mapping[str, Range | Sequence[float]]) -> dict[str, Range]:
     """Raises: NetsurgeryError for limits that are no numbers, or the wrong way round."""
-    found = {blob: r if isinstance(r, Range) else Range(r[0], r[1]) for blob, r in ranges.items()}
-    for blob, limits in found.items():
+    by_blob = {blob: r if isinstance(r, Range) else Range(r[0], r[1]) for blob, r in ranges.items()}
+    for blob, limits in by_blob.items():
         if not -np.inf < limits.low <= limits.high < np.inf:
             raise NetsurgeryError(
                 f"range {limits.low:g} .. {limits.high:g} of '{blob}'", expected="two numbers, the lower first"
             )
-    return found
+    return by_blob
 
 
 UNKNOWN = (
@@ -99,7 +99,7 @@ def _line(layer: Layer) -> tuple[float, float] | None:
 
 def ranges(net: Net) -> dict[str, Range]:
     """The ranges of the inputs, as far as `expected_range` finds them; of a net as it was loaded, whose data layers say most."""
-    return {blob: found for blob in net.inputs if (found := expected_range(net, blob)) is not None}
+    return {blob: limits for blob in net.inputs if (limits := expected_range(net, blob)) is not None}
 
 
 def _range(net: Net, blob: str, limits: Mapping[str, Range], number: int) -> Range:
@@ -155,13 +155,13 @@ def _stretched(x: Array, size: int, axis: int) -> Array:
 
 def _special(net: Net, blob: str, shapes: Shapes, rng: np.random.Generator) -> Array | None:
     """Numbers as one of the layers that read the blob wants them, if one of them minds."""
-    known: dict[str, tuple[int, ...]] = {}
+    sizes: dict[str, tuple[int, ...]] = {}
     for layer, index in _readers(net, blob):
-        if not known:
-            known = {b: tuple(n if isinstance(n, int) else 1 for n in s) for b, s in net.shapes(shapes).items()}
-        found = layer.kind.sample(index, [known[b] for b in layer.bottoms], rng)
-        if found is not None:
-            return np.broadcast_to(np.asarray(found), shapes[blob])
+        if not sizes:
+            sizes = {b: tuple(n if isinstance(n, int) else 1 for n in s) for b, s in net.shapes(shapes).items()}
+        sample = layer.kind.sample(index, [sizes[b] for b in layer.bottoms], rng)
+        if sample is not None:
+            return np.broadcast_to(np.asarray(sample), shapes[blob])
     return None
 
 
@@ -174,20 +174,20 @@ def _readers(net: Net, blob: str) -> Iterable[tuple[Layer, int]]:
             yield from ((layer, i) for i, bottom in enumerate(layer.bottoms) if bottom == blob)
 
 
-def image_files(given: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def image_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """The images among files and folders, sorted within a folder. Raises: NetsurgeryError if there are none."""
-    found: list[Path] = []
-    for item in map(Path, given):
+    files: list[Path] = []
+    for item in map(Path, paths):
         if item.is_dir():
             inside = sorted(p for p in item.iterdir() if p.suffix.lower() in IMAGES and p.is_file())
             if not inside:
                 raise NetsurgeryError(
                     "holds no images", source=Source(str(item)), expected=f"files named {', '.join(IMAGES)}"
                 )
-            found += inside
+            files += inside
         else:
-            found.append(item)
-    return found
+            files.append(item)
+    return files
 
 
 def image_feed(
@@ -197,7 +197,7 @@ def image_feed(
     the batch is larger."""
     from .sizes import images
 
-    made = random_feed(net, shapes, seed, number, limits)
+    feed = random_feed(net, shapes, seed, number, limits)
     names = [name for name in images(shapes) if shapes[name][1] in (1, 3)]
     if not names:
         raise UnsupportedError("the net has no input of 1 or 3 channels that an image could go into")
@@ -205,9 +205,9 @@ def image_feed(
         limit = _range(net, name, limits, number)
         n, c, h, w = shapes[name]
         pixels = np.stack([_pixels(files[i % len(files)], c, h, w) for i in range(n)])
-        made.arrays[name] = (limit.low + pixels / PIXELS * (limit.high - limit.low)).astype(np.float32)
+        feed.arrays[name] = (limit.low + pixels / PIXELS * (limit.high - limit.low)).astype(np.float32)
     shown = ", ".join(path.name for path in files[:3]) + (", .." if len(files) > 3 else "")
-    return Feed(f"{describe(shapes)}, {shown}", made.arrays, made.notes)
+    return Feed(f"{describe(shapes)}, {shown}", feed.arrays, feed.notes)
 
 
 def _pixels(path: Path, channels: int, height: int, width: int) -> Array:
@@ -219,13 +219,13 @@ def _pixels(path: Path, channels: int, height: int, width: int) -> Array:
     return array[None] if channels == 1 else np.ascontiguousarray(array[:, :, ::-1].transpose(2, 0, 1))
 
 
-def array_feed(net: Net, given: Mapping[str, Any], seed: int) -> Feed:
+def array_feed(net: Net, inputs: Mapping[str, Any], seed: int) -> Feed:
     """Arrays as they are: NumPy arrays, or files: `{"data": "x.npy"}`, `{"data": "x.npz"}`, `{"": "x.npz"}` for all that it names.
     What is not given is made up, in its declared shape or, where that must be, in one that fits.
 
     Raises: NetsurgeryError for what cannot be read or is not of the net."""
     arrays: dict[str, Array] = {}
-    for blob, value in given.items():
+    for blob, value in inputs.items():
         if isinstance(value, str | os.PathLike):
             arrays.update(_read(blob, os.fspath(value)))
         else:
@@ -241,8 +241,8 @@ def array_feed(net: Net, given: Mapping[str, Any], seed: int) -> Feed:
         raise NetsurgeryError(f"no value for input '{next(iter(missing))}'", expected="one: its shape is not declared")
     whole: Shapes = {blob: tuple(shape) for blob, shape in shapes.items() if shape is not None}
     net.shapes(whole)
-    made = {} if len(arrays) == len(whole) else random_feed(net, whole, seed, 0, {}).arrays
-    numbers = {blob: arrays[blob].astype(np.float32) if blob in arrays else made[blob] for blob in whole}
+    noise = {} if len(arrays) == len(whole) else random_feed(net, whole, seed, 0, {}).arrays
+    numbers = {blob: arrays[blob].astype(np.float32) if blob in arrays else noise[blob] for blob in whole}
     return Feed(f"{describe(whole)}, as given", numbers)
 
 

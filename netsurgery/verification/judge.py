@@ -41,17 +41,17 @@ Settle = Callable[[Layer, int, "Array", Mapping[str, "Array"]], "Array"]
 
 
 class Judge:
-    """Holds the blobs that a model gave (`given`, under the net's names, the inputs included) against the reference."""
+    """Holds the blobs that a model gave (`values`, under the net's names, the inputs included) against the reference."""
 
     def __init__(
         self,
         net: Net,
-        given: dict[str, Array],
+        values: dict[str, Array],
         outputs: Mapping[str, str],
         tolerance: Tolerance,
         by: Callable[[str], str] = lambda blob: "",
     ) -> None:
-        self.net, self.given, self.outputs, self.tolerance, self.by = net, given, outputs, tolerance, by
+        self.net, self.values, self.outputs, self.tolerance, self.by = net, values, outputs, tolerance, by
         self.reference: dict[str, Array] = {}
         """The reference's values of the outputs, for what is compared with them later."""
         self.top_five: list[TopFive] = []
@@ -67,26 +67,26 @@ class Judge:
     def by_layers(self, feeds: Mapping[str, Array], dtype: DTypeLike, free: bool = False) -> list[Comparison]:
         """Compares as the reference goes through the net. `free` lets go of what the model gave as soon as it was compared, but for
         outputs and for what choices are judged by."""
-        found: list[Comparison] = []
-        kept = {*self.net.inputs, *self.outputs} if free else set(self.net.blobs)
+        comparisons: list[Comparison] = []
+        in_use = {*self.net.inputs, *self.outputs} if free else set(self.net.blobs)
         for layer in self.net.layers:
             if any(i < len(layer.tops) for i in layer.kind.choices):
-                kept.update((*layer.bottoms, *layer.tops))
+                in_use.update((*layer.bottoms, *layer.tops))
 
         def settle(layer: Layer, i: int, value: Array, held: Mapping[str, Array]) -> Array:
             comparison = self._compared(layer, i, value, held)
             if comparison is None:
                 return value
-            found.append(comparison)
-            if layer.tops[i] not in kept:
-                self.given.pop(layer.tops[i], None)
+            comparisons.append(comparison)
+            if layer.tops[i] not in in_use:
+                self.values.pop(layer.tops[i], None)
             if i in layer.kind.choices and comparison.passed:
                 self.chosen.add(layer.tops[i])
-                return np.asarray(self.given[layer.tops[i]], dtype)
+                return np.asarray(self.values[layer.tops[i]], dtype)
             return value
 
         self._walk(feeds, dtype, settle)
-        return found
+        return comparisons
 
     def _walk(self, feeds: Mapping[str, Array], dtype: DTypeLike, settle: Settle) -> None:
         """Computes the net layer by layer. `settle` is given every top, and gives what the layers behind it are to read."""
@@ -114,25 +114,25 @@ class Judge:
             if large:
                 trim()
 
-    def excused(self, found: Sequence[Comparison], feeds: Mapping[str, Array]) -> list[Comparison]:
+    def excused(self, comparisons: Sequence[Comparison], feeds: Mapping[str, Array]) -> list[Comparison]:
         """The same comparisons, those excused that are off by no more than ROUNDINGS times what float32 itself is off at that blob:
         the reference in float32 against the reference in float64, on the same inputs and choices, whatever the model gave."""
-        off = [c for c in found if not c.passed]
+        off = [c for c in comparisons if not c.passed]
         near = {c.blob for c in off if c.rule != "choices" and c.measure.max_rel <= NEAR}
         if not off or off[0].blob not in near:
-            return list(found)  # it differs: what comes behind the first blob does not matter
+            return list(comparisons)  # it differs: what comes behind the first blob does not matter
         spread = self._rounding(feeds, near)
-        made = []
-        for c in found:
+        verdicts = []
+        for c in comparisons:
             if not c.passed and c.blob in near and c.measure.max_abs <= ROUNDINGS * spread[c.blob]:
                 remark = f"float32 itself is off by {spread[c.blob]:.1g} here: numbers cancel"
                 c = replace(c, measure=replace(c.measure, passed=True), rule="rounding", remark=remark)
-            made.append(c)
-        return made
+            verdicts.append(c)
+        return verdicts
 
     def _rounding(self, feeds: Mapping[str, Array], blobs: Collection[str]) -> dict[str, float]:
         """The largest difference between the reference in float32 and in float64, for these blobs."""
-        kept: list[dict[str, Array]] = []
+        runs: list[dict[str, Array]] = []
         for dtype in (np.float32, np.float64):
             values: dict[str, Array] = {}
 
@@ -140,48 +140,52 @@ class Judge:
                 top = layer.tops[i]
                 if top in blobs:
                     values[top] = value  # noqa: B023  (called within this turn of the loop)
-                return np.asarray(self.given[top], value.dtype) if top in self.chosen else value
+                return np.asarray(self.values[top], value.dtype) if top in self.chosen else value
 
             self._walk(feeds, dtype, settle)
-            kept.append(values)
+            runs.append(values)
         with np.errstate(invalid="ignore"):
-            apart = {blob: np.abs(kept[0][blob] - kept[1][blob]).max(initial=0) for blob in blobs}
+            apart = {blob: np.abs(runs[0][blob] - runs[1][blob]).max(initial=0) for blob in blobs}
         return {blob: float(value) if np.isfinite(value) else 0.0 for blob, value in apart.items()}
 
-    def by_blobs(self, known: Mapping[str, Array], origin: str) -> Iterator[Comparison]:
+    def by_blobs(self, reference: Mapping[str, Array], origin: str) -> Iterator[Comparison]:
         """Compares with values that something else computed (`origin`), the whole net at once. Behind a choice that went the other
         way nothing can be compared."""
-        known = {blob: _in_shape(value, self.given.get(blob)) for blob, value in known.items()}
+        reference = {blob: _in_shape(value, self.values.get(blob)) for blob, value in reference.items()}
         turned: dict[str, str] = {}  # blob -> the choice before it
         for layer in self.net.layers:
             before = next((turned[b] for b in layer.bottoms if b in turned), "")
             for i, top in enumerate(layer.tops):
-                if layer.kind.is_input or top not in self.given:
+                if layer.kind.is_input or top not in self.values:
                     if before:
                         turned[top] = before
                     continue
                 choice = i in layer.kind.choices
-                if top not in known and not choice:
+                if top not in reference and not choice:
                     self.passed_over[top] = f"{origin} does not give it"
                     if before:
                         turned[top] = before
                     continue
                 if choice:
-                    comparison = self._compared(layer, i, known.get(top), known)
+                    comparison = self._compared(layer, i, reference.get(top), reference)
                     if comparison is not None:
                         self.chosen.update([top] if comparison.passed else [])
                         yield comparison
-                    if before or top not in known or not measure(known[top], self.given[top], self.tolerance).passed:
+                    if (
+                        before
+                        or top not in reference
+                        or not measure(reference[top], self.values[top], self.tolerance).passed
+                    ):
                         turned[top] = before or top
                 elif before:
                     turned[top] = before
                     self.passed_over[top] = f"behind '{before}', where near-ties went another way than in {origin}"
                 else:
-                    yield self._tolerated(layer, i, known[top])
+                    yield self._tolerated(layer, i, reference[top])
 
     def _compared(self, layer: Layer, i: int, value: Array | None, held: Mapping[str, Array]) -> Comparison | None:
         top = layer.tops[i]
-        if top not in self.given:
+        if top not in self.values:
             return None
         if i not in layer.kind.choices:
             return self._tolerated(layer, i, value) if value is not None else None
@@ -189,13 +193,13 @@ class Judge:
             self.reference[top] = value
         own = self.own(layer, i, held)
         if own is None and value is not None:
-            own = measure_rows(value, self.given[top], self.tolerance, layer.kind.columns)
+            own = measure_rows(value, self.values[top], self.tolerance, layer.kind.columns)
         if own is None:
             self.passed_over[top] = "its layer's bottoms are not known"
             return None
         remark, same = "", False
         if own.passed and value is not None:
-            same = measure(value, self.given[top], self.tolerance, layer.kind.columns).passed
+            same = measure(value, self.values[top], self.tolerance, layer.kind.columns).passed
             remark = "" if same else "near-ties went another way than in the reference"
         by = voucher(layer, self.by(top) if same else "")
         return Comparison(
@@ -204,33 +208,33 @@ class Judge:
 
     def _tolerated(self, layer: Layer, i: int, value: Array) -> Comparison:
         top = layer.tops[i]
-        got = self.given[top]
+        got = self.values[top]
         if top in self.outputs:
             self.reference[top] = value
             if (axis := layer.kind.distribution) is not None and value.shape == got.shape:
                 k = min(5, value.shape[axis])
                 first, sets = (agreement(value, got, axis, n, self.tolerance) for n in (1, k))
                 self.top_five.append(TopFive(top, first, sets, k))
-        found = measure(value, got, self.tolerance, layer.kind.columns)
+        m = measure(value, got, self.tolerance, layer.kind.columns)
         by = voucher(layer, self.by(top))
-        told = found, "tolerance", top in self.outputs
+        told = m, "tolerance", top in self.outputs
         return Comparison(top, layer.title, layer.source, *told, by=by, fed=top in self.fed)
 
     def own(self, layer: Layer, i: int, held: Mapping[str, Array]) -> Measure | None:
         """Top i against what the layer makes of the model's own bottoms (where it does not show them: the reference's), in float64, or
         else in float32, as what is rounded differently may turn a choice within the layer too."""
-        bottoms = [self.given.get(b, held.get(b)) for b in layer.bottoms]
-        known = [b for b in bottoms if b is not None]
-        if len(known) < len(bottoms):
+        bottoms = [self.values.get(b, held.get(b)) for b in layer.bottoms]
+        arrays = [b for b in bottoms if b is not None]
+        if len(arrays) < len(bottoms):
             return None
-        got, found = self.given[layer.tops[i]], None
+        got, m = self.values[layer.tops[i]], None
         for dtype in (np.float64, np.float32):
-            tops = self._layer(layer, known, dtype)
+            tops = self._layer(layer, arrays, dtype)
             if tops is not None:
-                found = measure_rows(np.asarray(tops[i]), got, self.tolerance, layer.kind.columns)
-                if found.passed:
+                m = measure_rows(np.asarray(tops[i]), got, self.tolerance, layer.kind.columns)
+                if m.passed:
                     break
-        return found
+        return m
 
     @staticmethod
     def _layer(layer: Layer, bottoms: Sequence[Array], dtype: DTypeLike) -> Sequence[Any] | None:
@@ -246,7 +250,7 @@ class Judge:
         if (
             first.rule != "tolerance"
             or first.problem.startswith("shape differs")
-            or any(b not in self.given for b in layer.bottoms)
+            or any(b not in self.values for b in layer.bottoms)
         ):
             return ""
         own = self.own(layer, layer.tops.index(first.blob), held or {})

@@ -50,9 +50,9 @@ def pair(
     must be compared (None: its outputs); `inner` asks for the blobs between as well.
 
     Raises: NetsurgeryError if an input or output has no partner."""
-    given = dict(names or {})
+    mapping = dict(names or {})
     source = Source(model.path)
-    for blob, name in given.items():
+    for blob, name in mapping.items():
         if blob not in net.blobs:
             net.writer(blob)  # raises, with a suggestion
         if name not in model.blobs and name not in model.inputs:
@@ -60,7 +60,7 @@ def pair(
                 f"has no value '{name}'", source=source, expected=f"one of: {', '.join(model.outputs)}"
             )
     notes: list[str] = []
-    states = [name for name in state_outputs(net) if name not in model.inputs and name not in given]
+    states = [name for name in state_outputs(net) if name not in model.inputs and name not in mapping]
     if states:
         raise NetsurgeryError(
             f"the net takes its state as input '{states[0]}', the model does not",
@@ -68,7 +68,7 @@ def pair(
             expected=f"inputs {', '.join(net.inputs)}",
             fix="convert it with --recurrent-state",
         )
-    inputs = _matched("input", list(net.inputs), list(model.inputs), given, notes, source)
+    inputs = _matched("input", list(net.inputs), list(model.inputs), mapping, notes, source)
     for name in model.inputs:
         if name not in inputs.values():
             raise NetsurgeryError(
@@ -77,22 +77,22 @@ def pair(
                 expected=f"the net's inputs: {', '.join(net.inputs)}",
                 fix=f"--map INPUT={name} says which one it is",
             )
-    wanted = list(outputs) if outputs is not None else list(net.outputs)
-    for blob in wanted:
+    ends = list(outputs) if outputs is not None else list(net.outputs)
+    for blob in ends:
         net.writer(blob)  # raises, with a suggestion
     blobs = set(net.blobs)
-    also = [name for name in model.outputs if name in blobs and name not in wanted] if outputs is None else []
+    also = [name for name in model.outputs if name in blobs and name not in ends] if outputs is None else []
     offered = [name for name in model.outputs if name not in also]
     out = {
         **{name: name for name in also},
-        **_matched("output", wanted, offered, given, notes, source, model),
+        **_matched("output", ends, offered, mapping, notes, source, model),
     }
     between: dict[str, str] = {}
     missing: dict[str, str] = {}
     for blob in net.blobs:
         if blob in net.inputs or blob in out:
             continue
-        name = given.get(blob, blob)
+        name = mapping.get(blob, blob)
         if not inner:
             missing[blob] = "outputs only"
         elif name in model.blobs:
@@ -104,25 +104,25 @@ def pair(
 
 def _matched(
     what: str,
-    wanted: Sequence[str],
+    blobs: Sequence[str],
     offered: Sequence[str],
-    given: Mapping[str, str],
+    mapping: Mapping[str, str],
     notes: list[str],
     source: Source,
     model: Runtime | None = None,
 ) -> dict[str, str]:
-    """wanted -> offered, by `given`, by name, or by position where no name fits and there are as many. An output may be any value of the
+    """blobs -> offered, by `mapping`, by name, or by position where no name fits and there are as many. An output may be any value of the
     model."""
     also = model.blobs if model is not None else ()
-    found = {blob: given.get(blob, blob) for blob in wanted if given.get(blob, blob) in {*offered, *also}}
-    if len(found) == len(wanted):
-        return found
-    if not found and len(wanted) == len(offered):
+    pairs = {blob: mapping.get(blob, blob) for blob in blobs if mapping.get(blob, blob) in {*offered, *also}}
+    if len(pairs) == len(blobs):
+        return pairs
+    if not pairs and len(blobs) == len(offered):
         notes.append(
-            f"{what}s paired by position: {', '.join(f'{a} = {b}' for a, b in zip(wanted, offered, strict=True))}"
+            f"{what}s paired by position: {', '.join(f'{a} = {b}' for a, b in zip(blobs, offered, strict=True))}"
         )
-        return dict(zip(wanted, offered, strict=True))
-    lost = next(blob for blob in wanted if blob not in found)
+        return dict(zip(blobs, offered, strict=True))
+    lost = next(blob for blob in blobs if blob not in pairs)
     raise NetsurgeryError(
         f"the model has no {what} '{lost}' of the net",
         source=source,

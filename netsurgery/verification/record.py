@@ -72,15 +72,15 @@ def record_inputs(
 ) -> Recording:
     """`record`, what goes in as one value. Raises: NetsurgeryError."""
     runtime = open_opinion(by, net, None)
-    wanted = list(outputs) if outputs is not None else list(net.outputs)
-    for blob in wanted:
+    ends = list(outputs) if outputs is not None else list(net.outputs)
+    for blob in ends:
         net.writer(blob)  # raises, with a suggestion
-    blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *wanted]))
+    blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *ends]))
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     titles, notes = [], [runtime.note] if runtime.note else []
     for run, feed in enumerate(feeds(asked, net, NetRuntime(net).inputs)):
         values = runtime.run(feed.arrays, blobs)
-        lost = [blob for blob in wanted if blob not in values]
+        lost = [blob for blob in ends if blob not in values]
         if lost:
             raise NetsurgeryError(f"{runtime.name} gives no numbers for {', '.join(lost)}")
         arrays |= {f"{run}/in/{member_of(blob)}": array for blob, array in feed.arrays.items()}

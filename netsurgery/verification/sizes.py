@@ -73,7 +73,7 @@ def choose_shapes(
     if shapes and (sizes or batches):
         raise NetsurgeryError("whole shapes and sizes or batches", expected="one of the two")
     if shapes:
-        return [_whole(net, freedom, given) for given in shapes]
+        return [_whole(net, freedom, each) for each in shapes]
     if not sizes and not batches:
         return list(_usual(net, freedom))
     chosen = []
@@ -94,8 +94,8 @@ def choose_shapes(
 
 def images(shapes: Mapping[str, Sequence[int]]) -> list[str]:
     """The inputs that are images: of four axes or more, as large as the first of them."""
-    found = [name for name, shape in shapes.items() if len(shape) >= 4]
-    return [name for name in found if shapes[name][2:] == shapes[found[0]][2:]]
+    names = [name for name, shape in shapes.items() if len(shape) >= 4]
+    return [name for name in names if shapes[name][2:] == shapes[names[0]][2:]]
 
 
 def _freedom(net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Freedom:
@@ -124,15 +124,15 @@ def _freedom(net: Net, model: Mapping[str, tuple[int | None, ...] | None]) -> Fr
     return Freedom(_fitting(net, freedom, one) or base, inferred, freedom.fixed)
 
 
-def _whole(net: Net, freedom: Freedom, given: Mapping[str, Sequence[int]]) -> Shapes:
-    for name, shape in given.items():
+def _whole(net: Net, freedom: Freedom, asked: Mapping[str, Sequence[int]]) -> Shapes:
+    for name, shape in asked.items():
         if name not in freedom.base:
             raise NetsurgeryError(f"the net has no input '{name}'", expected=f"one of: {', '.join(freedom.base)}")
         if len(shape) == len(freedom.base[name]):
             freedom.changed({(name, i): n for i, n in enumerate(shape)})  # raises for an axis that is not free
-    made = {**freedom.base, **{name: tuple(shape) for name, shape in given.items()}}
-    net.shapes(made)
-    return made
+    whole = {**freedom.base, **{name: tuple(shape) for name, shape in asked.items()}}
+    net.shapes(whole)
+    return whole
 
 
 def _spatial(freedom: Freedom, size: Size) -> dict[Axis, int]:
@@ -201,7 +201,7 @@ def _fitting(net: Net, freedom: Freedom, changes: Mapping[Axis, int]) -> Shapes 
     """The base with these changes, None if the net does not take it."""
     shapes = freedom.changed(changes)
     try:
-        found = net.shapes(shapes)
+        blobs = net.shapes(shapes)
     except ShapeError:
         return None
-    return shapes if all(not isinstance(n, int) or n > 0 for shape in found.values() for n in shape) else None
+    return shapes if all(not isinstance(n, int) or n > 0 for shape in blobs.values() for n in shape) else None

@@ -26,5 +26,5 @@ def in_steps(net: Net, feeds: Iterable[Feed]) -> Iterator[Feed]:
         arrays = {**feed.arrays, **{name: np.zeros_like(feed.arrays[name]) for name in states}}
         for step in range(1, STEPS + 1):
             yield replace(feed, title=f"{feed.title}, step {step}", arrays=arrays)
-            given = run(net, arrays, states.values())
-            arrays = {**arrays, **{name: given[output] for name, output in states.items()}}
+            values = run(net, arrays, states.values())
+            arrays = {**arrays, **{name: values[output] for name, output in states.items()}}

@@ -115,10 +115,10 @@ def time_net(
     sizes = {
         name: [
             n if isinstance(n, int) else m if isinstance(m, int) else 1
-            for n, m in zip(wanted, declared[name], strict=False)
+            for n, m in zip(shape, declared[name], strict=False)
         ]
         for name in net.inputs
-        for wanted in [(shapes or {}).get(name, declared[name])]
+        for shape in [(shapes or {}).get(name, declared[name])]
     }
     if model is None:
         choose_shapes(net, dict.fromkeys(net.inputs), shapes=[sizes])  # refuses sizes that the net does not take
@@ -169,13 +169,13 @@ def _profile(
     except (state.Fail, state.InvalidArgument, state.InvalidProtobuf, state.InvalidGraph, state.NoSuchFile) as error:
         raise NetsurgeryError(f"onnxruntime cannot run it: {error}", source=Source(os.fspath(path))) from None
     producers = {output: node for node in read_light(path).proto.graph.node for output in node.output}
-    found: dict[str, list[float]] = {}
+    durations: dict[str, list[float]] = {}
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             name = _node_of(event["name"], event.get("args", {}).get("op_name", ""), producers)
-            found.setdefault(name, []).append(event["dur"] * 1e-6)
+            durations.setdefault(name, []).append(event["dur"] * 1e-6)
     # the first forward warms up; a node may run several times in one
-    return statistics.median(seconds[1:]), {name: _per_round(times, rounds + 1) for name, times in found.items()}
+    return statistics.median(seconds[1:]), {name: _per_round(times, rounds + 1) for name, times in durations.items()}
 
 
 def _node_of(event: str, operator: str, producers: Mapping[str, onnx.NodeProto]) -> str:

@@ -139,9 +139,9 @@ def save_caffe2(
     """
     require_net(net)
     outputs = None if outputs is None else as_names(outputs)
-    made = to_caffe2(net, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
-    made.save(directory)
-    return made
+    nets = to_caffe2(net, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+    nets.save(directory)
+    return nets
 
 
 class Caffe2Target:

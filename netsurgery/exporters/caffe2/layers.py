@@ -29,9 +29,9 @@ def tell_layers(
     """Leaves the text of every layer that became several operators, or one that stands for no layer, and whose blobs are among the
     parameters as they are. `read` are the bottoms of layers; those that are constants and no parameters yet are given back."""
     more: dict[str, Array] = {}
-    kept = [operator.layer for operator in operators]
-    counts = Counter(kept)
-    places = {name: i for i, name in reversed(list(enumerate(kept)))}
+    owners = [operator.layer for operator in operators]
+    counts = Counter(owners)
+    places = {name: i for i, name in reversed(list(enumerate(owners)))}
     for layer in net.layers:
         count = counts[layer.name]
         if not count:

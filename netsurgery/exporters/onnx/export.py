@@ -142,12 +142,12 @@ def check_opset(opset: int) -> None:
 
 def origin(net: Net) -> dict[str, str]:
     """What the model records of where it comes from: file names without folders, no times. (Hashes are added on writing.)"""
-    found = {
+    entries = {
         "netsurgery.version": _version(),
         "netsurgery.net": net.name,
         "netsurgery.min_onnxruntime": OLDEST_RUNTIME,
     }
-    return found | {f"netsurgery.{kind}": Path(path).name for kind, path in net.files.items()}
+    return entries | {f"netsurgery.{kind}": Path(path).name for kind, path in net.files.items()}
 
 
 def _version() -> str:
@@ -159,9 +159,11 @@ def _version() -> str:
         return "unknown"
 
 
-def axis_names(given: Mapping[str, Sequence[int | str | None]] | None, inferred: Inferred) -> dict[Axis, str]:
+def axis_names(input_shapes: Mapping[str, Sequence[int | str | None]] | None, inferred: Inferred) -> dict[Axis, str]:
     """The names that a user gave to axes; of axes that must be equal the first one has the first name."""
-    names = {(name, i): n for name, shape in (given or {}).items() for i, n in enumerate(shape) if isinstance(n, str)}
+    names = {
+        (name, i): n for name, shape in (input_shapes or {}).items() for i, n in enumerate(shape) if isinstance(n, str)
+    }
     for axis, name in list(names.items()):
         names.setdefault(inferred.first(axis), name)
     return names

@@ -46,7 +46,7 @@ class _Halver:
         self.as_full: dict[
             str, str
         ] = {}  # value computed in float16 -> its name as float32, "" if nobody has needed it yet
-        self.kept: set[str] = set()  # what nodes read that stay float32
+        self.full_inputs: set[str] = set()  # what nodes read that stay float32
 
     def run(self) -> tuple[str, ...]:
         notes = []
@@ -56,7 +56,7 @@ class _Halver:
                 notes.append(f"node {node.name} stays float32: {wide[0]} holds numbers beyond float16's {GREATEST:g}")
                 halved[i] = False
             if not halved[i]:
-                self.kept.update(node.input, *(captured(body) for body in bodies(node)))
+                self.full_inputs.update(node.input, *(captured(body) for body in bodies(node)))
         for half, node in zip(halved, self.graph.node, strict=True):
             (self._halve if half else self._keep)(node)
         for value in self.graph.value_info:
@@ -116,10 +116,10 @@ class _Halver:
     def _halve_array(self, name: str) -> None:
         """The initializer as float16: in place of the old one, unless that is needed as well."""
         halved = self.arrays[name].astype(np.float16)
-        if name in self.kept:
-            made = self.as_half[name]
-            self.graph.initializer.add(name=made, dims=halved.shape, data_type=TensorProto.FLOAT16)
-            self.arrays[made] = halved
+        if name in self.full_inputs:
+            half = self.as_half[name]
+            self.graph.initializer.add(name=half, dims=halved.shape, data_type=TensorProto.FLOAT16)
+            self.arrays[half] = halved
             return
         self.as_half[name] = name
         self.arrays[name] = halved
@@ -133,8 +133,8 @@ class _Halver:
             self._cast(name, self.as_full[name], TensorProto.FLOAT)
         return self.as_full[name]
 
-    def _cast(self, name: str, made: str, to: int) -> None:
-        self.nodes.append(helper.make_node("Cast", [name], [made], f"{made}:Cast", to=to))
+    def _cast(self, name: str, top: str, to: int) -> None:
+        self.nodes.append(helper.make_node("Cast", [name], [top], f"{top}:Cast", to=to))
 
 
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:

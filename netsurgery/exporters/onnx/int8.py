@@ -67,18 +67,18 @@ def save_int8(net: Net, path: str | os.PathLike[str], calibration: Sequence[Feed
     target = Path(path)
     with tempfile.TemporaryDirectory(prefix=".netsurgery-", dir=target.resolve().parent) as folder:
         plain = Path(folder) / target.name
-        made = save_onnx(net, plain, weights="auto", **options)
-        if made.data is not None:
+        written = save_onnx(net, plain, weights="auto", **options)
+        if written.data is not None:
             raise UnsupportedError(
                 f"int8 of a net whose weights are over {EMBED_LIMIT / 1e9:g} GB", fix="--fp16 halves them"
             )
         small = _quantized(plain, Path(folder) / "int8.onnx", net, calibration)
         with replacing(target) as file:
             file.write(small.SerializeToString(deterministic=True))
-    return Written(target, "embed", notes=made.notes)
+    return Written(target, "embed", notes=written.notes)
 
 
-def _quantized(plain: Path, made: Path, net: Net, calibration: Sequence[Feeds]) -> onnx.ModelProto:
+def _quantized(plain: Path, path: Path, net: Net, calibration: Sequence[Feeds]) -> onnx.ModelProto:
     try:
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
         from onnxruntime.quantization.calibrate import CalibrationDataReader
@@ -94,8 +94,8 @@ def _quantized(plain: Path, made: Path, net: Net, calibration: Sequence[Feeds]) 
             self.left: Iterator[Feeds] = iter(calibration)
 
         def get_next(self) -> Feeds | None:
-            found = next(self.left, None)
-            return found and {name: np.asarray(value, np.float32) for name, value in found.items()}
+            feeds = next(self.left, None)
+            return feeds and {name: np.asarray(value, np.float32) for name, value in feeds.items()}
 
     model = onnx.load(plain)
     features = feature_nodes(model, net)
@@ -107,7 +107,7 @@ def _quantized(plain: Path, made: Path, net: Net, calibration: Sequence[Feeds]) 
     with _without_advice():
         quantize_static(
             plain,
-            made,
+            path,
             Reader(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
@@ -117,7 +117,7 @@ def _quantized(plain: Path, made: Path, net: Net, calibration: Sequence[Feeds]) 
             nodes_to_quantize=chosen,
             op_types_to_quantize=sorted(OPERATORS),
         )
-    small = onnx.load(made)
+    small = onnx.load(path)
     del small.metadata_props[:]
     small.metadata_props.extend(model.metadata_props)
     small.metadata_props.add(key="netsurgery.precision", value="int8")

@@ -48,9 +48,9 @@ class LightModel:
         """The model as bytes, with these values as outputs besides its own."""
         proto = onnx.ModelProto()
         proto.CopyFrom(self.proto)
-        there = {output.name for output in proto.graph.output}
+        ends = {output.name for output in proto.graph.output}
         for name in names:
-            if name not in there:
+            if name not in ends:
                 proto.graph.output.add(name=name)
         return proto.SerializeToString()
 
@@ -88,38 +88,38 @@ def _require_sound(proto: onnx.ModelProto, path: str) -> None:
 
 
 def _without_graphs(data: Buffer) -> bytes:
-    kept, done = [], 0
+    pieces, done = [], 0
     for number, wire, _, stop in fields(data, 0, len(data)):
         if not (number == _GRAPH and wire == BYTES):
-            kept.append(data[done:stop])
+            pieces.append(data[done:stop])
         done = stop
-    return b"".join(kept)
+    return b"".join(pieces)
 
 
 def _merge_graph(graph: onnx.GraphProto, data: Buffer, start: int, end: int, path: Path) -> None:
-    kept, done = [], start
+    pieces, done = [], start
     for number, wire, begin, stop in fields(data, start, end):
         if number == _INITIALIZER and wire == BYTES and stop - begin >= BIG:
             graph.initializer.append(_tensor(data, begin, stop, path))
         else:
-            kept.append(data[done:stop])
+            pieces.append(data[done:stop])
         done = stop
     rest = onnx.GraphProto()
-    _parse(rest, b"".join(kept), str(path))
+    _parse(rest, b"".join(pieces), str(path))
     graph.MergeFrom(rest)
 
 
 def _tensor(data: Buffer, start: int, end: int, path: Path) -> onnx.TensorProto:
     """A tensor whose numbers, if they are one block of the file, are told by where they stand."""
-    kept, done, place = [], start, None
+    pieces, done, place = [], start, None
     for number, wire, begin, stop in fields(data, start, end):
         if number == _RAW_DATA and wire == BYTES and stop - begin >= BIG:
             place = begin, stop - begin
         else:
-            kept.append(data[done:stop])
+            pieces.append(data[done:stop])
         done = stop
     tensor = onnx.TensorProto()
-    _parse(tensor, b"".join(kept), str(path))
+    _parse(tensor, b"".join(pieces), str(path))
     if place is not None:
         tensor.data_location = onnx.TensorProto.EXTERNAL
         for key, value in (("location", path.name), ("offset", str(place[0])), ("length", str(place[1]))):

@@ -31,12 +31,12 @@ def check_links(model: onnx.ModelProto, path: str | os.PathLike[str], *, full: b
             )
         size = file.stat().st_size
         linked = Path(location).name == recorded.get("netsurgery.weights") and "netsurgery.weights.size" in recorded
-        wanted = _size(recorded["netsurgery.weights.size"], source) if linked else end
-        if size != wanted if linked else size < wanted:
+        length = _size(recorded["netsurgery.weights.size"], source) if linked else end
+        if size != length if linked else size < length:
             raise WeightsError(
                 f"its weights are in {location}, which has {size} bytes",
                 source=source,
-                expected=f"{wanted} bytes, as when the model was made" if linked else f"at least {wanted} bytes",
+                expected=f"{length} bytes, as when the model was made" if linked else f"at least {length} bytes",
                 fix=FIX,
             )
         if linked:
@@ -53,12 +53,12 @@ def _check_hashes(file: Path, location: str, recorded: dict[str, str], source: S
     mapped = map_file(file)
     hashes = {"structure_sha256": structure_hash} | ({"sha256": sha256} if full else {})
     for what, compute in hashes.items():
-        wanted = recorded.get(f"netsurgery.weights.{what}")
-        if wanted is not None and compute(mapped) != wanted:
+        digest = recorded.get(f"netsurgery.weights.{what}")
+        if digest is not None and compute(mapped) != digest:
             part = "names, shapes or places of its weights are" if what == "structure_sha256" else "it is"
             raise WeightsError(
                 f"its weights are in {location}, which has changed: {part} not as when the model was made",
                 source=source,
-                expected=f"{what} {wanted}",
+                expected=f"{what} {digest}",
                 fix=FIX,
             )

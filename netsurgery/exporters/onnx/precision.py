@@ -21,12 +21,12 @@ def feature_nodes(model: onnx.ModelProto, net: Net) -> set[str]:
 
 def element_types(model: onnx.ModelProto, small: Mapping[str, bytes]) -> dict[str, int]:
     """The element type of every value of the main graph. `small` holds the numbers of initializers that shapes may depend on."""
-    known = onnx.ModelProto()
-    known.CopyFrom(model)
-    for proto in known.graph.initializer:
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    for proto in whole.graph.initializer:
         if proto.name in small:
             proto.raw_data = small[proto.name]
-    graph = onnx.shape_inference.infer_shapes(known).graph
+    graph = onnx.shape_inference.infer_shapes(whole).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.input, *graph.value_info, *graph.output)}
     return types | {proto.name: proto.data_type for proto in graph.initializer}
 

@@ -153,7 +153,7 @@ def _beside(target: Path) -> Path:
 
 def _hashes(net: Net, source: MappedFile | None, linked: bool, full: bool) -> dict[str, str]:
     """What the model records of its source files: their hashes. A file that is gone by now, or changed, has none."""
-    found = {}
+    entries = {}
     for kind, path in net.files.items():
         name = f"netsurgery.{kind}"
         file = source if kind == "weights" and source is not None else path
@@ -161,14 +161,14 @@ def _hashes(net: Net, source: MappedFile | None, linked: bool, full: bool) -> di
             continue  # it is another file by now, or another text
         if isinstance(file, MappedFile) and linked:
             file.require_unchanged()
-            found[f"{name}.size"] = str(len(file))
+            entries[f"{name}.size"] = str(len(file))
             if not is_hdf5(file):
-                found[f"{name}.structure_sha256"] = structure_hash(file)
+                entries[f"{name}.structure_sha256"] = structure_hash(file)
                 if not full:
                     continue
         with suppress(WeightsError):
-            found[f"{name}.sha256"] = sha256(file)
-    return found
+            entries[f"{name}.sha256"] = sha256(file)
+    return entries
 
 
 def _save_beside(

@@ -88,7 +88,7 @@ def non_max_suppression(
     for n in range(scores.shape[0]):
         corners = _corners(boxes[n].detach(), a.get("center_point_box", 0))
         for k in range(scores.shape[1]):
-            rows += [[n, k, i] for i in _kept(corners, scores[n, k].detach(), limit, threshold, floor)]
+            rows += [[n, k, i] for i in _survivors(corners, scores[n, k].detach(), limit, threshold, floor)]
     return torch.tensor(rows, dtype=torch.int64).reshape(-1, 3)
 
 
@@ -100,17 +100,17 @@ def _corners(boxes: Tensor, centres: int) -> Tensor:
     return torch.stack([torch.minimum(a, c), torch.minimum(b, d), torch.maximum(a, c), torch.maximum(b, d)], 1)
 
 
-def _kept(corners: Tensor, scores: Tensor, limit: int, threshold: float, floor: float) -> list[int]:
+def _survivors(corners: Tensor, scores: Tensor, limit: int, threshold: float, floor: float) -> list[int]:
     candidates = (scores > floor).nonzero().reshape(-1)
     order = candidates[scores[candidates].sort(descending=True, stable=True).indices]
-    kept: list[int] = []
+    places: list[int] = []
     areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    while len(order) and len(kept) < limit:
+    while len(order) and len(places) < limit:
         best, order = int(order[0]), order[1:]
-        kept.append(best)
+        places.append(best)
         low = torch.maximum(corners[best, :2], corners[order, :2])
         high = torch.minimum(corners[best, 2:], corners[order, 2:])
         shared = (high - low).clamp(min=0).prod(1)
         union = areas[best] + areas[order] - shared
         order = order[~((shared > threshold * union) & (union > 0))]
-    return kept
+    return places

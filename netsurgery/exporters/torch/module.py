@@ -116,13 +116,13 @@ class CaffeModule(nn.Module):
 
     def forward(self, *args: Tensor, **kwargs: Tensor) -> dict[str, Tensor]:
         """The outputs by name. Raises: NetsurgeryError for inputs that are missing or not the net's."""
-        given = {**dict(zip(self.inputs, args, strict=False)), **kwargs}
-        if len(args) > len(self.inputs) or set(given) != set(self.inputs):
+        inputs = {**dict(zip(self.inputs, args, strict=False)), **kwargs}
+        if len(args) > len(self.inputs) or set(inputs) != set(self.inputs):
             raise NetsurgeryError(
                 f"{len(args)} tensors and {', '.join(kwargs) or 'no names'} given",
                 expected=f"tensors for: {', '.join(self.inputs)}",
             )
-        held: dict[str, Any] = {**self.values(), **given}
+        held: dict[str, Any] = {**self.values(), **inputs}
         for node, free in zip(self._nodes, self._free, strict=True):
             node(held)
             for name in free:

@@ -22,8 +22,8 @@ DTYPES = {
 def reshape(a: Attributes, x: Tensor, shape: Tensor) -> Tensor:
     sizes = [x.shape[i] if n == 0 and not a.get("allowzero", 0) else n for i, n in enumerate(shape.tolist())]
     if -1 in sizes and x.numel() == 0:
-        known = prod(n for n in sizes if n != -1)
-        sizes = [(x.numel() // known if known else 0) if n == -1 else n for n in sizes]
+        rest = prod(n for n in sizes if n != -1)
+        sizes = [(x.numel() // rest if rest else 0) if n == -1 else n for n in sizes]
     return x.reshape(sizes)
 
 
@@ -206,10 +206,10 @@ def reduce_(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """An ONNX reduction, whose axes are an input, an attribute, or all."""
 
     def reduced(a: Attributes, x: Tensor, axes: Tensor | None = None) -> Tensor:
-        given = axes.tolist() if axes is not None else a.get("axes")
-        if not given and a.get("noop_with_empty_axes", 0):
+        dims = axes.tolist() if axes is not None else a.get("axes")
+        if not dims and a.get("noop_with_empty_axes", 0):
             return x
-        along: Sequence[int] = given or list(range(x.dim()))
+        along: Sequence[int] = dims or list(range(x.dim()))
         return run(x, dim=list(along), keepdim=bool(a.get("keepdims", 1))) if along else x
 
     return reduced

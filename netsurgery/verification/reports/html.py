@@ -100,7 +100,7 @@ def _models(reports: Sequence[Report]) -> str:
     rows = []
     for i, report in enumerate(reports):
         worst, first = report.worst, report.first_difference
-        found = (
+        texts = (
             f'<a href="#model-{i}">{escape(report.name)}</a>',
             escape(report.verdict),
             f"{worst.measure.max_rel:.1g}" if worst else "",
@@ -112,7 +112,7 @@ def _models(reports: Sequence[Report]) -> str:
         classes = {1: f' class="tag {_class(report.verdict)}"'}
         cells = "".join(
             f'<td{classes.get(k, "")} data-head="{head}">{text}</td>'
-            for k, (head, text) in enumerate(zip(MODEL_HEADS, found, strict=True))
+            for k, (head, text) in enumerate(zip(MODEL_HEADS, texts, strict=True))
         )
         rows.append(f"<tr>{cells}</tr>")
     heads = "".join(f"<th>{head}</th>" for head in MODEL_HEADS)

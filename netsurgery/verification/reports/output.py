@@ -33,9 +33,9 @@ def write_reports(
     """Writes the files that are asked for. Raises: NetsurgeryError if one cannot be written."""
     for path, content in ((junit, to_junit), (json, to_json), (html, to_html)):
         if path is not None:
-            made = content(reports)
+            page = content(reports)
             with replacing(path) as file:
-                file.write(made if isinstance(made, bytes) else made.encode())
+                file.write(page if isinstance(page, bytes) else page.encode())
 
 
 def exit_code(reports: Sequence[Report]) -> int:

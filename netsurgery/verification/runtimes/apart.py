@@ -142,7 +142,7 @@ def serve() -> None:
         watch = threading.Timer(words["seconds"] + GRACE, os._exit, (1,))
         watch.daemon = True
         watch.start()
-        made: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         said: dict[str, Any] = {}
         try:
             if words["do"] == "open":
@@ -150,8 +150,8 @@ def serve() -> None:
                 content = arrays.pop("").tobytes()
                 session = open_session(Opening(words["path"], content, words["folder"], words["light"], arrays))
             else:
-                made = dict(zip(words["asked"], run_session(session, words["asked"], arrays), strict=True))
+                values = dict(zip(words["asked"], run_session(session, words["asked"], arrays), strict=True))
         except Exception as error:  # what runtimes raise has no base
             said = {"error": " ".join(str(error).split()) or type(error).__name__}
         watch.cancel()
-        send(answers, said, made)
+        send(answers, said, values)

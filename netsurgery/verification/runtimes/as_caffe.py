@@ -52,12 +52,12 @@ def _unchanged(net: Net, prototxt: str, weights: str) -> bool:
     if not all(locate(w) for layer in net.layers for w in layer.weights if w.size):
         return False
     try:
-        there = load(prototxt, weights)
+        original = load(prototxt, weights)
     except NetsurgeryError:
         return False
-    return there.layers == net.layers and all(
+    return original.layers == net.layers and all(
         len(a.weights) == len(b.weights) and all(map(np.array_equal, a.weights, b.weights))
-        for a, b in zip(there.layers, net.layers, strict=True)
+        for a, b in zip(original.layers, net.layers, strict=True)
     )
 
 

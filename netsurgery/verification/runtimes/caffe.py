@@ -152,8 +152,8 @@ class Caffe(Runtime):
                 "fresh": any(layer.type in STATEFUL for layer in net.layers),
             }
             told = self.side.ask(request, Source(self.path))
-            with np.load(values) as found:
-                return {asked[name]: found[str(i)] for i, name in enumerate(told["names"])}
+            with np.load(values) as members:
+                return {asked[name]: members[str(i)] for i, name in enumerate(told["names"])}
 
 
 @contextmanager

@@ -88,8 +88,8 @@ class Caffe2(Runtime):
                 "blobs": [blob for blob in blobs if blob in self.blobs],
             }
             told = self.side.ask(request, Source(self.path))
-            with np.load(outputs) as found:
-                return {name: found[str(i)] for i, name in enumerate(told["names"])}
+            with np.load(outputs) as members:
+                return {name: members[str(i)] for i, name in enumerate(told["names"])}
 
 
 class Opinion(Runtime):
@@ -100,7 +100,7 @@ class Opinion(Runtime):
         self.net, self.side, self.about = net, side, about
         self.path = net.files.get("prototxt", "")
         self._folder = TemporaryDirectory(prefix="netsurgery-")
-        self._made = to_caffe2(net, fold=False)
+        self._export = to_caffe2(net, fold=False)
         self._opened = self._written()
         self.name = self._opened.name
 
@@ -121,24 +121,24 @@ class Opinion(Runtime):
         return self._opened.blobs
 
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
-        if not fits(self._made, {name: np.shape(array) for name, array in feeds.items()}):
+        if not fits(self._export, {name: np.shape(array) for name, array in feeds.items()}):
             shapes = {name: np.shape(array) for name, array in feeds.items()}
-            self._made = to_caffe2(self.net, fold=False, input_shapes=shapes)
+            self._export = to_caffe2(self.net, fold=False, input_shapes=shapes)
             self._opened = self._written()
-        return self._opened.run({name: feeds[name] for name in self._made.inputs}, blobs)
+        return self._opened.run({name: feeds[name] for name in self._export.inputs}, blobs)
 
     def _written(self) -> Caffe2:
         folder = Path(self._folder.name)
-        self._made.save(folder)
+        self._export.save(folder)
         return Caffe2(folder / INIT, folder / PREDICT, self.side, self.about)
 
 
-def fits(made: Caffe2Net, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def fits(export: Caffe2Net, shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether an export takes inputs of these shapes."""
     return all(
         len(sizes) == len(shapes[name])
         and all(not isinstance(n, int) or n == m for n, m in zip(sizes, shapes[name], strict=True))
-        for name, sizes in made.inputs.items()
+        for name, sizes in export.inputs.items()
     )
 
 

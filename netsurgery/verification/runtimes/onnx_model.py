@@ -33,13 +33,13 @@ class OnnxModel(Runtime):
     def __init__(self, light: LightModel) -> None:
         self.light, self.path = light, light.path
         graph = light.proto.graph
-        given = {tensor.name for tensor in graph.initializer}
+        constants = {tensor.name for tensor in graph.initializer}
         self._inputs: dict[str, tuple[int | None, ...] | None] = {
             value.name: tuple(
                 d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
             )
             for value in graph.input
-            if value.name not in given
+            if value.name not in constants
         }
         self.dtypes = {
             value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in graph.input
@@ -67,11 +67,11 @@ class OnnxModel(Runtime):
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         asked = [blob for blob in blobs if blob in self.blobs]
         instance = self._with(frozenset(asked) - set(self.outputs))
-        given = {name: np.asarray(array, self.dtypes[name]) for name, array in feeds.items() if name in self.inputs}
+        inputs = {name: np.asarray(array, self.dtypes[name]) for name, array in feeds.items() if name in self.inputs}
         try:
-            values = self.compute(instance, asked, given)
+            values = self.compute(instance, asked, inputs)
         except Exception as error:  # what runtimes raise has no base
-            shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in given.items())
+            shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in inputs.items())
             raise self._failure(f"fails at {shapes}", error) from None
         return dict(zip(asked, values, strict=True))
 

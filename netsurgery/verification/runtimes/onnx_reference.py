@@ -57,10 +57,10 @@ class Evaluator(Runtime):
 
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         asked = [blob for blob in blobs if blob in self.blobs]
-        given = {name: np.asarray(array, np.float32) for name, array in feeds.items()}
+        inputs = {name: np.asarray(array, np.float32) for name, array in feeds.items()}
         try:
             with np.errstate(all="ignore"):
-                values = self._with(frozenset(asked)).run(asked, given)
+                values = self._with(frozenset(asked)).run(asked, inputs)
         except (
             ArithmeticError,
             AttributeError,
@@ -81,8 +81,8 @@ class Evaluator(Runtime):
         if names not in self._evaluators:
             model = onnx.ModelProto()
             model.CopyFrom(self._model)
-            there = set(self.outputs)
-            for name in sorted(names - there):
+            ends = set(self.outputs)
+            for name in sorted(names - ends):
                 model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
             self._evaluators = {names: ReferenceEvaluator(model)}
         return self._evaluators[names]

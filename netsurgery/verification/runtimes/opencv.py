@@ -35,12 +35,12 @@ class OpenCV(Runtime):
                 raise self._failure("does not read the net", error) from None
         self.dnn.enableFusion(False)
         self.dnn.enableWinograd(False)  # it saves products and costs digits
-        known = set(self.dnn.getLayerNames())
+        names = set(self.dnn.getLayerNames())
         self._layers = {
-            layer.tops[0]: layer.name for layer in net.layers if len(layer.tops) == 1 and layer.name in known
+            layer.tops[0]: layer.name for layer in net.layers if len(layer.tops) == 1 and layer.name in names
         }
         # OpenCV adds a layer for every output whose writer has another name
-        self._layers |= {blob: blob for blob in net.outputs if blob not in self._layers and blob in known}
+        self._layers |= {blob: blob for blob in net.outputs if blob not in self._layers and blob in names}
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -174,11 +174,11 @@ def run(request):
     for name, array in feeds:
         net.blobs[name].data[...] = array
     net.forward()
-    there = [name for name in request["blobs"] if name in net.blobs]
-    values = {str(i): net.blobs[name].data for i, name in enumerate(there)}
+    blobs = [name for name in request["blobs"] if name in net.blobs]
+    values = {str(i): net.blobs[name].data for i, name in enumerate(blobs)}
     with open(request["values"], "wb") as file:
         numpy.savez(file, **values)
-    return {"names": there}
+    return {"names": blobs}
 
 
 def timed(request):

@@ -22,8 +22,8 @@ def python_of(folder: Path) -> Path:
 
 def clean_environment() -> dict[str, str]:
     """The environment without what would lead another Python to modules of this one. pip goes on with a broken download where it can."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "__PYVENV_LAUNCHER__"}
-    return {"PIP_RESUME_RETRIES": "5", "PIP_DISABLE_PIP_VERSION_CHECK": "1", **kept}
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "__PYVENV_LAUNCHER__"}
+    return {"PIP_RESUME_RETRIES": "5", "PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
 
 
 def version_of(python: str | os.PathLike[str]) -> str:

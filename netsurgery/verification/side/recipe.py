@@ -70,8 +70,8 @@ def here() -> Platform:
 
 def packages_folder(folder: Path) -> Path:
     """site-packages of an environment."""
-    (found,) = [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")][:1]
-    return found
+    (packages,) = [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")][:1]
+    return packages
 
 
 def remove(paths: list[Path]) -> int:

@@ -58,13 +58,13 @@ def imported() -> tuple[Any, Any, Any]:
 def versions() -> dict[str, str | None]:
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str | None] = {"python": sys.version.split()[0]}
+    packages: dict[str, str | None] = {"python": sys.version.split()[0]}
     for name in ("torch", "numpy", "protobuf", "onnx"):
         try:
-            found[name] = version(name)
+            packages[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            packages[name] = None
+    return packages
 
 
 def probe(request: dict[str, Any]) -> dict[str, Any]:
@@ -114,8 +114,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     with numpy.load(request["inputs"], allow_pickle=False) as arrays:
         for index, name in enumerate(request["names"]):
             workspace.FeedBlob(name, numpy.ascontiguousarray(arrays[str(index)]))
-    there = set(workspace.Blobs())
-    lacking = [name for name in net.external_input if name not in there]
+    blobs = set(workspace.Blobs())
+    lacking = [name for name in net.external_input if name not in blobs]
     if lacking:
         raise RefusedError("inputs", "neither filled in by the init net nor given: " + ", ".join(lacking))
     begin = time.time()
