@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cases
+import live
 import numpy as np
 import pytest
 
@@ -77,6 +78,7 @@ def test_no_caffe_is_written_an_lstm_of_ocr_forks_with_states(tmp_path: Path) ->
 
 
 @pytest.mark.caffe
+@pytest.mark.skipif(live.python() is None, reason="REAL CAFFE IS NOT HERE: netsurgery caffe install makes it")
 @pytest.mark.parametrize("states", [False, True])
 def test_caffe_answers_at_every_number_of_steps(states: bool, tmp_path: Path) -> None:
     """...which it takes only when it makes the net."""
