@@ -8,6 +8,8 @@ data (float32) -> Cast -> Conv -> Relu -> Cast -> LRN -> Cast -> Conv -> Cast ->
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ OPERATORS = frozenset(
     Neg PRelu Pad Relu Reshape Sigmoid Slice SpaceToDepth Split Squeeze Sub Tanh Tile Transpose Unsqueeze""".split()  # noqa: SIM905 - read as words
 )
 """What computes in float16. Averages and other reductions, powers and exponentials do not: their sums leave its range, or its 11 bits."""
+
+MOVES = frozenset("Concat Expand Flatten Gather Identity Reshape Slice Split Squeeze Tile Transpose Unsqueeze".split())  # noqa: SIM905
+"""What only moves numbers: on the way to what is float32 it is so, too, lest the last sums be rounded before boxes are chosen."""
 
 GREATEST = float(np.finfo(np.float16).max)
 SMALL = 1024
@@ -55,6 +60,11 @@ class _Halver:
             if halved[i] and (wide := [name for name in node.input if self._too_large(name)]):
                 notes.append(f"node {node.name} stays float32: {wide[0]} holds numbers beyond float16's {GREATEST:g}")
                 halved[i] = False
+        readers = self._readers()
+        for i, node in reversed([*enumerate(self.graph.node)]):
+            if node.op_type in MOVES and not any(halved[reader] for name in node.output for reader in readers[name]):
+                halved[i] = False
+        for i, node in enumerate(self.graph.node):
             if not halved[i]:
                 self.full_inputs.update(node.input, *(captured(body) for body in bodies(node)))
         for half, node in zip(halved, self.graph.node, strict=True):
@@ -65,6 +75,14 @@ class _Halver:
         del self.graph.node[:]
         self.graph.node.extend(self.nodes)
         return tuple(notes)
+
+    def _readers(self) -> defaultdict[str, list[int]]:
+        """Which nodes read each value."""
+        readers = defaultdict(list)
+        for i, node in enumerate(self.graph.node):
+            for name in (*node.input, *(name for body in bodies(node) for name in captured(body))):
+                readers[name].append(i)
+        return readers
 
     def _may(self, node: onnx.NodeProto) -> bool:
         return (

@@ -96,6 +96,24 @@ def test_normalization_averages_and_softmax_stay_float32() -> None:
     assert {p.key: p.value for p in model.metadata_props}["netsurgery.precision"] == "float16"
 
 
+def test_what_moves_numbers_to_where_boxes_are_chosen_stays_float32() -> None:
+    """SSD's heads: rounded once more after the last convolution, scores tie that do not, and other boxes win."""
+    text = CHAIN[: CHAIN.index('layer { name: "ave"')] + (
+        'layer { name: "perm" type: "Permute" bottom: "conv2" top: "perm" permute_param { order: 0 order: 2 order: 3 order: 1 } }'
+        'layer { name: "flat" type: "Flatten" bottom: "perm" top: "flat" }'
+        'layer { name: "both" type: "Concat" bottom: "flat" bottom: "flat" top: "both" }'
+        'layer { name: "prob" type: "Softmax" bottom: "both" top: "prob" }'
+        'layer { name: "fc" type: "InnerProduct" bottom: "perm" top: "fc" inner_product_param { num_output: 5 } }'
+    )
+    model = netsurgery.to_onnx(netsurgery.initialize(from_text(text), how="random"), fp16=True, static=True)
+    types = {
+        value.name: value.type.tensor_type.elem_type
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
+    half, full = TensorProto.FLOAT16, TensorProto.FLOAT
+    assert (types["conv2"], types["perm"], types["flat"], types["both"]) == (half, half, full, full)
+
+
 def test_weights_beyond_float16_stay_float32(tmp_path: Path) -> None:
     net = netsurgery.initialize(from_text(CHAIN), how="random")
     weight = net["conv2"].weights[0].copy()
