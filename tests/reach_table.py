@@ -20,7 +20,7 @@ import reach  # noqa: E402
 
 from netsurgery.errors import UnavailableError  # noqa: E402
 
-RUNTIMES = ("onnxruntime", "openvino", "opencv", "torch", "mnn", "tract", "web", reach.REFERENCE)
+RUNTIMES = ("onnxruntime", "openvino", "opencv", "torch", "mnn", "tract", "tvm", "ncnn", "web", reach.REFERENCE)
 
 
 def main() -> int:

@@ -92,6 +92,8 @@ class Builder(ABC):
 
     plain = False
     """Whether layers are to be the nodes that are meant for them, though others are faster."""
+    never_empty = False
+    """Whether no tensor may be without elements."""
     copy_type: str
     """The operation that gives a value once more, under a name of its own."""
     weight_name: str

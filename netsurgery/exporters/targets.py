@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
+from .onnx.forms import Form, less_greatest
 
 if TYPE_CHECKING:
     from .builder import Operation
@@ -21,7 +22,8 @@ _SCAN = "it has no loops: Scan"
 @dataclass(frozen=True)
 class Target:
     """A runtime that models are written for. `measured`: the version that the entry holds for, "" where it is that of documents.
-    `lacks`: ONNX operators that it cannot compute, or computes wrongly, and why; "MaxPool/2" is one with two outputs."""
+    `lacks`: ONNX operators that it cannot compute, or computes wrongly, and why; "MaxPool/2" is one with two outputs, "Conv:3" one
+    of weights of three axes. `forms`: what is written in an operator's place."""
 
     title: str
     measured: str
@@ -34,7 +36,10 @@ class Target:
     """Whether SSD's choice of boxes is left to the user's code."""
     embed: bool = False
     """Whether weights must be in the file."""
+    never_empty: bool = False
+    """Whether it fails at tensors without elements, which a choice of boxes gives where there is nothing to choose."""
     lacks: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, Form] = field(default_factory=dict)
 
 
 TARGETS = {
@@ -56,6 +61,7 @@ TARGETS = {
             "MaxRoiPool": "it does not read it",
             "ReverseSequence": "it does not read it",
         },
+        never_empty=True,
     ),
     "tensorrt": Target(
         "TensorRT",
@@ -97,9 +103,15 @@ TARGETS = {
     "mnn": Target(
         "MNN",
         "3.6.1",
-        "at any size; Softmax along the channels of maps overflows from scores of 88 on: hold models with verify --in mnn",
+        "at any size",
         embed=True,
-        lacks={"Scan": _SCAN, "OneHot": "it gets its shape wrong"},
+        lacks={
+            "Scan": _SCAN,
+            "OneHot": "it gets its shape wrong",
+            **dict.fromkeys(("Conv:3", "ConvTranspose:3"), "it gives what has one spatial axis a second one"),
+        },
+        never_empty=True,
+        forms={"Softmax": less_greatest},
     ),
     "ncnn": Target(
         "ncnn (pnnx)",
@@ -138,7 +150,7 @@ def require_target(program: Program, target: Target) -> None:
         if operator in target.lacks and (layer, operator) not in errors:
             place = program.net[layer]
             errors[layer, operator] = UnsupportedError(
-                f"becomes {operator}, which {target.title} cannot compute: {target.lacks[operator]}",
+                f"becomes {operator.partition(':')[0]}, which {target.title} cannot compute: {target.lacks[operator]}",
                 layer=place,
                 fix=f"cut the net before it (--output {' --output '.join(place.bottoms)}), or choose another --for",
             )
@@ -154,6 +166,8 @@ def _operators(operations: Sequence[Operation]) -> Iterator[tuple[str, str]]:
         yield operation.layer, operation.type
         if len(operation.outputs) > 1:
             yield operation.layer, f"{operation.type}/{len(operation.outputs)}"
+        if len(operation.inputs) > 1 and (weight := operation.inputs[1]) is not None and weight.value is not None:
+            yield operation.layer, f"{operation.type}:{weight.value.ndim}"
         for value in operation.attributes.values():
             if isinstance(value, Body):
                 yield from _operators(value.operations)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .caffe2.losses import count, items, labels, total
 from .caffe2.operators import cast, choose
 from .core import Arrays, Op, Params, Shapes, Tensors
-from .shared.losses import Loss, emit_count, emit_rows
+from .shared.losses import Loss, emit_count, emit_mean, emit_rows
 
 
 class ContrastiveLoss(Loss):
@@ -64,7 +64,7 @@ class ContrastiveLoss(Loss):
         if len(bottoms[2].shape) != 1:
             similar = op.reshape(similar, -1)
         total = op("ReduceSum", op("Where", similar, squares, apart), keepdims=0)
-        return [op("Div", total, op("Mul", emit_count(op, a, [0]), op.const(2.0)))]
+        return [emit_mean(op, total, op("Mul", emit_count(op, a, [0]), op.const(2.0)))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, b = (items(op, x) for x in bottoms[:2])

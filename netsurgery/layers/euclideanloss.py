@@ -6,7 +6,7 @@ import numpy as np
 
 from .caffe2.losses import alike, count, total
 from .core import Arrays, Op, Shapes, Tensors, product
-from .shared.losses import Loss, emit_alike, emit_count
+from .shared.losses import Loss, emit_alike, emit_count, emit_mean
 from .shared.reduce import magnitude
 
 
@@ -32,7 +32,7 @@ class EuclideanLoss(Loss):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         total = magnitude(op, op("Sub", *emit_alike(op, *bottoms)))
-        return [op("Div", total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]
+        return [emit_mean(op, total, op("Mul", emit_count(op, bottoms[0], [0]), op.const(2.0)))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (a, b), rank = alike(op, *bottoms)

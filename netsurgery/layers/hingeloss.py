@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .caffe2.losses import count, items, labels, total
 from .caffe2.operators import part
 from .core import Arrays, Op, Params, Shapes, Tensors, product
-from .shared.losses import Loss, emit_count, emit_rows
+from .shared.losses import Loss, emit_count, emit_mean, emit_rows
 from .shared.reduce import magnitude
 
 
@@ -57,7 +57,7 @@ class HingeLoss(Loss):
         signs = op("Where", own, op.const(-1.0), op.const(1.0))
         margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
         total = magnitude(op, margins) if self.squared else op("ReduceSum", margins, keepdims=0)
-        return [op("Div", total, emit_count(op, x, [0]))]
+        return [emit_mean(op, total, emit_count(op, x, [0]))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x, label = bottoms

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, pick, total
 from .core import Arrays, Op, Shapes, Tensors
-from .shared.losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_rows
+from .shared.losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_mean, emit_rows
 
 
 class MultinomialLogisticLoss(Loss):
@@ -41,7 +41,7 @@ class MultinomialLogisticLoss(Loss):
         rows = emit_rows(op, bottoms[0])
         p = op("GatherElements", rows, emit_labels(op, bottoms[1], rows, 1), axis=1)
         total = op("ReduceSum", op("Log", op("Max", p, op.const(SMALLEST_PROBABILITY))), keepdims=0)
-        return [op("Neg", op("Div", total, emit_count(op, bottoms[0], [0])))]
+        return [op("Neg", emit_mean(op, total, emit_count(op, bottoms[0], [0])))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         rows = items(op, bottoms[0])

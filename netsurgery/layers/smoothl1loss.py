@@ -7,7 +7,7 @@ import numpy as np
 from .caffe2.losses import alike, count, total
 from .caffe2.operators import scaled
 from .core import Arrays, Op, Params, ShapeError, Shapes, Tensors
-from .shared.losses import Loss, emit_alike, emit_count
+from .shared.losses import Loss, emit_alike, emit_count, emit_mean
 
 
 class SmoothL1Loss(Loss):
@@ -73,7 +73,7 @@ class SmoothL1Loss(Loss):
         f = op("Mul", m, op("Sub", size, op("Mul", m, op.const(0.5 / square))))
         if len(weighs) > 1:
             f = op("Mul", f, weighs[1])
-        return [op("Div", op("ReduceSum", f, keepdims=0), emit_count(op, bottoms[0], [0]))]
+        return [emit_mean(op, op("ReduceSum", f, keepdims=0), emit_count(op, bottoms[0], [0]))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (a, b, *weighs), rank = alike(op, *bottoms)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cases
+import reach_runtimes
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError, UnavailableError
@@ -37,7 +38,7 @@ def verdict(case: Path, runtime: str, fixed: bool, options: dict[str, Any]) -> s
             if model is None or fixed:
                 shapes = {name: array.shape for name, array in feed.items()} if fixed else None
                 proto = netsurgery.to_onnx(net, input_shapes=shapes, **options)
-                model = open_opinion("onnx", net, proto) if runtime == REFERENCE else open_model(proto, runtime)
+                model = _open(net, proto, runtime)
             compared = [blob for blob in want if blob in model.outputs]
             got = model.run(feed, compared)
         except UnavailableError:
@@ -48,6 +49,12 @@ def verdict(case: Path, runtime: str, fixed: bool, options: dict[str, Any]) -> s
             if problem := cases.difference(got[blob], want[blob]):
                 return f"wrong: {blob} {problem}"
     return RIGHT
+
+
+def _open(net: netsurgery.Net, model: Any, runtime: str) -> Runtime:
+    if runtime in reach_runtimes.RUNTIMES:
+        return reach_runtimes.open_model(model, runtime)
+    return open_opinion("onnx", net, model) if runtime == REFERENCE else open_model(model, runtime)
 
 
 def _prepared(runtime: str) -> None:

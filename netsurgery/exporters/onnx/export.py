@@ -20,7 +20,7 @@ from ..builder import Array, Body, Operation, Store, Value
 from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
 from ..preprocessing import record
-from ..targets import find_target, require_target
+from ..targets import Target, find_target, require_target
 from .graph import GraphBuilder
 
 OLDEST_OPSET = 17
@@ -96,7 +96,9 @@ def build(
     aim = find_target(target)
     if aim is not None:
         opset, static = opset or aim.opset, static or aim.fixed
-    opset, program = _lowered(net, opset, plain, outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
+    opset, program = _lowered(
+        net, opset, plain, aim, outputs=outputs, fold=fold, input_shapes=input_shapes, static=static
+    )
     if aim is not None:
         require_target(program, aim)
     graph, arrays = _graph(program, axis_names(input_shapes, program.inferred))
@@ -117,15 +119,15 @@ def build(
     return model, arrays
 
 
-def _lowered(net: Net, opset: int | None, plain: bool, **options: Any) -> tuple[int, Program]:
+def _lowered(net: Net, opset: int | None, plain: bool, aim: Target | None, **options: Any) -> tuple[int, Program]:
     """The program at this opset, or, for None, at the oldest that says all layers; and which that is."""
     if opset is not None:
         check_opset(opset)
-        return opset, lower(net, OnnxTarget(opset, plain), **options)
+        return opset, lower(net, OnnxTarget(opset, plain, aim), **options)
     opset = OLDEST_OPSET
     while True:
         try:
-            return opset, lower(net, OnnxTarget(opset, plain), **options)
+            return opset, lower(net, OnnxTarget(opset, plain, aim), **options)
         except UnsupportedError as error:
             needs = [e.least for e in getattr(error, "errors", (error,)) if isinstance(e, OpsetError)]
             if not needs or max(needs) <= opset:
@@ -183,9 +185,11 @@ class OnnxTarget:
 
     opset: int
     plain: bool = False
+    aim: Target | None = None
 
     def builder(self, net: Net) -> GraphBuilder:
-        return GraphBuilder(Store({*net.blobs, *(layer.name for layer in net.layers)}), self.opset, self.plain)
+        store = Store({*net.blobs, *(layer.name for layer in net.layers)})
+        return GraphBuilder(store, self.opset, self.plain, self.aim)
 
     def emit(self, layer: Layer, op: Any, bottoms: Sequence[Value]) -> Sequence[Value]:
         first = len(op.operations)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
 
 from ..builder import Array, Body, Builder, Store, Value
+from ..targets import Target
 
 
 class GraphBuilder(Builder):
@@ -19,9 +20,22 @@ class GraphBuilder(Builder):
     weight_name = "{layer}.{name}"
     constant_name = "{layer}/const_{label}"
 
-    def __init__(self, store: Store, opset: int, plain: bool = False) -> None:
+    def __init__(self, store: Store, opset: int, plain: bool = False, aim: Target | None = None) -> None:
         super().__init__(store)
-        self.opset, self.plain = opset, plain
+        self.opset, self.plain, self.aim = opset, plain, aim
+        self.forms = aim.forms if aim else {}
+        self.never_empty = aim is not None and aim.never_empty
+
+    def append(
+        self, count: int, type: str, inputs: Sequence[Any], attributes: Mapping[str, Any], domain: str = ""
+    ) -> list[Value]:
+        if type not in self.forms or domain:
+            return super().append(count, type, inputs, attributes, domain)
+        forms, self.forms = self.forms, {}  # a form may be of the operator that it replaces
+        try:
+            return [cast("Value", forms[type](self, *inputs, **attributes))]
+        finally:
+            self.forms = forms
 
     def custom(self, domain: str, outputs: int, op_type: str, /, *inputs: Any, **attributes: Any) -> tuple[Value, ...]:
         """A node of a domain of the user's choice."""
@@ -35,7 +49,7 @@ class GraphBuilder(Builder):
         return self("Shape", x, shape=(1,), start=axis, **end)
 
     def body(self, build: Callable[..., Sequence[Value]], names: Sequence[str]) -> Body:
-        inner = GraphBuilder(self.store, self.opset, self.plain)
+        inner = GraphBuilder(self.store, self.opset, self.plain, self.aim)
         inner.layer = self.layer
         inputs = [Value(self.store.name(f"{self.layer}/{name}")) for name in names]
         tops = list(build(inner, *inputs))

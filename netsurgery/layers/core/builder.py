@@ -48,6 +48,10 @@ class Op(Protocol):
     def plain(self) -> bool:
         """Whether a layer is to be the node that is meant for it, though others are faster in onnxruntime."""
 
+    @property
+    def never_empty(self) -> bool:
+        """Whether no tensor may be without elements, for runtimes that fail at such: `boxes_onnx.emit_stand_in` helps."""
+
     def __call__(self, type: str, /, *inputs: Any, shape: Shape | None = None, **attributes: Any) -> Tensor: ...
 
     def many(self, outputs: int, type: str, /, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Op, Tensor
+from .pick import pick
 
 LOWEST = float(np.finfo(np.float32).min)
 """Below every score: what scores become that are out of the running."""
@@ -40,8 +41,23 @@ def emit_none(op: Op, rows: Tensor) -> Tensor:
     return op("Sub", op.ints(1), op("Min", op.size(rows, 0), op.ints(1)))
 
 
-def emit_rows_or_none(op: Op, rows: Tensor, batch: Tensor, width: int = 7) -> Tensor:
-    """Rows (K, width) as (1, 1, K, width); where K is 0, (i, -1, -1, ..) for each image i."""
+def emit_stand_in(op: Op, x: Tensor, number: float, axis: int = 1) -> Tensor:
+    """x (N, .., ..) with one more box or score along `axis`, of this number: where all that is found is the stand-in, nothing is."""
+    ends = [0] * 6
+    ends[3 + axis] = 1
+    return op("Pad", x, op.ints(*ends), op.const(number))
+
+
+def emit_rows_or_none(op: Op, rows: Tensor, batch: Tensor, width: int = 7, real: Tensor | None = None) -> Tensor:
+    """Rows (K, width) as (1, 1, K, width); where K is 0, (i, -1, -1, ..) for each image i. `real` (K), 0 or 1: which rows count, the others
+    being stand-ins."""
+    if real is not None:
+        none = op("Sub", op.ints(1), op("ReduceMax", real, keepdims=1))
+        images = op("Range", op.const(0, "int64"), op("Squeeze", batch, op.ints(0)), op.const(1, "int64"))
+        blank = op("Pad", op.reshape(op("Cast", images, to=1), -1, 1), op.ints(0, 0, 0, width - 1), op.const(-1))
+        flags = op("Concat", real, op("Expand", none, batch), axis=0)
+        (rows,) = pick(op, flags, op("Concat", rows, blank, axis=0))
+        return op.reshape(rows, 1, 1, -1, width)
     images = op(
         "Range", op.const(0, "int64"), op("Squeeze", op("Mul", emit_none(op, rows), batch)), op.const(1, "int64")
     )

@@ -12,7 +12,7 @@ from ..caffe2.boxes import suppress as suppress_caffe2
 from ..caffe2.operators import full, refuse
 from ..core import Array, Arrays, Op, Shapes, Tensor, Tensors, UnsupportedError, by_data, minimum
 from .boxes import by_score, rows_or_none, suppress
-from .boxes_onnx import LOWEST, emit_halves, emit_nms, emit_only_best, emit_rows_or_none
+from .boxes_onnx import LOWEST, emit_halves, emit_nms, emit_only_best, emit_rows_or_none, emit_stand_in
 from .detection_boxes import DetectionBoxes
 from .pick import pick
 
@@ -87,6 +87,12 @@ class Detections(DetectionBoxes):
             boxes = self._by_class(op, boxes, op.size(scores, 2), 4)
             extra = None if extra is None else self._by_class(op, extra, op.size(scores, 2), self.more)
             scores = op.reshape(scores, -1, 1, op.size(scores, 2), shape=(n * k, 1, p))
+        count = op.size(scores, 2)
+        if op.never_empty:  # a box that is chosen last in every image and class
+            least = float(np.nextafter(np.float32(self.threshold), np.float32(np.inf)))
+            scores = emit_stand_in(op, scores, least, axis=2)
+            boxes = emit_stand_in(op, boxes, -1)
+            extra = None if extra is None else emit_stand_in(op, extra, -1)
         most = p if self.top_k < 0 else minimum(p, self.top_k)
         if most != p:
             scores = emit_only_best(op, scores, self.top_k)
@@ -114,7 +120,10 @@ class Detections(DetectionBoxes):
         columns = [op("Cast", item, to=1), label, op("Unsqueeze", score, op.ints(1)), corners]
         if extra is not None:
             columns.append(op("GatherND", extra, op("Gather", detections, op.ints(0, 2), axis=1)))
-        return [emit_rows_or_none(op, op("Concat", *columns, axis=1), op.size(bottoms[0], 0), width)]
+        real = None
+        if op.never_empty:
+            real = op("Cast", op("Less", op("Gather", detections, op.const(2, "int64"), axis=1), count), to=7)
+        return [emit_rows_or_none(op, op("Concat", *columns, axis=1), op.size(bottoms[0], 0), width, real)]
 
     def _by_class(self, op: Op, x: Tensor, count: Tensor, numbers: int) -> Tensor:
         """(N, P, C, numbers) -> (N k, P, numbers), of the classes that can be found."""

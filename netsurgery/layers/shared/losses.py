@@ -97,7 +97,12 @@ class LossParam:
             number = op("ReduceSum", counts, keepdims=0)
         else:
             number = emit_count(op, x, outer if self.normalization == "BATCH_SIZE" else [*outer, *inner])
-        return op("Div", total, op("Max", number, op.const(1.0)))
+        return emit_mean(op, total, op("Max", number, op.const(1.0)))
+
+
+def emit_mean(op: Op, total: Tensor, number: Tensor) -> Tensor:
+    """total / number. MNN divides by a size as it was when the model was read, but multiplies by the one that it has."""
+    return op("Div", total, number) if number.value is not None else op("Mul", total, op("Reciprocal", number))
 
 
 def emit_count(op: Op, x: Tensor, axes: Sequence[int]) -> Tensor:

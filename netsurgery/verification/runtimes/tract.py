@@ -42,7 +42,9 @@ class Tract(OnnxModel):
             model = self.tract.onnx().load(path)
         names = [output.name for output in instance.graph.output]
         for i in range(model.input_count()):
-            shape = feeds[model.input_name(i)].shape
+            shape, own = feeds[model.input_name(i)].shape, self.inputs[model.input_name(i)] or ()
+            if any(n not in (None, m) for n, m in zip(own, shape, strict=False)):  # it would compute something
+                raise ValueError(f"the model is for {'x'.join('?' if n is None else str(n) for n in own)} alone")
             model.set_input_fact(i, ",".join(map(str, shape)) + ",f32")
         for i in range(model.output_count()):
             model.set_output_fact(i, None)
