@@ -15,6 +15,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import html_table
+
 if TYPE_CHECKING:
     from .difference import diff as diff
     from .drawing.draw import Drawing as Drawing
@@ -95,6 +97,8 @@ _HOME = {
     "to_torch": "exporters.torch.module",
     "verify": "verification.check",
 }
+
+html_table.of_net = lambda net: import_module(".summary", __name__).to_html(net)
 
 __all__ = sorted([*_HOME, "kernels", "passes", "vision"])
 

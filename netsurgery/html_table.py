@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape as escape_html
+from typing import Any
 
 from .errors import visible
+
+of_net: Callable[[Any], str]
+"""What a notebook shows of a Net: `summary.to_html`, which stands far above Net; the package hands it down."""
 
 
 def escape(text: str) -> str:

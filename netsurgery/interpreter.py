@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from .errors import NetsurgeryError, ShapeError, WeightsError
 from .files.mapped import require_unchanged
 from .layers.core.memory import state_names, with_states
 from .layers.core.tiles import MEMORY
-from .limits import show_size
+from .limits import show_shapes
 from .net import Layer, Net, as_names, require_net
 
 Array = NDArray[np.floating[Any]]
@@ -57,7 +57,7 @@ def _computed(
     state: MutableMapping[str, NDArray[Any]] | None,
 ) -> dict[str, Array]:
     """The wanted blobs; others are let go as soon as no layer needs them."""
-    needed = _layers_for(net, names)
+    needed = net.needed(names)
     uses = dict.fromkeys(net.blobs, 0)
     for layer in needed:
         for blob in layer.bottoms:
@@ -142,23 +142,19 @@ def check_weights(layer: Layer, bottoms: Sequence[Any]) -> None:
         raise WeightsError(
             "has no weights",
             layer=layer,
-            expected=f"blobs of shapes {_show(expected)}",
+            expected=f"blobs of shapes {show_shapes(expected)}",
             fix="give the caffemodel, or --initialize for made-up weights",
         )
     slides = layer.type == "InnerProduct" and len(expected) == len(shapes) and any(len(x) > 2 for x in bottoms)
     raise WeightsError(
-        f"has blobs of shapes {_show(shapes)}",
+        f"has blobs of shapes {show_shapes(shapes)}",
         layer=layer,
-        expected=_show(expected),
+        expected=show_shapes(expected),
         fix="an image of the declared size; or make the net fully convolutional, and it takes any: --fully-convolutional,"
         " netsurgery.convolutionalize(net)"
         if slides
         else "",
     )
-
-
-def _show(shapes: Collection[Sequence[Any]]) -> str:
-    return ", ".join("x".join(map(show_size, shape)) or "scalar" for shape in shapes) or "none"
 
 
 def _check_feeds(net: Net, feeds: Mapping[str, NDArray[Any]]) -> None:
@@ -182,13 +178,3 @@ def _blob_names(net: Net, blobs: Iterable[str] | None) -> set[str]:
     for blob in sorted(names - set(net.blobs)):
         net.writer(blob)  # raises, with a suggestion
     return names
-
-
-def _layers_for(net: Net, blobs: set[str]) -> list[Layer]:
-    """The layers that are needed for these blobs, in order."""
-    needed, layers = set(blobs), []
-    for layer in reversed(net.layers):
-        if needed.intersection(layer.tops):
-            needed.update(layer.bottoms)
-            layers.append(layer)
-    return layers[::-1]

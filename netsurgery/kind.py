@@ -325,6 +325,12 @@ class Layer:
         specs = self.params.all("param")
         return tuple(str(spec.last("name", "")) if isinstance(spec, Message) else "" for spec in specs)
 
+    def blob_shapes(self, shapes: Mapping[str, Shape]) -> list[Shape] | None:
+        """The shapes that its blobs have to have where the net's blobs have these; None where they do not follow."""
+        if not self.kind.is_supported or not all(b in shapes for b in self.bottoms):
+            return None
+        return [tuple(w) for w in self.kind.weight_shapes([shapes[b] for b in self.bottoms])]
+
     def with_name(self, name: str) -> Layer:
         """The same layer under another name."""
         return self if name == self.name else replace(self, name=name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from math import prod
@@ -64,7 +64,7 @@ def require_values(
     limit = limits().values
     if prod(n for n in shape if isinstance(n, int)) > limit:
         raise error(
-            f"{what} of shape {'x'.join(map(show_size, shape))}",
+            f"{what} of shape {show_shape(shape)}",
             layer=layer,
             source=source,
             expected=f"at most {limit} values",
@@ -77,6 +77,16 @@ def show_size(n: object) -> str:
     if not isinstance(n, int):
         return "?"
     return str(n) if abs(n) < 1 << 64 else f"2^{n.bit_length() - 1}"
+
+
+def show_shape(shape: Sequence[object]) -> str:
+    """For errors: 96x3x11x11."""
+    return "x".join(map(show_size, shape)) or "scalar"
+
+
+def show_shapes(shapes: Iterable[Sequence[object]]) -> str:
+    """For errors: 96x3x11x11, 96."""
+    return ", ".join(map(show_shape, shapes)) or "none"
 
 
 def lift(name: str) -> str:

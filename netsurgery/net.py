@@ -10,17 +10,18 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from . import html_table
 from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
-from .html_table import table
 from .kind import IDENTITY as IDENTITY
 from .kind import Layer as Layer
-from .limits import require_values, show_size
+from .limits import require_values, show_shape
 from .naming import as_names as as_names
 from .naming import base_name as base_name
 from .naming import closest, free, renamed_version
 from .options import whole_number
 from .sources import Inputs as Inputs
 from .sources import Origin as Origin
+from .wiring import needed, readers, writers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,56 +52,17 @@ class Net:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
-        written: dict[str, Layer] = {}
-        for layer in self.layers:
-            for blob in layer.bottoms:
-                if blob not in written:
-                    raise NetsurgeryError(
-                        f"bottom '{blob}' is not written by any layer before it",
-                        layer=layer,
-                        expected=f"one of: {', '.join(list(written)[-8:]) or 'an input (the net has none)'}",
-                        fix=closest(blob, written) or f"make it an input: --input-shape {blob}=1,3,224,224",
-                    )
-            for blob in layer.tops:
-                if not blob:
-                    raise NetsurgeryError(
-                        "a top has an empty name",
-                        layer=layer,
-                        expected="a name for each blob",
-                        fix="name it, or take the line out",
-                    )
-                if blob in written:
-                    raise NetsurgeryError(
-                        f"top '{blob}' is already written by layer {written[blob].title}",
-                        layer=layer,
-                        expected="one writer per blob (in-place layers name the same blob as bottom and top)",
-                        fix="give one of the two tops another name",
-                    )
-                written[blob] = layer
-        object.__setattr__(self, "_writers", written)
+        object.__setattr__(self, "_writers", writers(self.layers))
 
     def __repr__(self) -> str:
         numbers = sum(w.size for w in {id(w): w for layer in self.layers for w in layer.weights}.values())
-        inputs = ", ".join(f"{blob} {_sizes(shape)}" for blob, shape in self.inputs.items())
+        inputs = ", ".join(f"{blob} {show_shape(shape or '?')}" for blob, shape in self.inputs.items())
         count = f"{numbers:,} parameters" if numbers else "no weights"
         ends = f"inputs {inputs or 'none'}; outputs {', '.join(self.outputs) or 'none'}"
         return f"<Net '{self.name}': {len(self.layers)} layers; {count}; {ends}>"
 
     def _repr_html_(self) -> str:
-        try:
-            shapes = self.shapes()
-        except NetsurgeryError:
-            shapes = {}
-        rows = [
-            (
-                layer.name,
-                layer.type + ("" if layer.kind.is_supported else " (not supported)"),
-                ", ".join(f"{top} {_sizes(shapes.get(top))}" for top in layer.tops),
-                f"{sum(w.size for w in layer.weights):,}" if layer.weights else "",
-            )
-            for layer in self.layers
-        ]
-        return table(("layer", "type", "tops", "parameters"), rows, repr(self)[1:-1])
+        return html_table.of_net(self)
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -147,11 +109,7 @@ class Net:
 
     @cached_property
     def _readers(self) -> Mapping[str, Sequence[Layer]]:
-        readers: dict[str, list[Layer]] = {}
-        for layer in self.layers:
-            for blob in dict.fromkeys(layer.bottoms):
-                readers.setdefault(blob, []).append(layer)
-        return readers
+        return readers(self.layers)
 
     def sole(self, name: str) -> Layer:
         """The one layer of that name. Raises: NetsurgeryError if there is none, RewriteError if there are several."""
@@ -171,6 +129,10 @@ class Net:
 
     def readers(self, blob: str) -> tuple[Layer, ...]:
         return tuple(self._readers.get(blob, ()))
+
+    def needed(self, blobs: Iterable[str]) -> list[Layer]:
+        """The layers that these blobs are computed by, inputs among them, in order."""
+        return needed(self.layers, blobs)
 
     def with_layers(self, layers: Iterable[Layer]) -> Net:
         """The same net of other layers: checked again."""
@@ -224,11 +186,10 @@ class Net:
                 shapes = net.shapes()
             except (ShapeError, UnsupportedLayersError):
                 shapes = {}
-            if all(b in shapes for b in new.bottoms):
-                blobs = new.kind.weight_shapes([shapes[b] for b in new.bottoms])
-                if not new.kind.any_blobs and [tuple(b) for b in blobs] != [w.shape for w in new.weights]:
-                    new = replace(new, weights=())
-                    notes = (*notes, f"layer {new.title}: its weights did not fit any more and were left out")
+            blob_shapes = new.blob_shapes(shapes)
+            if blob_shapes not in (None, [w.shape for w in new.weights]) and not new.kind.any_blobs:
+                new = replace(new, weights=())
+                notes = (*notes, f"layer {new.title}: its weights did not fit any more and were left out")
         return replace(
             net, layers=tuple(new if x.name == new.name and x.tops == new.tops else x for x in net.layers), notes=notes
         )
@@ -392,10 +353,6 @@ class Net:
         for top, shape in zip(layer.tops, tops, strict=False):
             require_values(shape, f"top '{top}'", layer=layer)
         return tops[: len(layer.tops)]
-
-
-def _sizes(shape: Sequence[object] | None) -> str:
-    return "x".join(map(show_size, shape or "?")) or "scalar"
 
 
 def require_net(value: object) -> None:

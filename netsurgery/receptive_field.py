@@ -145,7 +145,8 @@ def geometry(net: Net, blob: str, input: str | None = None) -> Geometry:
     meet on the way; ShapeError, UnsupportedLayersError.
     """
     require_net(net)
-    net = _part(net, blob)
+    net.writer(blob)
+    net = net.with_layers(net.needed([blob]))
     shapes = net.shapes()
     seen = {
         name: axes
@@ -288,17 +289,6 @@ def _walk(
             )
     positions = held.get(input)
     return range(min(positions), max(positions) + 1) if positions else range(0)
-
-
-def _part(net: Net, blob: str) -> Net:
-    """The layers that compute a blob, and the inputs that they use."""
-    net.writer(blob)
-    needed, layers = {blob}, []
-    for layer in reversed(net.layers):
-        if needed.intersection(layer.tops):
-            needed.update(layer.bottoms)
-            layers.append(layer)
-    return net.with_layers(reversed(layers))
 
 
 def _positions(shape: Sequence[Size], axes: int) -> tuple[int, ...]:

@@ -4,20 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import zip_longest
+from math import prod
 from typing import Any
 
 from .errors import NetsurgeryError, ShapeError
 from .formats.origin import fork_fields
+from .html_table import table
 from .layers.core.dims import Size
 from .layers.core.reach import Number
-from .message import Message
+from .limits import show_shape
 from .net import Layer, Net
 from .receptive_field import Reaches, geometry, reaches
 
 Shapes = dict[str, tuple[Size, ...]]
 
 
-def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None = None) -> dict[str, Any]:
+WORK = ("parameters", "multiply-accumulates", "receptive field", "stride")
+"""Headings of what `work` shows."""
+
+
+def to_html(net: Net) -> str:
+    """For notebooks: a row for each layer, with what can be told of it."""
+    rows = (
+        (
+            row["name"],
+            row["type"] + (" (not supported)" if row["error"] else ""),
+            ", ".join(f"{top} {show_sizes(shape)}" for top, shape in row["tops"].items()),
+            *work(row),
+        )
+        for row in summarize(net, strict=False)["layers"]
+    )
+    return table(("layer", "type", "tops", *WORK), rows, repr(net)[1:-1])
+
+
+def work(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The numbers of a layer of `summarize` as text: "?" where one cannot be told, "" where there is none."""
+    sees = next(iter(row["sees"].values()), None)
+    field, stride = (_square(sees["receptive_field"], "all"), _square(sees["stride"], "-")) if sees else ("", "")
+    return _count(row["parameters"]), _count(row["macs"]), field, stride
+
+
+def show_sizes(shape: Sequence[int | None] | None) -> str:
+    """A shape of `summarize` as text."""
+    return "?" if shape is None else show_shape(shape)
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}" if number else ""
+
+
+def _square(sizes: Sequence[Any], none: str) -> str:
+    """One number for axes that agree."""
+    shown = [none if n is None else f"{n:g}" for n in sizes]
+    return shown[0] if len(set(shown)) == 1 else "x".join(shown)
+
+
+def summarize(
+    net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None = None, *, strict: bool = True
+) -> dict[str, Any]:
     """The net as plain values, ready for JSON.
 
     Per layer: name, type, its tops with their shapes at the declared input size (or that of `shapes`, where a number is given),
@@ -26,9 +71,9 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
     it; what cannot be told is null. Also totals, the net's inputs and outputs, what it was read from (`origin`: vintage, precision of
     the weights, fields that only forks have), and notes of what was done on loading.
 
-    Raises: ShapeError for a shape that does not fit.
+    Raises: ShapeError for a shape that does not fit; unless `strict` what follows from it cannot be told.
     """
-    part, held = _computable(net, shapes or {})
+    part, held = _computable(net, shapes or {}, strict)
     seen = {name: _seen(part, name, held) for name in part.inputs if len(held[name]) > 2}
     shared: set[tuple[str, int]] = set()
     rows = []
@@ -69,7 +114,7 @@ def summarize(net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None 
     }
 
 
-def _computable(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> tuple[Net, Shapes]:
+def _computable(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]], strict: bool) -> tuple[Net, Shapes]:
     """The layers whose shapes follow, and the shapes."""
     for name in input_shapes:
         if name not in net.inputs:
@@ -87,7 +132,12 @@ def _computable(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]
                 continue
             tops: Sequence[Any] = sizes
         else:
-            tops = Net.layer_shapes(layer, [held[b] for b in layer.bottoms])
+            try:
+                tops = Net.layer_shapes(layer, [held[b] for b in layer.bottoms])
+            except ShapeError:
+                if strict:
+                    raise
+                continue
         held.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
         layers.append(layer)
     return net.with_layers(layers), held
@@ -115,14 +165,12 @@ def _parameters(layer: Layer, bottoms: Sequence[Any], shared: set[Any]) -> int |
         return None
     else:
         sizes = [tuple(shape) for shape in layer.kind.weight_shapes(bottoms)]
-    names = [spec.last("name", "") if isinstance(spec, Message) else "" for spec in layer.params.all("param")]
     total = 0
-    for i, shape in enumerate(sizes):
-        name = names[i] if i < len(names) else ""
+    for shape, name in zip_longest(sizes, layer.shared_blobs[: len(sizes)], fillvalue=""):
         if not all(isinstance(n, int) for n in shape):
             return None
         if not name or name not in shared:
-            total += _product(shape)
+            total += prod(shape)
         shared.add(name)
     return total
 
@@ -180,10 +228,3 @@ def _number(n: Number | None) -> int | float | None:
 
 def _listed(shape: Sequence[object] | None) -> list[int | None] | None:
     return None if shape is None else [n if isinstance(n, int) else None for n in shape]
-
-
-def _product(sizes: Sequence[int]) -> int:
-    total = 1
-    for n in sizes:
-        total *= n
-    return total

@@ -20,6 +20,7 @@ ROOMS = [
     ["message"],
     ["kind", "html_table", "sources"],
     ["naming"],
+    ["wiring"],
     ["net"],
     ["layers.core"],
     ["layers.shared", "layers.caffe2"],

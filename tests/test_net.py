@@ -115,6 +115,21 @@ def test_nets_are_tables_in_notebooks(net: Net) -> None:
     assert "Odd (not supported)" in odd._repr_html_() and "<a>" not in odd._repr_html_()
 
 
+def test_the_tables_say_what_inspect_says(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    conv = "<td>conv</td><td>Convolution</td><td>conv@conv 1x4x8x8</td><td>112</td><td>6,912</td><td>3</td><td>1</td>"
+    page = net._repr_html_().replace(' style="text-align: left"', "")
+    assert "<th>multiply-accumulates</th><th>receptive field</th><th>stride</th>" in page and conv in page
+    digits = netsurgery.load(FIXTURES / "digits/deploy.prototxt", FIXTURES / "digits/digits.caffemodel")
+    page = digits._repr_html_().replace(' style="text-align: left"', "")
+    assert "<td>ip1</td><td>InnerProduct</td><td>ip1" in page and "<td>all</td><td>-</td>" in page
+
+
+def test_tables_show_what_can_be_told_of_a_net_that_does_not_fit() -> None:
+    pool = 'layer { name: "p" type: "Pooling" bottom: "x" top: "p" pooling_param { kernel_size: 9 pad: 9 } }'
+    page = from_text(f'input: "x" input_dim: 1 input_dim: 3 input_dim: 4 input_dim: 4 {pool}')._repr_html_()
+    assert "x 1x3x4x4" in page and "p ?" in page
+
+
 def test_reports_print_what_the_command_prints(net: Net, capsys: pytest.CaptureFixture[str]) -> None:
     report = netsurgery.verify(net, net)
     assert repr(report).startswith("<Report '") and len(repr(report)) < 250

@@ -24,7 +24,7 @@ def inspect(
     Example: netsurgery inspect deploy.prototxt --input-shape data=1,3,451,451
     """
     from ..passes.prepare import open_net
-    from ..summary import summarize
+    from ..summary import WORK, show_sizes, summarize, work
 
     net = open_net(prototxt, weights, reading)
     summary = summarize(net, reading.input_shapes)
@@ -38,18 +38,14 @@ def inspect(
     table = Table(box=None, pad_edge=False)
     for column in ("layer", "type", "output"):
         table.add_column(column, overflow="fold")
-    for column in ("parameters", "multiply-accumulates", "receptive field", "stride"):
+    for column in WORK:
         table.add_column(column, justify="right")
     for row in summary["layers"]:
-        sees = next(iter(row["sees"].values()), None)
         table.add_row(
             cell(row["name"]),
             cell(row["type"]) + (" [red](unsupported)[/red]" if row["error"] else ""),
-            "\n".join(_sizes(shape) for shape in row["tops"].values()),
-            _count(row["parameters"]),
-            _count(row["macs"]),
-            _square(sees["receptive_field"], "all") if sees else "",
-            _square(sees["stride"], "-") if sees else "",
+            "\n".join(map(show_sizes, row["tops"].values())),
+            *work(row),
         )
     totals = summary["totals"]
     table.add_section()
@@ -70,17 +66,3 @@ def _origin(origin: dict[str, Any]) -> str:
     for path, layers in origin["fork_fields"].items():
         text += f"\nfork field {path}: {layers[0]}" + (f" and {len(layers) - 1} more" if len(layers) > 1 else "")
     return text
-
-
-def _sizes(shape: list[int | None] | None) -> str:
-    return "?" if shape is None else "x".join("?" if n is None else str(n) for n in shape) or "scalar"
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}" if number else ""
-
-
-def _square(sizes: list[Any], none: str) -> str:
-    """One number for axes that agree."""
-    shown = [none if n is None else f"{n:g}" for n in sizes]
-    return shown[0] if len(set(shown)) == 1 else "x".join(shown)

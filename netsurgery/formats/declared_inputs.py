@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from math import prod
 
 from ..errors import ShapeError
 from ..kind import Kind
@@ -144,10 +145,8 @@ def with_declared(net: Net, shapes: Shapes) -> Net:
     try:
         at = known_shapes(candidate)
         for layer in candidate.layers:
-            if layer.weights and all(b in at for b in layer.bottoms):
-                _require_fit(
-                    [tuple(w.shape) for w in layer.weights], layer.kind.weight_shapes([at[b] for b in layer.bottoms])
-                )
+            if layer.weights:
+                _require_fit([w.shape for w in layer.weights], layer.blob_shapes(at) or ())
     except ShapeError:
         told = ", ".join(f"'{name}' {'x'.join(map(str, shape))}" for name, shape in other.items())
         note = f"the declared shapes of inputs stay for now: the weights do not fit at {told}"
@@ -162,11 +161,6 @@ def _shape(shape: Sequence[int]) -> Field:
 def _require_fit(blob_shapes: Sequence[tuple[int, ...]], expected: Sequence[Sequence[object]]) -> None:
     """Raises: ShapeError if blobs have other numbers of values than they must."""
     for blob, shape in zip(blob_shapes, expected, strict=False):
-        values = 1
-        for n in shape:
-            values *= n if isinstance(n, int) else 0
-        size = 1
-        for n in blob:
-            size *= n
-        if values not in (0, size):
+        values = prod(n if isinstance(n, int) else 0 for n in shape)
+        if values not in (0, prod(blob)):
             raise ShapeError("blobs of other sizes")

@@ -24,17 +24,18 @@ from .declared_inputs import declare_inputs, require_inputs, with_declared
 from .missing import require_net, require_writers, what_brings
 from .options import Reading
 from .origin import origin
+from .prototxt.characters import MAX_BYTES
 from .prototxt.crops import place_crops
 from .prototxt.dialects import replacements
 from .prototxt.phases import filter_net
 from .prototxt.template import fill_template
-from .prototxt.text import MAX_BYTES, parse
+from .prototxt.text import parse
 from .prototxt.trust import distrust
 from .prototxt.typed import resolve
 from .prototxt.upgrade import upgrade
 from .prototxt.versions import Memory, name_versions, without_splits
 from .prototxt.write import original_text
-from .weights.attach import attach, known_shapes, show_shapes
+from .weights.attach import attach
 from .weights.inline_blobs import read_inline
 
 if TYPE_CHECKING:
@@ -344,6 +345,3 @@ def _refuse_shared(layers: Sequence[Layer], messages: Sequence[Message]) -> tupl
         memory.add(layer, in_place)
         so_far.append(layer)
     return tuple(so_far)
-
-
-__all__ = ["attach", "from_text", "known_shapes", "load", "show_shapes"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..files.output import replacing, replacing_all
+from ..limits import show_shapes
 from ..message import Field, Message, quote
 from ..net import IDENTITY, Layer, Net, require_net
 from .prototxt.phases import filter_net
@@ -21,7 +22,7 @@ from .prototxt.text import parse
 from .prototxt.typed import resolve
 from .prototxt.versions import file_names
 from .prototxt.write import write_message
-from .weights.attach import known_shapes, shared_name, show_shapes
+from .weights.attach import known_shapes, shared_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,8 @@ from ..files.signatures import HEAD, is_binary, is_netdef
 from ..message import Message
 from ..net import Net
 from .load import load
-from .prototxt.text import MAX_BYTES, parse
+from .prototxt.characters import MAX_BYTES
+from .prototxt.text import parse
 from .prototxt.typed import resolve
 from .prototxt.upgrade import upgrade
 from .prototxt.versions import file_names

@@ -205,8 +205,8 @@ def _weights(net: Net) -> Iterator[tuple[Layer, list[Shape], bool]]:
     """Each layer with weights whose bottoms are known: the shapes that it wants, and whether its weights are these, ones in front aside."""
     shapes = known_shapes(net) if any(layer.weights for layer in net.layers) else {}
     for layer in net.layers:
-        if layer.weights and layer.kind.is_supported and all(b in shapes for b in layer.bottoms):
-            expected = [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
+        expected = layer.blob_shapes(shapes) if layer.weights else None
+        if expected is not None:
             own = [w.shape for w in layer.weights]
             yield layer, expected, [_core(w) for w in expected] == [_core(f) for f in own]
 

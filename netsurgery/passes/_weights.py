@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import WeightsError
-from ..formats.weights.attach import known_shapes, shared_name, show_shapes
+from ..formats.weights.attach import known_shapes, shared_name
+from ..limits import show_shapes
 from ..net import Layer, Net
 
 Blob = tuple[str, int]
@@ -23,13 +24,6 @@ def as_float32(values: ArrayLike, layer: Layer, index: int) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise WeightsError(f"blob {index} was given values of type {array.dtype}", layer=layer, expected="real numbers")
     return array if array.dtype == np.float32 else array.astype(np.float32)
-
-
-def wanted_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
-    """The shapes of the blobs that the layer wants; None where they do not follow."""
-    if not layer.kind.is_supported or not all(b in shapes for b in layer.bottoms):
-        return None
-    return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
 
 
 def with_blobs(net: Net, blobs: Mapping[Blob, NDArray[Any]]) -> Net:
@@ -62,7 +56,7 @@ def with_blobs(net: Net, blobs: Mapping[Blob, NDArray[Any]]) -> Net:
 def _changed(
     layer: Layer, new: Mapping[int, NDArray[Any]], shapes: Mapping[str, tuple[Any, ...]]
 ) -> tuple[NDArray[Any], ...]:
-    blob_shapes = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
+    blob_shapes = [w.shape for w in layer.weights] or layer.blob_shapes(shapes)
     if blob_shapes is None:
         blob_shapes = [new[i].shape for i in sorted(new)]
     for i, array in new.items():

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import RewriteError
-from ..formats.weights.attach import known_shapes, show_shapes
+from ..formats.weights.attach import known_shapes
+from ..layers.core.dims import all_numbers, numbers
 from ..layers.core.fillers import draw
+from ..limits import show_shapes
 from ..message import Field, Message
 from ..net import Layer, Net
-from ._weights import wanted_shapes
 
 
 def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> Net:
@@ -25,16 +26,16 @@ def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> N
     new = _changed(old, num_output)
     changed = net.with_layers(new if x is old else x for x in net.layers)
     shapes = known_shapes(changed)
-    blob_shapes = wanted_shapes(new, shapes)
+    blob_shapes = new.blob_shapes(shapes)
     if old.weights:
-        if blob_shapes is None:
+        if blob_shapes is None or not all(map(all_numbers, blob_shapes)):
             raise RewriteError(
                 "the shapes of its bottoms are not known", layer=old, fix="declare the shapes of the inputs"
             )
-        new = replace(new, weights=tuple(draw(new.kind, blob_shapes, seed)))
+        new = replace(new, weights=tuple(draw(new.kind, list(map(numbers, blob_shapes)), seed)))
         changed = net.with_layers(new if x is old else x for x in net.layers)
     for other in changed.layers:
-        needs, own_shapes = wanted_shapes(other, shapes), [w.shape for w in other.weights]
+        needs, own_shapes = other.blob_shapes(shapes), [w.shape for w in other.weights]
         if other is not new and needs is not None and own_shapes and show_shapes(needs) != show_shapes(own_shapes):
             raise RewriteError(
                 f"reads what layer {old.title} computes, and its weights fit the {old.kind.num_output} outputs that it has",

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from ..errors import RewriteError, WeightsError
-from ..formats.weights.attach import show_shapes
 from ..layers import make_layer
 from ..layers.core.dims import Shape, Size, numbers, show
 from ..layers.core.dims import axis as free_axis
 from ..layers.innerproduct import InnerProduct
+from ..limits import show_shapes
 from ..message import Message
 from ..net import Layer, Net, as_names, require_net
 from ._inputs import with_shape

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import NetsurgeryError, ShapeError
-from ..formats.weights.attach import shared_name, shares_by_count, show_shapes
+from ..formats.weights.attach import shared_name, shares_by_count
 from ..layers.core.dims import Shape, all_numbers, numbers
 from ..layers.core.fillers import Array, draw
+from ..limits import show_shapes
 from ..net import Layer, Net, require_net
 
 WAYS = ("fillers", "random")
@@ -46,7 +47,7 @@ def initialize(net: Net, seed: int = 0, how: str = "fillers") -> Net:
 
 
 def _blob_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> list[tuple[int, ...]]:
-    blob_shapes = [tuple(shape) for shape in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
+    blob_shapes = layer.blob_shapes(shapes) or []
     if not all(map(all_numbers, blob_shapes)):
         raise ShapeError(
             f"wants blobs of shapes {show_shapes(blob_shapes)}",

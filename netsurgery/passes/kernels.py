@@ -103,8 +103,7 @@ def fit(net: Net, layer: str, *kernels: NDArray[Any]) -> tuple[Kernel, ...]:
     Raises: ShapeError for more kernels than outputs, or larger ones; NetsurgeryError for a layer that is no Convolution.
     """
     target = net[layer]
-    shapes = net.shapes()
-    blob_shapes = [numbers(w) for w in target.kind.weight_shapes([shapes[b] for b in target.bottoms])]
+    blob_shapes = [numbers(shape) for shape in target.blob_shapes(net.shapes()) or ()]
     if not blob_shapes or len(blob_shapes[0]) != 4:
         raise NetsurgeryError("has no kernels", layer=target, expected="a Convolution")
     weight = np.zeros(blob_shapes[0], np.float32)

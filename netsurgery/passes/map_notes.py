@@ -33,7 +33,7 @@ def map_notes(
 
 
 def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[str]) -> Iterator[tuple[Layer, str]]:
-    on_the_way = _ancestors(net, seen)
+    on_the_way = set(map(id, net.needed(seen)))
     for layer in net.layers:
         bottoms = [shapes[b] for b in layer.bottoms]
         if layer.tops and layer.tops[0] in slid:
@@ -64,16 +64,6 @@ def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[s
 def _sees_all(reach: Sequence[Any] | None, shape: Sequence[Any]) -> bool:
     """Whether a layer looks at all positions of a bottom that has several."""
     return reach is not None and len(shape) > 2 and set(shape[2:]) != {1} and (not reach or any(r.whole for r in reach))
-
-
-def _ancestors(net: Net, blobs: Collection[str]) -> set[int]:
-    """The ids of the layers that compute some blobs."""
-    needed, ids = set(blobs), set()
-    for layer in reversed(net.layers):
-        if needed.intersection(layer.tops):
-            needed.update(layer.bottoms)
-            ids.add(id(layer))
-    return ids
 
 
 def _named(layers: Sequence[Layer]) -> str:

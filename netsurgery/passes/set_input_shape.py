@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import ShapeError
-from ..formats.weights.attach import known_shapes, show_shapes
+from ..formats.weights.attach import known_shapes
 from ..layers.innerproduct import InnerProduct
+from ..limits import show_shapes
 from ..net import Net
 from ._inputs import check_shape, fitted, with_shape
-from ._weights import wanted_shapes
 
 
 def set_input_shape(net: Net, blob: str | Mapping[str, Sequence[int]], shape: Sequence[int] = ()) -> Net:
@@ -28,7 +28,7 @@ def set_input_shape(net: Net, blob: str | Mapping[str, Sequence[int]], shape: Se
     shapes = known_shapes(new)
     said = " and ".join(f"input '{name}' of {show_shapes([sizes])}" for name, sizes in declared.items())
     for layer in new.layers:
-        blob_shapes = wanted_shapes(layer, shapes)
+        blob_shapes = layer.blob_shapes(shapes)
         own_shapes = [w.shape for w in layer.weights]
         if blob_shapes is not None and own_shapes and show_shapes(blob_shapes) != show_shapes(own_shapes):
             raise ShapeError(

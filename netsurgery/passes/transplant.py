@@ -14,9 +14,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import Source, WeightsError
-from ..formats.weights.attach import known_shapes, show_shapes
+from ..formats.weights.attach import known_shapes
+from ..limits import show_shapes
 from ..net import Layer, Net
-from ._weights import Blob, wanted_shapes, with_blobs
+from ._weights import Blob, with_blobs
 
 Blobs = Sequence[NDArray[Any]]
 
@@ -40,7 +41,7 @@ def transplant(net: Net, donor: Net | str | os.PathLike[str], mapping: Mapping[s
                 source=Source(name),
                 expected=f"one of: {', '.join(list(stored)[:12])}{', ...' if len(stored) > 12 else ''}",
             )
-        blob_shapes = [w.shape for w in layer.weights] or wanted_shapes(layer, shapes)
+        blob_shapes = [w.shape for w in layer.weights] or layer.blob_shapes(shapes)
         if blob_shapes is None:
             blob_shapes = [b.shape for b in stored[source]]
         elif not blob_shapes and mapping is None:

@@ -9,8 +9,9 @@ from weakref import WeakSet
 
 from ..files.boundary import read_file
 from ..files.mapped import MappedFile
+from ..formats.prototxt.characters import MAX_BYTES
 from ..formats.prototxt.phases import filter_net
-from ..formats.prototxt.text import MAX_BYTES, parse
+from ..formats.prototxt.text import parse
 from ..formats.prototxt.typed import resolve
 from ..formats.prototxt.upgrade import upgrade
 from ..message import Message

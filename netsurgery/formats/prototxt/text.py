@@ -18,14 +18,12 @@ from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 from ...errors import ParseError, Source
-from ...files.signatures import HDF5_SIGNATURE, describe_wrong_file
+from ...files.signatures import HEAD
 from ...limits import lift, limits
 from ...message import Field, Message, Token, readable
+from .characters import binary_error, decode
 from .template import is_template, placeholders, template_error
 
-MAX_BYTES = 64 << 20
-"""A prototxt larger than this is refused."""
-_HEAD = 1024  # bytes: a binary file shows within these that it is one
 MAX_DEPTH = 100
 """Messages nested deeper than this are refused (protobuf's own limit)."""
 
@@ -65,41 +63,7 @@ def parse(data: bytes | str, file: str = "", *, layer_text: bool = True) -> Mess
 
     Raises: ParseError if it is not protobuf text, with file, line and column; a template is named as one.
     """
-    return _Parser(_decode(data, file), file, layer_text).run()
-
-
-def _decode(data: bytes | str, file: str) -> str:
-    """The text of the file; bytes that are not UTF-8 become surrogates."""
-    source = Source(file)
-    if len(data) > MAX_BYTES:
-        raise ParseError(f"the prototxt is {len(data)} bytes long", source=source, expected=f"at most {MAX_BYTES}")
-    if isinstance(data, bytes):
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(data) > 3 and data[1:2] == data[3:4] == b"\0" != data[:1]):
-            raise ParseError("the text is UTF-16", source=source, expected="UTF-8", fix="save the file as UTF-8")
-        if b"\0" in data[:_HEAD] or data.startswith(HDF5_SIGNATURE):
-            raise _binary(data, file)
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    else:
-        text = data.removeprefix("\ufeff")
-        try:
-            text.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:  # surrogates that stand for no byte: keep them as the bytes they would be
-            text = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
-    # Lines that end as on the old Mac: a comment would swallow the rest of the file.
-    return text if "\n" in text else text.replace("\r", "\n")
-
-
-def _binary(data: bytes, file: str) -> ParseError:
-    """The error for data that are no text."""
-    wrong = None if data.startswith(HDF5_SIGNATURE) else describe_wrong_file(data)
-    if wrong:
-        return ParseError(wrong[0], source=Source(file), expected="a prototxt: protobuf text", fix=wrong[2])
-    return ParseError(
-        "this looks like a binary caffemodel; were the two files swapped?",
-        source=Source(file),
-        expected="a prototxt: protobuf text",
-        fix="give the prototxt first, then the caffemodel",
-    )
+    return _Parser(decode(data, file), file, layer_text).run()
 
 
 class _Parser:
@@ -383,9 +347,9 @@ class _Parser:
 
     def fail(self, problem: str, at: int, *, fix: str = "") -> NoReturn:
         """Raises the error, or the one that explains it better: the file is not what it should be."""
-        head = self.text[:_HEAD]
+        head = self.text[:HEAD]
         if _CONTROL.search(head):
-            raise _binary(self.text.encode("utf-8", "surrogateescape"), self.file)
+            raise binary_error(self.text.encode("utf-8", "surrogateescape"), self.file)
         start = head.lstrip().lower()
         if start.startswith(("<!doctype", "<html")):
             raise ParseError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ShapeError, Source, WeightsError
 from ...layers.core.dims import axis
 from ...layers.core.fillers import draw
-from ...limits import show_size
+from ...limits import show_shapes
 from ...message import Message
 from ...net import Layer, Net
 
@@ -285,13 +285,4 @@ def _shapes_for(net: Net, stored: ModelFile) -> dict[str, tuple[Any, ...]]:
 
 def _blob_shapes(layer: Layer, shapes: Mapping[str, tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
     """The shapes of the blobs that the layer wants; None where they do not follow, or nothing comes of the layer (a loss)."""
-    if not layer.kind.is_supported or layer.kind.training_only or layer.kind.any_blobs:
-        return None
-    if not all(b in shapes for b in layer.bottoms):
-        return None
-    return [tuple(w) for w in layer.kind.weight_shapes([shapes[b] for b in layer.bottoms])]
-
-
-def show_shapes(shapes: Sequence[Sequence[Any]]) -> str:
-    """For errors: 96x3x11x11, 96."""
-    return ", ".join("x".join(map(show_size, s)) or "scalar" for s in shapes) or "none"
+    return None if layer.kind.training_only or layer.kind.any_blobs else layer.blob_shapes(shapes)
