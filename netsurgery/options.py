@@ -184,6 +184,16 @@ def whole_number(text: str, *, signed: bool = False) -> int | None:
 
 
 @dataclass(frozen=True)
+class Sizes(Kind):
+    """Positive whole numbers, with commas between them."""
+
+    expected: str = "positive numbers, such as 227,259,323,451"
+
+    def read(self, value: Any, folder: Path) -> tuple[int, ...]:
+        return tuple(int(whole(1).read(_digits(part), folder)) for part in value.split(","))
+
+
+@dataclass(frozen=True)
 class Limits(Kind):
     """Two numbers, the lower one first."""
 

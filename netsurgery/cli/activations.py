@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .options import NetAndImageAndBlob, NoCache, Quiet, Size, Without, two
-from .printing import open_images_net, write_tiles
+from .options import NetAndImageAndBlob, Only, Quiet, Size, Without, two
+from .printing import open_words, write_tiles
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+    from ..vision.jobs import Work
 
 
 def activations(
     words: NetAndImageAndBlob,
     reading: Reading,
     pixels: Annotated[Pixels, Without(("resize",))],
+    work: Annotated[Work, Only(("no_cache",))],
     output: Annotated[Path, typer.Option("--output-file", "-o", help="The picture, a PNG.")] = Path("activations.png"),
     normalize: Annotated[
         Literal["all", "each"], typer.Option(help="One brightness for all channels, or each its own.")
@@ -32,7 +34,6 @@ def activations(
         bool, typer.Option("--no-caption", help="The tiles alone, without numbers and a bar.")
     ] = False,
     size: Size = None,
-    no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
     """Show the maps that a net makes of an image as a grid, one tile for each channel.
@@ -41,12 +42,12 @@ def activations(
 
     In fixtures/digits: netsurgery activations deploy.prototxt digits.caffemodel sample_3.png conv1 -o conv1.png --raw-scale 1
     """
-    from ..files.words import split_words
     from ..vision.filters import activation_tiles
 
-    net_file, weights, (image, blob) = split_words(words, "IMAGE", "BLOB")
-    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet)
+    net, preprocessing, (image, blob) = open_words(
+        words, "IMAGE", "BLOB", reading=reading, pixels=pixels, quiet=quiet, usual="caffe"
+    )
     tiles = activation_tiles(
-        net, image, blob, normalize, sort, times, columns, two(size), preprocessing, keep=not no_cache
+        net, image, blob, normalize, sort, times, columns, two(size), preprocessing, keep=work.keep
     )
     write_tiles(output, tiles, no_caption, quiet)

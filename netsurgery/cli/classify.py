@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Labels, NetAndImages, NoCache, Output, Quiet, Scheduler, Threads, read_labels
+from .options import Json, Labels, NetAndImages, Output, Quiet, read_labels
 from .printing import EXIT_BAD_INPUT, Printed, cell, console, note, open_images_net, watched
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+    from ..vision.jobs import Work
 
 
 def classify(
     words: NetAndImages,
     reading: Reading,
     pixels: Pixels,
+    work: Work,
     labels: Labels = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many classes.")] = 5,
     oversample: Annotated[
@@ -41,9 +43,6 @@ def classify(
         typer.Option("--output-file", "-o", help="The windows' scores of all classes: FILE.csv.", show_default=False),
     ] = None,
     blob: Output = None,
-    scheduler: Scheduler = None,
-    threads: Threads = None,
-    no_cache: NoCache = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -81,9 +80,7 @@ def classify(
             context=context,
             beside=windows.parent,
             preprocessing=preprocessing,
-            keep=not no_cache,
-            scheduler=scheduler,
-            threads=threads,
+            **vars(work),
         )
         _print_windows(scored, len(boxes), names, top, output, as_json, quiet)
         return
@@ -96,9 +93,7 @@ def classify(
         top=top,
         oversample=oversample,
         preprocessing=preprocessing,
-        keep=not no_cache,
-        scheduler=scheduler,
-        threads=threads,
+        **vars(work),
     )
     printed, out = Printed(as_json), console()
     with watched(images, "classifying", quiet or as_json) as watch:

@@ -8,28 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json, NetAndImageAndBlob, Quiet, Without
-from .printing import note, open_images_net, print_json, progress, write_picture
+from .printing import note, open_words, print_json, progress, write_picture
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+    from ..vision.dream import Octaves
 
 
 def dream(
     words: NetAndImageAndBlob,
     reading: Reading,
     pixels: Annotated[Pixels, Without(("resize",))],
+    octaves: Octaves,
     output: Annotated[Path, typer.Option("--output-file", "-o", help="The picture, a PNG.")] = Path("dream.png"),
     guide: Annotated[
         str | None,
         typer.Option(metavar="IMAGE", help="Dream of what the net sees in this image.", show_default=False),
     ] = None,
-    octaves: Annotated[int, typer.Option(min=1, help="At how many sizes, the smallest first.")] = 4,
-    octave_scale: Annotated[float, typer.Option(help="How many times larger each is than the one before.")] = 1.4,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of gradient ascent at each size.")] = 10,
-    rate: Annotated[float, typer.Option(help="The size of a step, in per cent of the range of pixels.")] = 0.6,
-    jitter: Annotated[
-        int, typer.Option(min=0, help="By how many pixels the image is moved at random in each step.")
-    ] = 32,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -39,23 +34,19 @@ def dream(
 
     In fixtures/digits: netsurgery dream deploy.prototxt digits.caffemodel canvas.png conv2 -o dream.png --raw-scale 1 --octaves 3
     """
-    from ..files.words import split_words
     from ..vision.dream import dream as climb
 
-    net_file, weights, (image, blob) = split_words(words, "IMAGE", "BLOB")
-    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
+    net, preprocessing, (image, blob) = open_words(
+        words, "IMAGE", "BLOB", reading=reading, pixels=pixels, quiet=quiet or as_json
+    )
     with progress(quiet or as_json) as bar:
-        task = bar.add_task("dreaming", total=octaves * steps)
+        task = bar.add_task("dreaming", total=octaves.octaves * octaves.steps)
         outcome = climb(
             net,
             image,
             blob,
             guide=guide,
-            octaves=octaves,
-            octave_scale=octave_scale,
-            steps=steps,
-            rate=rate,
-            jitter=jitter,
+            **vars(octaves),
             seed=reading.seed,
             preprocessing=preprocessing,
             report=lambda step, value: bar.update(task, completed=step),

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Force, NetAndImages, NoCache, Quiet, Scheduler, Size, Threads, two
-from .printing import note, open_images_net, watched
+from .options import Force, NetAndImages, Quiet, Size, two
+from .printing import note, open_words, watched
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+    from ..vision.jobs import Work
 
 
 def features(
     words: NetAndImages,
     reading: Reading,
     pixels: Pixels,
+    work: Work,
     output: Annotated[
         str,
         typer.Option(
@@ -30,10 +32,7 @@ def features(
         list[str], typer.Option("--output", metavar="BLOB", help="A blob to write. Repeatable.", show_default=False)
     ],
     size: Size = None,
-    scheduler: Scheduler = None,
-    threads: Threads = None,
     force: Force = False,
-    no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
     """Write blobs of a net for many images, as Caffe's extract_features did.
@@ -42,12 +41,12 @@ def features(
 
     In fixtures/digits: netsurgery features deploy.prototxt digits.caffemodel sample_3.png --output ip1 -o ip1.npy --raw-scale 1
     """  # fmt: skip
-    from ..files.words import split_words
     from ..vision.features import feature_files
     from ..vision.images import find_images
 
-    net_file, weights, paths = split_words(words, "IMAGE...")
-    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet)
+    net, preprocessing, paths = open_words(
+        words, "IMAGE...", reading=reading, pixels=pixels, quiet=quiet, usual="caffe"
+    )
     images = find_images(paths)
     outcomes = feature_files(
         net,
@@ -57,9 +56,7 @@ def features(
         size=two(size),
         preprocessing=preprocessing,
         force=force,
-        keep=not no_cache,
-        scheduler=scheduler,
-        threads=threads,
+        **vars(work),
     )
     with watched(images, "features", quiet) as watch:
         for _ in watch.through(outcomes):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import NetAndLayer, Quiet
-from .printing import open_images_net, write_tiles
+from .printing import open_words, write_tiles
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
@@ -42,11 +42,9 @@ def filters(
 
     In fixtures/digits: netsurgery filters deploy.prototxt digits.caffemodel conv1 -o filters.png
     """
-    from ..files.words import split_words
     from ..vision.filters import filter_tiles
 
-    net_file, weights, layer = split_words(words, "[LAYER]", least=0)
-    _, net, _ = open_images_net(net_file, weights, reading, None, True)
+    net, _, layer = open_words(words, "[LAYER]", reading=reading, pixels=None, quiet=True, least=0)
     order = "bgr" if bgr else "rgb"
     tiles = filter_tiles(net, layer[0] if layer else None, normalize, order, channels, sort, times, columns)
     write_tiles(output, tiles, no_caption, quiet)

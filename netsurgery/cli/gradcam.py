@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json, Labels, NetAndImage, Quiet, Unit, Without, read_labels
-from .printing import note, open_images_net, print_json, write_figure
+from .printing import note, open_words, print_json, write_figure
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -36,12 +36,10 @@ def gradcam(
 
     In fixtures/digits: netsurgery gradcam deploy.prototxt digits.caffemodel sample_7.png -o gradcam.png --raw-scale 1
     """
-    from ..files.words import split_words
     from ..vision.evidence import evidence_figure, write_array
     from ..vision.saliency import gradcam as find
 
-    net_file, weights, (image,) = split_words(words, "IMAGE")
-    _, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
+    net, done, (image,) = open_words(words, "IMAGE", reading=reading, pixels=pixels, quiet=quiet or as_json)
     evidence = find(net, image, unit, blob=blob, labels=read_labels(labels), preprocessing=done)
     write_figure(output, evidence_figure(evidence, f"Grad-CAM of {evidence.blob}", "sum of weight x map"))
     if array is not None:

@@ -12,12 +12,14 @@ from .printing import note, open_images_net, print_json, progress, write_picture
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+    from ..vision.maximize import Ascent
 
 
 def maximize(
     prototxt: Net,
     reading: Reading,
     pixels: Annotated[Pixels, Without(("resize",))],
+    ascent: Ascent,
     unit: Annotated[
         str,
         typer.Option(
@@ -27,27 +29,6 @@ def maximize(
     weights: Weights = None,
     output: Annotated[Path, typer.Option("--output-file", "-o", help="The picture, a PNG.")] = Path("maximum.png"),
     labels: Labels = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of gradient ascent.")] = 200,
-    rate: Annotated[float, typer.Option(help="The size of a step, in per cent of the range of pixels.")] = 2.0,
-    decay: Annotated[float, typer.Option(help="L2 decay: the share of the image that is lost in each step.")] = 0.01,
-    jitter: Annotated[
-        int, typer.Option(min=0, help="By how many pixels the image is moved at random in each step.")
-    ] = 4,
-    blur: Annotated[float, typer.Option(metavar="SIGMA", help="The Gaussian by which the image is blurred.")] = 0.5,
-    blur_every: Annotated[int, typer.Option(min=1, help="After how many steps it is.")] = 4,
-    variation: Annotated[
-        float, typer.Option("--total-variation", help="How much total variation is held down, 0 to about 1.")
-    ] = 0.0,
-    norm: Annotated[
-        float | None,
-        typer.Option(
-            help="Hold the image's distance from gray: root mean square, in per cent of the range of pixels.",
-            show_default=False,
-        ),
-    ] = None,
-    at: Annotated[
-        str, typer.Option(metavar="middle|everywhere|I,J", help="Which position of a map: a neuron, or all of them.")
-    ] = "middle",
     size: Size = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -64,20 +45,12 @@ def maximize(
 
     _, net, preprocessing = open_images_net(prototxt, weights, reading, pixels, quiet or as_json, "")
     with progress(quiet or as_json) as bar:
-        task = bar.add_task("climbing", total=steps)
+        task = bar.add_task("climbing", total=ascent.steps)
         outcome = climb(
             net,
             unit,
             labels=read_labels(labels),
-            steps=steps,
-            rate=rate,
-            decay=decay,
-            jitter=jitter,
-            blur=blur,
-            blur_every=blur_every,
-            variation=variation,
-            norm=norm,
-            at=at,
+            **vars(ascent),
             size=two(size),
             seed=reading.seed,
             preprocessing=preprocessing,

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from importlib import import_module
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -55,21 +56,12 @@ Output = Annotated[
     str | None,
     typer.Option("--output", metavar="BLOB", help="The blob, if not the net's output.", show_default=False),
 ]
-Background = Annotated[
-    str | None,
-    typer.Option(
-        metavar="K|NAME",
-        help='The class that is nothing; "" for none. Default: the one called "background".',
-        show_default=False,
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(metavar="tcp://HOST:8786", help="A Dask scheduler, whose workers do it.", show_default=False),
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no model in the cache directory.")]
 Force = Annotated[bool, typer.Option("--force", help="Do images again that are done.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads. Default: one for each core.", show_default=False)]
+OutputFolder = Annotated[
+    str,
+    typer.Option("--output-folder", "-o", help="Where maps, boxes and pictures go: a folder or a URL."),
+]
+SlidingPool = Annotated[bool, typer.Option("--sliding-pool", help="Let a pooling of the whole map slide.")]
 
 
 def _words(metavar: str, help: str) -> Any:
@@ -143,19 +135,31 @@ class Only(Without):
         return key in self.names
 
 
-def classes() -> dict[str, type[Any]]:
-    """The classes of options, by name. They are imported when the options of a command are built."""
-    from ..exporters.options import Export
-    from ..formats.options import Pixels, Reading
-    from ..passes.options import Surgery
-    from ..verification.options import Comparing, Inputs
+HOMES = {
+    "Ascent": "vision.maximize",
+    "Comparing": "verification.options",
+    "Export": "exporters.options",
+    "Inputs": "verification.options",
+    "Octaves": "vision.dream",
+    "Options": "vision.heatmap_job",
+    "Pixels": "formats.options",
+    "Reading": "formats.options",
+    "Scanning": "vision.scan",
+    "Surgery": "passes.options",
+    "Work": "vision.jobs",
+}
+"""The classes of options, and the modules in which they stand."""
 
-    return {cls.__name__: cls for cls in (Comparing, Export, Inputs, Pixels, Reading, Surgery)}
+
+def classes(names: Iterable[str] = HOMES) -> dict[str, type[Any]]:
+    """Classes of options by name. They are imported when the options of a command are built."""
+    return {name: getattr(import_module(f"netsurgery.{HOMES[name]}"), name) for name in names}
 
 
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
     """The command, with an option for each field of its parameters that are classes of options."""
-    groups = classes()
+    words_of = set(re.findall(r"\w+", " ".join(map(str, function.__annotations__.values()))))
+    groups = classes(HOMES.keys() & words_of)
     hints = get_type_hints(function, {**function.__globals__, **groups}, include_extras=True)
     own: dict[str, Parameter] = {}
     parameters: dict[str, Parameter] = {}
@@ -296,16 +300,6 @@ def read_labels(path: Path | None) -> tuple[str, ...]:
     from ..vision.labels import read_labels
 
     return read_labels(path) if path is not None else ()
-
-
-def numbers(text: str | None, option: str) -> list[int] | None:
-    """`227,259` -> [227, 259]. Raises: NetsurgeryError."""
-    if text is None:
-        return None
-    sizes = [whole_number(part) for part in text.split(",")]
-    if not all(sizes):
-        raise NetsurgeryError(f"{option} {text}", expected="positive numbers, such as 227,259,323,451")
-    return [n for n in sizes if n]
 
 
 FORMER = {"--runtime": "--in"}

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Labels, NetAndImages, NoCache, Quiet, Scheduler, Size, Threads, Without, read_labels, two
-from .printing import note, open_images_net, print_json, watched, write_figure, write_picture
+from .options import Json, Labels, NetAndImages, Quiet, Size, Without, read_labels, two
+from .printing import note, open_words, print_json, watched, write_figure, write_picture
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
+    from ..vision.jobs import Work
 
 
 def patches(
     words: NetAndImages,
     reading: Reading,
     pixels: Annotated[Pixels, Without(("resize",))],
+    work: Work,
     units: Annotated[
         list[str],
         typer.Option(
@@ -38,9 +40,6 @@ def patches(
     ] = None,
     no_caption: Annotated[bool, typer.Option("--no-caption", help="The patches alone, as the net sees them.")] = False,
     size: Size = None,
-    scheduler: Scheduler = None,
-    threads: Threads = None,
-    no_cache: NoCache = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -50,14 +49,12 @@ def patches(
 
     In fixtures/digits: netsurgery patches deploy.prototxt digits.caffemodel sample_3.png --unit conv2:3 -o patches.png --raw-scale 1
     """
-    from ..files.words import split_words
     from ..vision.images import find_images
     from ..vision.patches import patches as find
     from ..vision.patches import picture
     from ..vision.tiles_figure import patches_figure
 
-    net_file, weights, paths = split_words(words, "IMAGE...")
-    _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
+    net, preprocessing, paths = open_words(words, "IMAGE...", reading=reading, pixels=pixels, quiet=quiet or as_json)
     images = find_images(paths)
     with watched(images, "patches", quiet or as_json) as watch:
         best: Any = find(
@@ -68,10 +65,8 @@ def patches(
             labels=read_labels(labels),
             size=two(size),
             preprocessing=preprocessing,
-            keep=not no_cache,
-            scheduler=scheduler,
-            threads=threads,
             report=watch.see,
+            **vars(work),
         )
         if any(best.values()):
             if no_caption:

@@ -136,6 +136,23 @@ def open_images_net(
     return loaded, net, done
 
 
+def open_words(
+    words: Sequence[str],
+    *names: str,
+    reading: Reading,
+    pixels: Pixels | None,
+    quiet: bool,
+    usual: str = "",
+    least: int | None = None,
+) -> tuple[Net, Preprocessing, list[str]]:
+    """`open_images_net` of NET [WEIGHTS], and the words behind, which are `names`: see `split_words`."""
+    from ..files.words import split_words
+
+    prototxt, weights, rest = split_words(words, *names, least=least)
+    _, net, done = open_images_net(prototxt, weights, reading, pixels, quiet, usual)
+    return net, done, rest
+
+
 def write_picture(path: Path, picture: Any) -> None:
     """Writes a picture as PNG, whole or not at all. Raises: NetsurgeryError."""
     from ..vision.picture import to_png

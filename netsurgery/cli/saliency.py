@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import Json, Labels, NetAndImage, Quiet, Unit, Without, read_labels
-from .printing import note, open_images_net, print_json, write_figure
+from .printing import note, open_words, print_json, write_figure
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -43,12 +43,10 @@ def saliency(
 
     In fixtures/digits: netsurgery saliency deploy.prototxt digits.caffemodel sample_7.png -o saliency.png --raw-scale 1
     """
-    from ..files.words import split_words
     from ..vision.evidence import evidence_figure, write_array
     from ..vision.saliency import saliency as find
 
-    net_file, weights, (image,) = split_words(words, "IMAGE")
-    _, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "")
+    net, done, (image,) = open_words(words, "IMAGE", reading=reading, pixels=pixels, quiet=quiet or as_json)
     evidence = find(
         net,
         image,

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json, NetAndList, Output, Quiet, Scheduler, Threads
+from .options import Json, NetAndList, Only, Output, Quiet
 from .printing import EXIT_DIFFER, cell, console, note, open_images_net, print_json, progress
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
     from ..vision.accuracy import Tally
+    from ..vision.jobs import Work
 
 
 def score(
     words: NetAndList,
     reading: Reading,
     pixels: Pixels,
+    work: Annotated[Work, Only(("scheduler", "threads"))],
     fp16: Annotated[bool, typer.Option("--fp16", help="Scores the model of 16-bit floats, too.")] = False,
     int8: Annotated[
         str | None,
@@ -35,8 +37,6 @@ def score(
     root: Annotated[str, typer.Option(metavar="FOLDER", help="Where the paths of a list begin.")] = "",
     gray: Annotated[bool, typer.Option("--gray", help="Reads image files as gray.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="So many samples at most.", show_default=False)] = None,
-    scheduler: Scheduler = None,
-    threads: Threads = None,
     record: Annotated[
         Path | None,
         typer.Option(help="Writes every batch to this file; an interrupted run goes on from it.", show_default=False),
@@ -67,7 +67,7 @@ def score(
     net_file, weights, (source, *models) = split_words(words, "LIST", "[MODEL.onnx...]", least=1)
     loaded, net, done = open_images_net(net_file, weights, reading, pixels, quiet or as_json)
     options = Options(
-        [Path(model) for model in models], fp16, int8, blob, root, gray, limit, threads, scheduler, record
+        [Path(model) for model in models], fp16, int8, blob, root, gray, limit, work.threads, work.scheduler, record
     )
     with progress(quiet or as_json) as bar:
         task = bar.add_task("samples", total=limit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, NetAndBlob, Quiet, parse_size
+from .options import Json, NetAndBlob, Quiet, SlidingPool, parse_size
 from .printing import console, note, print_json
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def sizes(
         ),
     ] = None,
     input: Annotated[str | None, typer.Option(help="The input, if the blob sees several.", show_default=False)] = None,
-    sliding_pool: Annotated[bool, typer.Option("--sliding-pool", help="Let a pooling of the whole map slide.")] = False,
+    sliding_pool: SlidingPool = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

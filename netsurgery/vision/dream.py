@@ -20,6 +20,7 @@ from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..layers.core.dims import numbers
 from ..net import Net
+from ..options import Number, option, whole
 from ..passes.cut import cut
 from .ascent import Array, moved_slope, pixel_range
 from .gradient import require_torch
@@ -45,11 +46,13 @@ class Dream:
 class Octaves:
     """How a photo is dreamt on: see `dream`."""
 
-    octaves: int = 4
-    octave_scale: float = 1.4
-    steps: int = 10
-    rate: float = 0.6
-    jitter: int = 32
+    octaves: int = option(4, whole(1), "octaves", "At how many sizes, the smallest first.")
+    octave_scale: float = option(
+        1.4, Number("a number"), "octave-scale", "How many times larger each is than the one before."
+    )
+    steps: int = option(10, whole(1), "steps", "Steps of gradient ascent at each size.")
+    rate: float = option(0.6, Number("a number"), "rate", "The size of a step, in per cent of the range of pixels.")
+    jitter: int = option(32, whole(0), "jitter", "By how many pixels the image is moved at random in each step.")
 
     def __post_init__(self) -> None:
         for number, least, what in ((self.octaves, 1, "octaves"), (self.steps, 1, "steps"), (self.jitter, 0, "jitter")):

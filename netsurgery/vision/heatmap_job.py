@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..formats.preprocessing import Preprocessing
+from ..options import Flag, Kind, Number, Sizes, choice, option
 from .heatmap_result import Heatmap
 from .images import ImageFile
-from .labels import name_of
+from .labels import BACKGROUND, BACKGROUND_HELP, name_of
 from .pipeline import Job, Sample
 from .places import Axis, sample_maps, smoothed
 from .preprocess import preprocess
@@ -27,15 +28,28 @@ MOST_BYTES = 1 << 30
 class Options:
     """How a heatmap is made: see `heatmap`."""
 
-    scales: tuple[int, ...] | None = None
-    channel: int | str = "top"
-    reduce: str = "mean"
-    smooth: float = 0.0
-    size: str = "map"
-    square: bool = False
+    scales: tuple[int, ...] | None = option(
+        None,
+        Sizes(metavar="227,259,323,451"),
+        "scales",
+        "Short sides of the input. Default: those that give 1, 2, 4 and 8 positions.",
+    )
+    channel: int | str = option(
+        "top",
+        Kind(metavar="K|NAME|top|all|argmax"),
+        "channel",
+        "A class by number or name; top: the net's answer for the whole image, or, beside a background, the class with the greatest"
+        " value; all; argmax: the best class of each position.",
+    )
+    reduce: str = option("mean", choice("mean", "max"), "reduce", "What is made of the scales' maps.")
+    smooth: float = option(
+        0.0, Number("a number", "SIGMA"), "smooth", "Blurs the map by a Gaussian, in pixels of the map."
+    )
+    size: str = option("map", choice("map", "image"), "size", "The map's size: its positions, or the image's pixels.")
+    square: bool = option(False, Flag(), "square", "Warp images to squares instead of keeping their shape.")
     labels: tuple[str, ...] = ()
-    colormap: str = "viridis"
-    background: str | None = None
+    colormap: str = option("viridis", choice("viridis", "magma", "gray"), "colormap", "The overlay's colours.")
+    background: str | None = option(None, BACKGROUND, "background", BACKGROUND_HELP)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ..net import Net
+from ..options import Flag, Kind, option, whole
 from .images import ImageFile
 from .model import Model, model_file
 from .pipeline import Job, Outcome, stream
 
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where and how the images of a job are worked on: keywords of `run_job`, and of the functions that do many images."""
+
+    scheduler: str | None = option(
+        None, Kind(metavar="tcp://HOST:8786"), "scheduler", "A Dask scheduler, whose workers do it."
+    )
+    threads: int | None = option(None, whole(1), "threads", "Threads. Default: one for each core.")
+    keep: bool = option(True, Flag(yes=False, no=True), "no-cache", "Keep no model in the cache directory.")
 
 
 def run_job(

@@ -9,9 +9,13 @@ from difflib import get_close_matches
 
 from ..errors import NetsurgeryError, Source
 from ..files.boundary import read_file
-from ..options import whole_number
+from ..options import Kind, whole_number
 
 MAX_BYTES = 16 << 20
+
+BACKGROUND = Kind(metavar="K|NAME")
+BACKGROUND_HELP = 'The class that is nothing; "" for none. Default: the one called "background".'
+"""An option of all that looks for classes."""
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
 from ..layers.core.dims import numbers
 from ..net import Net
-from ..options import whole_number
+from ..options import Kind, Number, option, whole, whole_number
 from ..passes.cut import cut
 from .ascent import moved_slope, pixel_range, total_variation
 from .gradient import before_softmax, require_torch
@@ -47,15 +47,29 @@ class Maximum:
 class Ascent:
     """How an image is climbed to: see `maximize`."""
 
-    steps: int = 200
-    rate: float = 2.0
-    decay: float = 0.01
-    jitter: int = 4
-    blur: float = 0.5
-    blur_every: int = 4
-    variation: float = 0.0
-    norm: float | None = None
-    at: str = "middle"
+    steps: int = option(200, whole(1), "steps", "Steps of gradient ascent.")
+    rate: float = option(2.0, Number("a number"), "rate", "The size of a step, in per cent of the range of pixels.")
+    decay: float = option(
+        0.01, Number("a number"), "decay", "L2 decay: the share of the image that is lost in each step."
+    )
+    jitter: int = option(4, whole(0), "jitter", "By how many pixels the image is moved at random in each step.")
+    blur: float = option(0.5, Number("a number", "SIGMA"), "blur", "The Gaussian by which the image is blurred.")
+    blur_every: int = option(4, whole(1), "blur-every", "After how many steps it is.")
+    variation: float = option(
+        0.0, Number("a number"), "total-variation", "How much total variation is held down, 0 to about 1."
+    )
+    norm: float | None = option(
+        None,
+        Number("a number"),
+        "norm",
+        "Hold the image's distance from gray: root mean square, in per cent of the range of pixels.",
+    )
+    at: str = option(
+        "middle",
+        Kind(metavar="middle|everywhere|I,J"),
+        "at",
+        "Which position of a map: a neuron, or all of them.",
+    )
 
     def __post_init__(self) -> None:
         for number, least, what in (

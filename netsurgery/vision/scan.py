@@ -19,12 +19,13 @@ from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..layers.shared.boxes import suppress
 from ..net import Net
+from ..options import Flag, Kind, Number, Sizes, option, whole
 from ..passes.convolutionalize import convolutionalize
 from ..passes.cut import cut
 from .heatmap import only_output, plan
 from .heatmap_job import HeatmapJob, Options
 from .images import ImageFile
-from .labels import find_background, find_channel, name_of
+from .labels import BACKGROUND, BACKGROUND_HELP, find_background, find_channel, name_of
 from .model import open_model
 from .pipeline import Job, Sample
 
@@ -36,15 +37,30 @@ MOST_WINDOWS = 20_000
 class Scanning:
     """How an image is scanned: see `scan`."""
 
-    threshold: float = 0.5
-    overlap: float = 0.3
-    scales: tuple[int, ...] | None = None
-    smallest: int | None = None
-    factor: float = 0.709
-    channel: int | str | None = None
-    background: str | None = None
-    per_class: bool = False
-    shift: str | None = None
+    threshold: float = option(0.5, Number("a number"), "threshold", "The least score of a window.")
+    overlap: float = option(
+        0.3,
+        Number("a number from 0 to 1"),
+        "nms",
+        "Of windows that overlap by more than this (intersection over union) the best is kept.",
+    )
+    scales: tuple[int, ...] | None = option(
+        None, Sizes(metavar="112,160"), "scales", "Short sides of the input, instead of a pyramid."
+    )
+    smallest: int | None = option(
+        None, whole(1), "smallest", "Pixels of the smallest object that fills the net's window. Default: its input."
+    )
+    factor: float = option(
+        0.709, Number("a number"), "factor", "How much smaller each size of the pyramid is than the last."
+    )
+    channel: int | str | None = option(None, Kind(metavar="K|NAME"), "channel", "Look for this class alone.")
+    background: str | None = option(None, BACKGROUND, "background", BACKGROUND_HELP)
+    per_class: bool = option(
+        False, Flag(), "per-class", "A window may be of several classes; overlaps count within a class."
+    )
+    shift: str | None = option(
+        None, Kind(metavar="BLOB"), "shift", "A blob that moves windows' edges, as MTCNN's conv4-2."
+    )
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -127,10 +143,10 @@ class ScanJob(Job[list[Detection]]):
             allowed &= (np.arange(len(scores)) == self.channel)[:, None, None]
         classes, rows, columns = np.nonzero(allowed)
         corners = []
-        for axis, at, count, n, whole in zip(
+        for axis, at, count, n, length in zip(
             self.maps.axes, (rows, columns), scores.shape[1:], size, image, strict=True
         ):
-            middle, half = axis.places(count, n)[at] * whole, axis.declared * whole / n / 2
+            middle, half = axis.places(count, n)[at] * length, axis.declared * length / n / 2
             corners += [middle - half, middle + half]
         top, bottom, left, right = corners
         if self.how.shift is not None:

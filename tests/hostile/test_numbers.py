@@ -11,11 +11,12 @@ import pytest
 
 import netsurgery
 from netsurgery import NetsurgeryError, vision
-from netsurgery.cli.options import numbers, parse_size
+from netsurgery.cli.options import parse_size
 from netsurgery.formats.load import from_text
-from netsurgery.options import whole_number
+from netsurgery.options import from_words, whole_number
 from netsurgery.vision.labels import find_channel
 from netsurgery.vision.samples import samples
+from netsurgery.vision.scan import Scanning
 
 LONG = "9" * 5000
 
@@ -30,7 +31,7 @@ def refusal(call: Callable[[], object]) -> str:
 def test_what_is_no_number_is_refused_as_such(text: str, tmp_path: Path) -> None:
     assert whole_number(text) is whole_number(text, signed=True) is None
     assert refusal(lambda: parse_size(f"{text}x3", 2)).startswith(f"--size {text}x3\n")
-    assert refusal(lambda: numbers(f"3,{text}", "--sizes")).startswith(f"--sizes 3,{text}\n")
+    assert refusal(lambda: from_words(Scanning, {"scales": f"3,{text}"})).startswith(f"--scales 3,{text}\n")
     assert "there is no label" in refusal(lambda: find_channel(text or "?", 3, (), "prob"))
     (tmp_path / "list.txt").write_text(f"a.png {text}\n")
     assert "has no label" in refusal(lambda: list(samples(tmp_path / "list.txt")))
