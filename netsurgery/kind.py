@@ -104,6 +104,9 @@ class Kind:
     image_size: tuple[int, int, int] | None = None
     """For data layers: channels, height and width as the parameters say, 0 where they do not."""
 
+    frames: tuple[int, ...] = ()
+    """For data layers whose items are clips (n, c, frames, h, w): how many frames there are in each."""
+
     preparation: str = ""
     """For data layers: what is done to an image before it comes in."""
 

@@ -9,14 +9,23 @@ from .core import LayerType, Params
 
 _WHY = "says where Caffe reads the blobs and how it prepares them; here they are fed as they are"
 _FIT = ("WARP", "FIT_LARGE_SIZE_AND_PAD")  # the resize modes whose result has the size asked for
+_SSD = (
+    "video_type",
+    "device_id",
+    "video_file",
+    "skip_frames",
+)  # what SSD's VideoData says, whose items are single frames
+_STACKS = ("num_segments", "modality", "name_pattern", "encoded", "grayscale", "length_first", "rand_step", "step")
 
 
 class Data(LayerType):
     """Tops are net inputs: prepared images and, second, labels.
 
-    Shapes: (batch_size, C, H, W) where the file tells all four (see _image), and (batch_size) for labels; else not declared.
+    Shapes: (batch_size, C, H, W) where the file tells all four (see _image), (batch_size, C, frames, H, W) for clips, and (batch_size)
+        for labels; else not declared.
     Source: data_layer.cpp, image_data_layer.cpp, memory_data_layer.cpp, window_data_layer.cpp, hdf5_data_layer.cpp, data_transformer.cpp;
-        annotated_data_layer.cpp, video_data_layer.cpp (SSD); dense_image_data_layer.cpp (SegNet); memory_data_layer.cpp (naibaf7)
+        annotated_data_layer.cpp, video_data_layer.cpp (SSD); video_data_layer.cpp (C3D, chuckcho, yjxiong);
+        dense_image_data_layer.cpp (SegNet); memory_data_layer.cpp (naibaf7)
     """
 
     types = (
@@ -40,21 +49,22 @@ class Data(LayerType):
         if self.type in ("Data", "AnnotatedData"):
             q = self._message(p, "data_param")
         elif self.type == "VideoData":
-            q, ssd = self._message(p, "video_data_param"), self._message(p, "data_param")
+            q = self._message(p, "image_data_param" if p.has("image_data_param") else "video_data_param")  # C3D 1.0
+            single = p.has("data_param") or any(map(q.has, _SSD))
+            length = 0 if _stacks(q) else q.get_int("new_length", 0) or int(not single)
+            self.frames = (length,) * (length > 0)
         else:
             stem = {"HDF5Data": "hdf5", "DenseImageData": "dense_image", "ImageData": "image"}.get(self.type)
             q = self._message(p, f"{stem or self.type.removesuffix('Data').lower()}_data_param")
         batch = q.get_int("batch_size", 1 if self.type == "ImageData" else 0)
         if self.type == "VideoData":
-            batch = batch or ssd.get_int("batch_size", 0)
+            batch = batch or self._message(p, "data_param").get_int("batch_size", int(not single))
         image = self._image(q, transform)
         self.image_size: tuple[int, int, int] | None = image
         self.preparation = self._preparation(transform)
         whole = batch > 0 and all(image)
-        self.data_shape: tuple[int, ...] | None = (batch, *image) if whole else None
+        self.data_shape: tuple[int, ...] | None = (batch, image[0], *self.frames, *image[1:]) if whole else None
         self.label_shape: tuple[int, ...] | None = (batch,) if batch > 0 else None
-        if (length := self._length(q)) and all(image):  # a clip: C3D, video-caffe
-            self.data_shape, self.image_size = (max(batch, 1), image[0], length, *image[1:]), None
         if self.type == "DenseImageData":  # a label for each pixel
             self.label_shape = (batch, 1, *image[1:]) if whole else None
         elif self.type in ("AnnotatedData", "HDF5Data"):  # as many as there are
@@ -75,11 +85,9 @@ class Data(LayerType):
         """(C, H, W) of a prepared image, 0 where the file does not tell it."""
         if self.type == "HDF5Data":
             return 0, 0, 0
-        if self.type == "MemoryData":
-            sides = q.get_int("height", 0), q.get_int("width", 0)
-            channels = q.get_int("channels", 0)
-        else:
-            sides, channels = self._read_size(q, transform), self._channels(q, transform)
+        if self.type == "MemoryData":  # whatever crop_size says: arrays that are set are not transformed
+            return q.get_int("channels", 0), q.get_int("height", 0), q.get_int("width", 0)
+        sides, channels = self._read_size(q, transform), self._channels(q, transform)
         if crop := transform.get_int("crop_size") or (q.get_int("crop_size", 0) if self.type == "VideoData" else 0):
             sides = crop, crop
         for h, w in (("crop_h", "crop_w"), ("crop_height", "crop_width")):
@@ -108,9 +116,9 @@ class Data(LayerType):
                 * q.get_int("new_length", 1)
                 * q.get_int("num_segments", 1)
             )
-        if self.type in ("WindowData", "VideoData"):
+        if self.type == "WindowData":
             return 3
-        if self.type in ("ImageData", "DenseImageData"):
+        if self.type in ("ImageData", "DenseImageData", "VideoData"):
             return 3 if q.get_bool("is_color") else 1
         if transform.get_bool("force_color"):
             return 3
@@ -118,10 +126,6 @@ class Data(LayerType):
             return 1
         means = len(transform.get_floats("mean_value"))
         return means if means > 1 else 0
-
-    def _length(self, q: Params) -> int:
-        """How many frames make a clip of five axes, 0 where there is no such axis."""
-        return q.get_int("new_length", 0) if self.type == "VideoData" and not _stacks(q) else 0
 
     @staticmethod
     def _preparation(transform: Params) -> str:
@@ -141,4 +145,4 @@ class Data(LayerType):
 
 def _stacks(q: Params) -> bool:
     """Whether the fields of VideoData are those of yjxiong's Caffe, which makes frames channels."""
-    return q.has("num_segments") or q.has("modality")
+    return any(map(q.has, _STACKS))

@@ -117,29 +117,30 @@ def _find_shape(data: Layer, top: str, net: Net, whole: bool) -> tuple[tuple[int
     if index == 1 and says.labels:
         return (items, says.labels), f"as its parameters say{why}"
     if index == 0:
-        stated, height, width = image or (0, 0, 0)
+        (stated, height, width), frames = image or (0, 0, 0), data.kind.frames
         for channels, which in _channels(stated, net) if height and width else ():
-            if _fits(net, top, (items, channels, height, width)):
-                return (items, channels, height, width), f"{which}{why}"
+            if _fits(net, top, shape := (items, channels, *frames, height, width)):
+                return shape, f"{which}{why}"
         if not (height and width) and (vector := _vector(net, top)):
             return (items, vector), f"as the weights of '{net.readers(top)[0].name}' want"
         if not (height and width):
-            depth, fitting = _fitting(net, top, items, stated, USUAL)
-            if len(fitting) == 1:
-                return (items, depth, *fitting * 2), f"of the usual sizes the only one that its layers fit{why}"
-            if not fitting:
-                depth, fitting = _fitting(net, top, items, stated, SMALL)
-            if fitting:
-                return (items, depth, *fitting[:1] * 2), ""
-    return (1, 3, *USUAL[:1] * 2), ""
+            shapes = _fitting(net, top, items, stated, frames, USUAL)
+            if len(shapes) == 1:
+                return shapes[0], f"of the usual sizes the only one that its layers fit{why}"
+            if shapes := shapes or _fitting(net, top, items, stated, frames, SMALL):
+                return shapes[0], ""
+    return (1, 3, *data.kind.frames, *USUAL[:1] * 2), ""
 
 
-def _fitting(net: Net, top: str, items: int, stated: int, sizes: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """Channels, and those heights and widths with which the layers and weights of the net fit."""
+def _fitting(
+    net: Net, top: str, items: int, stated: int, frames: tuple[int, ...], sizes: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """Shapes, one for each height and width, with which the layers and weights of the net fit."""
     for depth in dict.fromkeys([n for n, _ in _channels(stated, net)] or [stated or 3]):
-        if fitting := tuple(n for n in sizes if _stands(net, top, (items, depth, n, n))):
-            return depth, fitting
-    return 0, ()
+        shapes = [(items, depth, *frames, n, n) for n in sizes]
+        if fitting := [shape for shape in shapes if _stands(net, top, shape)]:
+            return fitting
+    return []
 
 
 def _channels(stated: int, net: Net) -> Iterator[tuple[int, str]]:

@@ -34,6 +34,11 @@ DATA = [
     ("ImageData", SMALL % "is_color: false" + CROP % "", [(2, 1, 20, 20), (2,)]),
     ("ImageData", "image_data_param { source: 'list' }", [None, (1,)]),
     ("MemoryData", "memory_data_param { batch_size: 1 channels: 3 height: 5 width: 6 }", [(1, 3, 5, 6), (1,)]),
+    (
+        "MemoryData",
+        "memory_data_param { batch_size: 1 channels: 3 height: 25 width: 26 }" + CROP % "",
+        [(1, 3, 25, 26), (1,)],
+    ),
     ("MemoryData", "memory_data_param { dim: [2, 1, 7, 5, 6] }", [(2, 1, 7, 5, 6), (2,)]),  # naibaf7's
     (
         "Data",
@@ -57,6 +62,22 @@ DATA = [
         "VideoData",  # C3D's and video-caffe's: clips
         "video_data_param { batch_size: 2 new_length: 16 } transform_param { crop_size: 112 }",
         [(2, 3, 16, 112, 112), (2,)],
+    ),
+    (
+        "VideoData",
+        "video_data_param { source: 's' }" + CROP % "",
+        [(1, 3, 1, 20, 20), (1,)],
+    ),  # one frame is a clip, too
+    (
+        "VideoData",
+        "video_data_param { batch_size: 2 new_height: 8 new_width: 9 is_color: false }",
+        [(2, 1, 1, 8, 9), (2,)],
+    ),
+    ("VideoData", "data_param { batch_size: 2 }" + CROP % "", [(2, 3, 20, 20), (2,)]),  # SSD's: single frames
+    (
+        "VideoData",
+        "video_data_param { batch_size: 2 new_length: 5 name_pattern: 'img_%05d.jpg' }" + CROP % "",
+        [(2, 10, 20, 20), (2,)],
     ),
     (
         "VideoData",  # yjxiong's: frames are channels

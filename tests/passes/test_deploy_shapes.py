@@ -152,3 +152,23 @@ def test_an_input_that_is_given_beside_a_label_of_its_layer() -> None:
     )
     with pytest.raises(RewriteError, match="the shape of input 'label' does not follow"):
         deploy(net)
+
+
+CLIPS = """layer { name: "data" type: "VideoData" top: "data" top: "label" video_data_param { source: "s" batch_size: 6 %s } }
+layer { name: "conv" type: "Convolution3D" bottom: "data" top: "conv" convolution_param { num_output: 2 kernel_size: 1 kernel_depth: 1 } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "conv" bottom: "label" top: "loss" }
+"""
+
+
+def test_a_clip_is_an_input_of_five_axes_of_one_item() -> None:
+    assert deploy(from_text(CLIPS % "new_length: 16 new_height: 8 new_width: 9")).inputs == {"data": (1, 3, 16, 8, 9)}
+    assert deploy(from_text(CLIPS % "new_height: 8 new_width: 9")).inputs == {"data": (1, 3, 1, 8, 9)}
+    net = from_text(CLIPS % "new_length: 16", "n.prototxt")
+    with pytest.raises(RewriteError) as refused:
+        deploy(net)
+    assert str(refused.value) == (
+        "n.prototxt:1: layer 'data' (VideoData): the shape of input 'data' does not follow\n"
+        "  expected: crop_size or another size in its parameters, and channels that the first weights want\n"
+        "  fix: --input-shape data=1,3,16,224,224, or input_shapes={'data': (1, 3, 16, 224, 224)} in Python"
+    )
+    assert deploy(net, {"data": (1, 3, 16, 224, 224)}).shapes()["conv"] == (1, 2, 16, 224, 224)

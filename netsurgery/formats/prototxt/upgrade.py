@@ -44,6 +44,7 @@ FORK_TYPES = {
     "SMOOTH_L1_LOSS": "SmoothL1Loss",
     "UNPOOLING": "Unpooling",
     "UPSAMPLE": "Upsample",
+    "VIDEO_DATA": "VideoData",
 }
 SPEC_FIELDS = {
     # What V1 writes beside the layer, one value per blob, and V2 in one ParamSpec per blob.
@@ -52,7 +53,12 @@ SPEC_FIELDS = {
     "blobs_lr": "lr_mult",
     "weight_decay": "decay_mult",
 }
-DATA_PARAMS = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param"}
+DATA_PARAMS = {
+    "Data": "data_param",
+    "ImageData": "image_data_param",
+    "VideoData": "image_data_param",
+    "WindowData": "window_data_param",
+}
 TRANSFORMS = ("scale", "mean_file", "crop_size", "mirror")
 
 

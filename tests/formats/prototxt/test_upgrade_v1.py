@@ -95,6 +95,7 @@ def test_a_v1_type_number_of_a_binary_net_that_bvlc_does_not_have_says_nothing()
     [
         ("DATA", "Data", "data_param"),
         ("IMAGE_DATA", "ImageData", "image_data_param"),
+        ("VIDEO_DATA", "VideoData", "image_data_param"),  # C3D 1.0
         ("WINDOW_DATA", "WindowData", "window_data_param"),
     ],
 )
