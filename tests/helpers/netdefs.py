@@ -66,6 +66,8 @@ def add(net: Any, type_: str, read: str, written: str, **arguments: Any) -> None
             argument.f = value
         elif isinstance(value, int):
             argument.i = value
+        elif any(isinstance(number, float) for number in value):
+            argument.floats.extend(value)
         else:
             argument.ints.extend(value)
 

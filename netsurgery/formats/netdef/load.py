@@ -23,7 +23,7 @@ from ...naming import free
 from ...net import Layer, Net, Origin
 from ..layer_text import layer as layer_from_text
 from .groups import SHAPE, Group, groups
-from .operators import OPERATORS
+from .operators import MISNOMERS, OPERATORS
 from .reader import Array, Importer, Op
 from .wire import EXPECTED, FILLS, fill, read_fills, read_netdef
 
@@ -97,16 +97,24 @@ def _require_layers(proto: Any, layer_groups: Sequence[Group], source: Source) -
     """Raises: UnsupportedLayersError."""
     inside = {i for group in layer_groups for i in range(group.first, group.first + group.count)}
     errors = [
-        UnsupportedError(
-            "there is no layer of Caffe's for this operator",
-            layer=f"'{op.name or (op.output[0] if op.output else '')}' ({op.type})",
-            source=source,
-        )
+        _unknown(op, source)
         for i, op in enumerate(proto.op)
         if i not in inside and op.type not in OPERATORS and not (op.type in DECIDED and not op.input)
     ]
     if errors:
         raise UnsupportedLayersError(errors, "read from Caffe2")
+
+
+def _unknown(op: Any, source: Source) -> UnsupportedError:
+    """The error of an operator that is not read."""
+    layer = f"'{op.name or (op.output[0] if op.output else '')}' ({op.type})"
+    spelled = {name.lower(): name for name in OPERATORS}
+    if name := MISNOMERS.get(op.type) or spelled.get(op.type.lower()):
+        problem = "Caffe2 has no operator of this name"
+        return UnsupportedError(
+            problem, layer=layer, source=source, expected=name, fix=f"write it as {name}, with its inputs"
+        )
+    return UnsupportedError("there is no layer of Caffe's for this operator", layer=layer, source=source)
 
 
 def _inputs(

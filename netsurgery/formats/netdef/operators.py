@@ -181,6 +181,22 @@ def _spatial_bn(net: Importer, op: Op) -> None:
         )
 
 
+def _prior_box(net: Importer, op: Op) -> None:
+    """SSD's boxes, by the operator that was proposed to Caffe2 and that forks have (prior_box_op.h); released ones have none."""
+    if op.has("widths") or op.has("heights"):
+        raise op.refuse(
+            "widths and heights of boxes, without variances", expected="min_sizes, as SSD's PriorBox has them"
+        )
+    lists = {"min_size": "min_sizes", "max_size": "max_sizes", "aspect_ratio": "aspect_ratios", "variance": "variance"}
+    fields = [f"{field}: {number(n)}" for field, name in lists.items() for n in op.get_floats(name)]
+    fields += [f"{name}: {str(bool(op.get_int(name, usual))).lower()}" for name, usual in (("flip", 1), ("clip", 0))]
+    fields += [f"{name}: {size}" for name in ("img_size", "img_h", "img_w") if (size := op.get_int(name))]
+    fields += [f"{name}: {number(step)}" for name in ("step", "step_h", "step_w") if (step := op.get_float(name))]
+    fields.append(f"offset: {number(op.get_float('offset', 0.5))}")
+    bottoms = [net.blob(op, name) for name in op.inputs]
+    net.add(op, "PriorBox", bottoms, op.outputs[:1], f"prior_box_param {{ {' '.join(fields)} }}")
+
+
 def _roi_pool(net: Importer, op: Op) -> None:
     if not op.get_int("is_test"):
         raise op.refuse("without is_test it gives a second output")
@@ -243,6 +259,7 @@ OPERATORS: dict[str, Rule] = {
     "PRelu": _prelu,
     PADDING: _padding,
     "Pow": raise_to,
+    "PriorBox": _prior_box,
     "Reciprocal": power(-1),
     **dict.fromkeys(("ReduceBackMean", "ReduceBackSum", "ReduceL1", "ReduceMean", "ReduceSum"), reduce),
     "Relu": simple("ReLU"),
@@ -267,3 +284,13 @@ OPERATORS: dict[str, Rule] = {
     "UpsampleBilinear": resize_bilinear,
     "WeightedSum": weighted_sum,
 }
+MISNOMERS = {
+    "BatchNorm": "SpatialBN",
+    "BatchNormalization": "SpatialBN",
+    "Convolution": "Conv",
+    "Deconvolution": "ConvTranspose",
+    "Eltwise": "Sum, Mul or Max",
+    "InnerProduct": "FC",
+    "Pooling": "MaxPool or AveragePool",
+}
+"""What Caffe2 has for names of Caffe's layers and ONNX's operators that it does not know."""

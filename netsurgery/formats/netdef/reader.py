@@ -66,6 +66,10 @@ class Op:
         value = self._argument(name)
         return () if value is None else tuple(value.ints)
 
+    def get_floats(self, name: str) -> tuple[float, ...]:
+        value = self._argument(name)
+        return () if value is None else tuple(float(x) for x in value.floats or value.ints)
+
     def refuse(self, problem: str, *, expected: str = "", fix: str = "") -> UnsupportedError:
         """The error that refuses the operator, to be raised."""
         return UnsupportedError(f"no layer of Caffe's says this: {problem}", layer=self, expected=expected, fix=fix)
