@@ -9,9 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ..errors import NetsurgeryError, Source
 from .boundary import reading
+
+_ENVIRONMENTS: WeakValueDictionary[tuple[str, int], Any] = WeakValueDictionary()
+"""LMDBs that are open, by path and inode: a process opens each but once, and two nets may read one database."""
 
 
 def database_kind(path: str | os.PathLike[str]) -> str:
@@ -48,8 +52,10 @@ def _lmdb(path: str) -> Iterator[tuple[bytes, bytes]]:
         ) from None
     with ExitStack() as stack:
         with reading(path, "an LMDB", error=NetsurgeryError):
-            environment = lmdb.open(path, readonly=True, lock=False, subdir=os.path.isdir(path))
-            stack.enter_context(environment)
+            folder = os.path.isdir(path)
+            key = os.path.realpath(path), os.stat(os.path.join(path, "data.mdb") if folder else path).st_ino
+            environment = _ENVIRONMENTS.get(key) or lmdb.open(path, readonly=True, lock=False, subdir=folder)
+            _ENVIRONMENTS[key] = environment  # it is closed when its last reader is gone
             transaction = stack.enter_context(environment.begin())
             entries = iter(transaction.cursor())
         yield from _entries(entries, path, "an LMDB")

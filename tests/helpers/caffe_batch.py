@@ -3,7 +3,7 @@
     python caffe_batch.py FOLDER        each FOLDER/*/ holds net.prototxt, perhaps net.caffemodel, and feeds.npz with names.json
 
 For each it writes values.npz with all blobs, in the order of values.json; or refusal.txt, Caffe's last words. `again.npz`, if there, holds
-a second set of inputs, for values of a second forward, after the first, in again_values.npz.
+a second set of inputs, for values of a second forward, after the first, in again_values.npz; `arrays.npy` what a MemoryData layer is set.
 """
 
 import json
@@ -36,6 +36,9 @@ def compute(caffe, folder):
         net = caffe.Net(files[0], phase, stages=[str(s) for s in told.get("stages", [])], **more)
     else:
         net = caffe.Net(*(files + [caffe.TEST]))
+    if os.path.exists("arrays.npy"):
+        arrays = numpy.load("arrays.npy")
+        net.set_input_arrays(arrays, numpy.zeros((len(arrays), 1, 1, 1), numpy.float32))
     for feeds, values in (("feeds.npz", "values"), ("again.npz", "again_values")):
         if os.path.exists(feeds):
             fed(net, feeds, told["names"])

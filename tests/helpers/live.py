@@ -191,15 +191,35 @@ def files_in_caffe(
     prototxt: Path, weights: Path | None, feeds: Blobs, folder: Path, again: Blobs | None = None, **state: Any
 ) -> Blobs:
     """All blobs that Caffe makes of these files; with `again` those of a second forward on other inputs. Raises: AssertionError."""
-    case = folder / "000000"
-    case.mkdir(parents=True)
-    (case / "net.prototxt").symlink_to(Path(prototxt).absolute())
+    case = _case(folder, 0, prototxt, list(feeds), **state)
     if weights is not None:
         (case / "net.caffemodel").symlink_to(Path(weights).absolute())
     np.savez(case / "feeds.npz", **{str(k): array for k, array in enumerate(feeds.values())})
     if again is not None:
         np.savez(case / "again.npz", **{str(k): array for k, array in enumerate(again.values())})
-    (case / "names.json").write_text(json.dumps({"names": list(feeds), **state}))
     _run_batch(folder, 300)
+    return _answer(case, "values" if again is None else "again_values")
+
+
+def sources_in_caffe(nets: Sequence[tuple[Path, Array | None]], folder: Path) -> list[Blobs]:
+    """All blobs that Caffe makes of each net without inputs, whose MemoryData gives the array. Raises: AssertionError."""
+    folders = [_case(folder, k, prototxt, []) for k, (prototxt, _) in enumerate(nets)]
+    for case, (_, arrays) in zip(folders, nets, strict=True):
+        np.savez(case / "feeds.npz")
+        if arrays is not None:
+            np.save(case / "arrays.npy", arrays)
+    _run_batch(folder, 300)
+    return [_answer(case, "values") for case in folders]
+
+
+def _case(folder: Path, k: int, prototxt: Path, inputs: list[str], **state: Any) -> Path:
+    case = folder / f"{k:06d}"
+    case.mkdir(parents=True)
+    (case / "net.prototxt").symlink_to(Path(prototxt).absolute())
+    (case / "names.json").write_text(json.dumps({"names": inputs, **state}))
+    return case
+
+
+def _answer(case: Path, values: str) -> Blobs:
     assert not (case / "refusal.txt").exists(), (case / "refusal.txt").read_text()
-    return _read(case, "values" if again is None else "again_values")
+    return _read(case, values)

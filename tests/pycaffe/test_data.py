@@ -85,6 +85,22 @@ def test_a_database_is_read_in_the_order_of_its_keys(kind: str, tmp_path: Path) 
     assert found.blobs["label"].data.tolist() == [3, 1]
 
 
+def test_two_nets_read_one_lmdb_each_from_its_beginning(tmp_path: Path) -> None:
+    """As those of training and testing do; Caffe opens it twice, a process of lmdb's only once."""
+    pixels = np.random.RandomState(0).randint(0, 256, (3, 1, 4, 5)).astype(np.uint8)
+    datums = [caffe.io.array_to_datum(array, i + 1).SerializeToString() for i, array in enumerate(pixels)]
+    write_database("LMDB", str(tmp_path / "db"), {f"{i:08}".encode(): datum for i, datum in enumerate(datums)})
+    text = (
+        'layer { name: "d" type: "Data" top: "data" top: "label" '
+        f'data_param {{ source: "{tmp_path}/db" backend: LMDB batch_size: 1 }} }}'
+    )
+    first = net(tmp_path, text)
+    labels = [first.forward()["label"].item() for _ in range(2)]
+    second = net(tmp_path, text)
+    labels += [each.forward()["label"].item() for each in (first, second, first)]
+    assert labels == [1, 2, 3, 1, 1]
+
+
 def test_hdf5_output_is_written_at_each_forward(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     text = (
