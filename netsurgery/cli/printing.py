@@ -155,16 +155,22 @@ def open_words(
 
 def write_picture(path: Path, picture: Any) -> None:
     """Writes a picture as PNG, whole or not at all. Raises: NetsurgeryError."""
+    from ..errors import NetsurgeryError
+    from ..files.output import replacing
     from ..vision.picture import to_png
 
-    _write_png(path, lambda: to_png(picture))
+    if path.suffix.lower() != ".png":
+        raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .png")
+    content = to_png(picture)
+    with replacing(path) as file:
+        file.write(content)
 
 
 def write_figure(path: Path, figure: Any) -> None:
-    """Writes a matplotlib Figure as PNG, whole or not at all. Raises: NetsurgeryError."""
-    from ..vision.figures import figure_png
+    """Writes a matplotlib Figure as PNG, SVG or PDF, whole or not at all. Raises: NetsurgeryError."""
+    from ..vision.figures import write_figure
 
-    _write_png(path, lambda: figure_png(figure))
+    write_figure(path, figure)
 
 
 def write_tiles(path: Path, tiles: Any, bare: bool, quiet: bool) -> None:
@@ -176,17 +182,6 @@ def write_tiles(path: Path, tiles: Any, bare: bool, quiet: bool) -> None:
 
         write_figure(path, tiles_figure(tiles))
     note(f"{path}: {tiles.title}", quiet)
-
-
-def _write_png(path: Path, data: Callable[[], bytes]) -> None:
-    from ..errors import NetsurgeryError
-    from ..files.output import replacing
-
-    if path.suffix.lower() != ".png":
-        raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .png")
-    content = data()
-    with replacing(path) as file:
-        file.write(content)
 
 
 class Printed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Json, NetAndModel, Quiet
-from .printing import cell, console, note, print_json
+from .printing import cell, console, note, print_json, write_figure
 
 if TYPE_CHECKING:
     from ..formats.options import Reading
@@ -47,10 +47,9 @@ def time(
     """
     from dataclasses import replace
 
-    from ..files.output import replacing
     from ..files.words import split_words
     from ..passes.prepare import prepare
-    from ..verification.reports.times_chart import times_chart
+    from ..verification.reports.times_chart import times_figure
     from ..verification.times import time_net
 
     net_file, weights, model = split_words(words, "[MODEL.onnx]", least=0)
@@ -66,8 +65,7 @@ def time(
         caffe=caffe,
     )
     if output is not None:
-        with replacing(output) as file:
-            file.write(times_chart(times, net.name or Path(net_file).stem).encode())
+        write_figure(output, times_figure(times, net.name or Path(net_file).stem))
     if as_json:
         print_json(times.to_json())
         return

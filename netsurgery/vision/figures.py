@@ -6,6 +6,7 @@ A figure is drawn on a canvas of its own: no window is opened, and whoever uses 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
+from ..files.output import replacing
+from ..shown import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Colour = Sequence[int] | NDArray[np.uint8]
-"""Red, green, blue, 0 to 255."""
 
 DPI = 100
 LONGEST, LONG, SHORT = 10.24, 5.0, 2.2
@@ -66,12 +66,38 @@ def image_figure(height: float, width: float, beside: float = 0.0) -> tuple[Figu
     return figure, place(figure, LEFT, TOP, width, height)
 
 
-def figure_png(figure: Figure) -> bytes:
-    """A figure as a PNG file."""
+UNDATED: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""The formats of files, and what is left out of each, so that equal figures are equal files."""
+
+
+def figure_png(figure: Figure, format: str = "png") -> bytes:
+    """A figure as a PNG file, or one of another of the formats; letters in SVG stay text."""
     file = io.BytesIO()
-    fast = {"compress_level": 4}
-    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs=fast)
+    more = {"pil_kwargs": {"compress_level": 4}} if format == "png" else {}
+    with require_matplotlib().rc_context({"svg.fonttype": "none", "svg.hashsalt": "netsurgery"}):
+        figure.savefig(file, format=format, dpi=DPI, metadata=UNDATED[format], **more)
     return file.getvalue()
+
+
+def write_figure(path: str | os.PathLike[str], figure: Figure) -> None:
+    """Writes a figure as PNG, SVG or PDF, whole or not at all. Raises: NetsurgeryError."""
+    format = os.path.splitext(os.fspath(path))[1][1:].lower()
+    if format not in UNDATED:
+        raise NetsurgeryError(
+            f"cannot tell the format of '{os.fspath(path)}'", expected="a name that ends in .png, .svg or .pdf"
+        )
+    content = figure_png(figure, format)
+    with replacing(path) as file:
+        file.write(content)
+
+
+def plain(text: str) -> str:
+    """A name as it is: to matplotlib what stands between two signs of a dollar is a formula."""
+    return visible(text).replace("$", r"\$")
 
 
 def inches(height: int, width: int) -> tuple[float, float]:
@@ -108,7 +134,7 @@ def add_bar(
     formatter.set_powerlimits((-3, 4))
     axes.yaxis.set_major_formatter(formatter)
     axes.yaxis.get_offset_text().set(size=8, ha="left")
-    axes.set_ylabel(unit, fontsize=8)
+    axes.set_ylabel(plain(unit), fontsize=8)
     return axes
 
 
@@ -130,7 +156,7 @@ def map_figure(
     height, width = inches(*size)
     figure, axes = image_figure(height, width, BESIDE)
     show_picture(axes, picture, size)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(plain(title), fontsize=10)
     add_bar(figure, low, high, colours, unit, LEFT + width + 0.15, TOP, height)
     return figure
 
@@ -151,9 +177,9 @@ def legend_figure(
     beside = 0.2 + columns * (0.45 + 0.075 * max((len(name) for name in names), default=0))
     figure, axes = image_figure(height, width, beside)
     show_picture(axes, picture, size)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(plain(title), fontsize=10)
     handles = [
-        Patch(facecolor="#{:02x}{:02x}{:02x}".format(*colour), edgecolor="black", linewidth=0.5, label=name)
+        Patch(facecolor="#{:02x}{:02x}{:02x}".format(*colour), edgecolor="black", linewidth=0.5, label=plain(name))
         for name, colour in zip(names, colours, strict=True)
     ]
     across, down = figure.get_size_inches()
@@ -196,8 +222,8 @@ def sheet_figure(
         )
         axes.imshow(picture, interpolation="nearest", aspect="auto")
         axes.set(xticks=[], yticks=[])
-        axes.set_title(name, fontsize=8, pad=2)
-    figure.suptitle(title, fontsize=10, y=1 - 0.05 / (0.4 + whole), va="top")
+        axes.set_title(plain(name), fontsize=8, pad=2)
+    figure.suptitle(plain(title), fontsize=10, y=1 - 0.05 / (0.4 + whole), va="top")
     add_bar(figure, low, high, colours, unit, 0.1 + columns * (width + gap), 0.4 + line, whole - line - gap)
     return figure
 

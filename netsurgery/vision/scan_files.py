@@ -15,7 +15,7 @@ from ..formats.preprocessing import Preprocessing
 from ..net import Net
 from .cache import made_by
 from .draughtsman import WORTH_IT, drawn
-from .figures import figure_png, image_figure, inches, require_matplotlib, show_picture
+from .figures import figure_png, image_figure, inches, plain, require_matplotlib, show_picture
 from .images import Folder, ImageFile, find_for
 from .jobs import run_job
 from .overlay import class_colours, gray_of
@@ -43,8 +43,8 @@ def scan_figure(image: NDArray[Any], detections: Sequence[Detection], title: str
         label = f"{one.label or one.channel} {one.score:.2f}"
         box = {"facecolor": colour, "edgecolor": "none", "pad": 1.0}
         ink = "black" if float(np.dot(colour, (0.3, 0.59, 0.11))) > 0.5 else "white"
-        axes.text(left, top, label, fontsize=7, color=ink, va="bottom", bbox=box, clip_on=True)
-    axes.set_title(title or f"{len(detections)} found", fontsize=10)
+        axes.text(left, top, plain(label), fontsize=7, color=ink, va="bottom", bbox=box, clip_on=True)
+    axes.set_title(plain(title or f"{len(detections)} found"), fontsize=10)
     return figure
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NetsurgeryError
-from .figures import BESIDE, DPI, LONGEST, add_bar, new_figure, place
+from .figures import BESIDE, DPI, LONGEST, add_bar, new_figure, place, plain
 from .filters import Tiles
 from .overlay import range_of
 from .patches import Patch, Unit
@@ -37,7 +37,11 @@ def tiles_figure(tiles: Tiles) -> Figure:
         axes.set_axis_off()
     _number(axes, tiles, picture.shape[1])
     figure.text(
-        0.5 / figure.get_size_inches()[0], 1 - 0.1 / figure.get_size_inches()[1], tiles.title, fontsize=10, va="top"
+        0.5 / figure.get_size_inches()[0],
+        1 - 0.1 / figure.get_size_inches()[1],
+        plain(tiles.title),
+        fontsize=10,
+        va="top",
     )
     low, high = tiles.range(tiles.values)
     unit = tiles.unit
@@ -109,7 +113,7 @@ def patches_figure(by_unit: Mapping[Unit, Sequence[Patch]], *, across: int | Non
     for unit, best in groups.items():
         h, w = best[0].pixels.shape[:2]
         title = f"{unit}: {best[-1].value:.4g} to {best[0].value:.4g}, sees {h}x{w} of the net's input"
-        figure.text(0.1 / (0.2 + columns * cell), 1 - (top + 0.08) / (whole + 0.1), title, fontsize=10, va="top")
+        figure.text(0.1 / (0.2 + columns * cell), 1 - (top + 0.08) / (whole + 0.1), plain(title), fontsize=10, va="top")
         top += head
         for k, patch in enumerate(best):
             height, width = _shape(patch, cell - 0.1)
@@ -120,7 +124,7 @@ def patches_figure(by_unit: Mapping[Unit, Sequence[Patch]], *, across: int | Non
             a, b, c, d = patch.place
             name = os.path.basename(patch.image)
             name = name if len(name) <= 24 else name[:11] + "…" + name[-12:]
-            said = f"{patch.value:.4g}  {name}\nrows {a}-{c}, columns {b}-{d}"
+            said = f"{patch.value:.4g}  {plain(name)}\nrows {a}-{c}, columns {b}-{d}"
             axes.set_xlabel(said, fontsize=7, loc="left", labelpad=2)
         top += rows[unit] * (sizes[unit] + text)
     return figure
