@@ -16,7 +16,7 @@ from ..net import Net
 from ..passes.cut import cut
 from .heatmap import only_output
 from .images import ImageFile, find_images
-from .jobs import run_job
+from .jobs import run_job, run_one
 from .labels import check_labels, name_of
 from .model import input_shape, open_model
 from .pipeline import Job, Outcome, Sample
@@ -112,10 +112,7 @@ def classify(
     Raises: NetsurgeryError, ShapeError for a blob that is a map, labels that do not fit, or an image that cannot be read.
     """
     part, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
-    sample = job.prepare(job.read(image) if isinstance(image, str) else image)
-    model = open_model(part, [job.blob])
-    sample.outputs = [model.run(x) for x in sample.inputs]
-    return job.finish(ImageFile("", ""), sample)
+    return run_one(job, open_model(part, [job.blob]), image)
 
 
 def classify_files(

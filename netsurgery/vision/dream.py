@@ -22,11 +22,11 @@ from ..layers.core.dims import numbers
 from ..net import Net
 from ..options import Number, option, whole
 from ..passes.cut import cut
-from .ascent import Array, moved_slope, pixel_range
+from .ascent import Array, even, moved_slope, picture_of, pixel_range, require_least, slope_of
 from .gradient import require_torch
 from .model import image_input, input_shape
-from .picture import Picture, as_color, to_bytes
-from .preprocess import deprocess, preprocess
+from .picture import Picture
+from .preprocess import preprocess
 from .resize import sample
 
 
@@ -55,9 +55,7 @@ class Octaves:
     jitter: int = option(32, whole(0), "jitter", "By how many pixels the image is moved at random in each step.")
 
     def __post_init__(self) -> None:
-        for number, least, what in ((self.octaves, 1, "octaves"), (self.steps, 1, "steps"), (self.jitter, 0, "jitter")):
-            if number < least:
-                raise NetsurgeryError(f"{what} is {number}", expected=f"{least} or more")
+        require_least(octaves=(self.octaves, 1), steps=(self.steps, 1), jitter=(self.jitter, 0))
         if not (self.rate > 0 and self.octave_scale > 1):
             raise NetsurgeryError(
                 f"rate {self.rate:g}, octave_scale {self.octave_scale:g}",
@@ -97,26 +95,24 @@ def dream(
     part = cut(net, [blob])
     photo = _input(part, image, done)
     bases = _octaves(part, blob, photo, how)
-    guide_map = None if guide is None else _features(part, blob, _input(part, guide, done))
+    objective = _objective(None if guide is None else _features(part, blob, _input(part, guide, done)))
     rng = np.random.default_rng(seed)
     detail, start, count = np.zeros_like(bases[-1]), 0.0, 0
     for base in reversed(bases):
         size = base.shape[1], base.shape[2]
         detail = zoom(detail, size)
-        slope = _slope(part, blob, base.shape, guide_map)
+        slope = slope_of(part, blob, base.shape, objective)
         _, low, high = pixel_range(len(base), size, done)
         span = float((high - low).mean())
         x = base + detail
         for _ in range(how.steps):
             value, direction = moved_slope(slope, x, how.jitter, rng)
-            x = x + np.float32(how.rate * span / 100) * direction / (np.abs(direction).mean() + np.float32(1e-12))
-            x = np.clip(x, low, high)
+            x = np.clip(x + np.float32(how.rate * span / 100) * even(direction), low, high)
             count += 1
             report(count, value)
         detail = x - base
         start = slope(base)[0]
-    picture = as_color(to_bytes(deprocess(x, done)))
-    return Dream(picture, x, start, slope(x)[0], tuple((b.shape[1], b.shape[2]) for b in reversed(bases)))
+    return Dream(picture_of(x, done), x, start, slope(x)[0], tuple((b.shape[1], b.shape[2]) for b in reversed(bases)))
 
 
 def _input(net: Net, image: NDArray[Any] | str, done: Preprocessing) -> Array:
@@ -178,27 +174,15 @@ def _features(net: Net, blob: str, x: Array) -> NDArray[np.float32]:
     return np.asarray(values.reshape(len(values), -1), np.float32)
 
 
-def _slope(
-    net: Net, blob: str, shape: tuple[int, ...], guide: NDArray[np.float32] | None
-) -> Callable[[NDArray[Any]], tuple[float, NDArray[Any]]]:
-    """What gives the objective on an input, and its gradient."""
-    torch = require_torch("dream")
-    from ..exporters.torch.module import TorchNet
+def _objective(guide: Array | None) -> Callable[[Any], Any]:
+    """|top|^2 / 2, or what the guide's map says of it."""
+    if guide is None:
+        return lambda top: (top.double() ** 2).sum() / 2
+    goal = require_torch("dream").from_numpy(guide)
 
-    run = TorchNet(net, blob, (1, *shape))
+    def likeness(top: Any) -> Any:
+        flat = top.reshape(len(top), -1)
+        best = (flat.detach().T @ goal).argmax(dim=1)
+        return (flat * goal[:, best]).double().sum()
 
-    def slope(x: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-        leaf = torch.from_numpy(np.ascontiguousarray(x[None], np.float32)).requires_grad_(True)
-        top = run(leaf)[0]
-        held = top.detach().reshape(len(top), -1)
-        if guide is None:
-            direction, value = held, float((held.double() ** 2).sum() / 2)
-        else:
-            likeness = held.T @ torch.from_numpy(guide)
-            best = likeness.argmax(dim=1)
-            direction = torch.from_numpy(guide)[:, best]
-            value = float((held * direction).double().sum())
-        (gradient,) = torch.autograd.grad(top, leaf, direction.reshape(top.shape))
-        return value, gradient[0].numpy()
-
-    return slope
+    return likeness

@@ -21,7 +21,7 @@ from ..passes.cut import cut
 from .cache import made_by
 from .feature_files import SUFFIXES, writer
 from .images import Folder, ImageFile, find_images
-from .jobs import run_job
+from .jobs import run_job, run_one
 from .model import image_input, input_shape, open_model
 from .pipeline import Job, Outcome, Sample
 from .preprocess import crops, read_pixels
@@ -97,11 +97,7 @@ def features(
     """
     part, job = plan(net, blobs, size, preprocessing or Preprocessing())
     model = open_model(part, job.blobs, free=size is not None)
-    rows: list[Blobs] = []
-    for image in images:
-        sample = job.prepare(job.read(image) if isinstance(image, str) else image)
-        sample.outputs = [model.run(x) for x in sample.inputs]
-        rows.append(job.finish(ImageFile("", ""), sample))
+    rows = [run_one(job, model, image) for image in images]
     return {blob: np.stack([row[blob] for row in rows]) for blob in job.blobs} if rows else {}
 
 

@@ -24,6 +24,7 @@ from ..passes.cut import cut
 from ..receptive_field import geometry
 from .heatmap_job import HeatmapJob, Options, too_small
 from .heatmap_result import Heatmap
+from .jobs import run_one
 from .labels import find_background, find_channel
 from .model import image_input, input_shape, open_model
 from .places import axis_of
@@ -82,10 +83,7 @@ def heatmap(
         sliding_pool=sliding_pool,
     )
     pixels = read_image(image) if isinstance(image, str) else image
-    prepared = job.prepare(pixels)
-    model = open_model(dense, [job.blob], free=True)
-    prepared.outputs = [model.run(x) for x in prepared.inputs]
-    return replace(job.combine(prepared), image=pixels)
+    return replace(run_one(job, open_model(dense, [job.blob], free=True), pixels), image=pixels)
 
 
 def plan(

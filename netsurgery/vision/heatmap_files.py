@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,63 +13,40 @@ from numpy.typing import NDArray
 
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
-from .cache import made_by
-from .draughtsman import WORTH_IT, drawn
-from .figures import figure_png, require_matplotlib
 from .heatmap import plan
 from .heatmap_job import HeatmapJob, Options
 from .heatmap_result import Heatmap
-from .images import Folder, ImageFile, find_for
-from .jobs import run_job
+from .images import Folder, ImageFile
 from .picture import grid, to_16_bits, to_png
-from .pipeline import Job, Outcome, Sample
+from .picture_files import PictureFiles, write_pictures
+from .pipeline import Outcome, Sample
 
 OVERLAY_SIDE = 1024
 """Pixels of the longer side of overlays at most."""
 
 
-@dataclass(frozen=True)
-class HeatmapFiles(Job[dict[str, Any]]):
-    """Writes NAME.npy, NAME.png, NAME.overlay.png and, last, NAME.json, whose content is the result. `made_by` tells runs of other nets
-    or options apart."""
+class HeatmapFiles(PictureFiles):
+    """Writes NAME.npy, NAME.png, NAME.overlay.png and, last, NAME.json."""
 
-    maps: HeatmapJob
-    folder: str
-    made_by: str
-    force: bool = False
-    apart: bool = False
-    """Whether figures are drawn in another process."""
+    job: HeatmapJob
 
-    def drawn(self, heatmap: Heatmap, image: NDArray[Any]) -> bytes:
-        heatmap = replace(heatmap, maps=())  # a figure shows them together
-        return drawn(Heatmap.figure, heatmap, image) if self.apart else figure_png(heatmap.figure(image))
-
-    def prepare(self, image: NDArray[Any]) -> Sample:
-        return self.maps.prepare(image)
-
-    def finish(self, image: ImageFile, sample: Sample) -> dict[str, Any]:
-        heatmap = self.maps.combine(sample)
-        folder, low_high = Folder(self.folder), heatmap.range
+    def write(self, folder: Folder, image: ImageFile, sample: Sample) -> dict[str, Any]:
+        heatmap = self.job.combine(sample)
+        low_high = heatmap.range
         values = io.BytesIO()
         np.save(values, heatmap.values)
         folder.write(f"{image.name}.npy", values.getvalue())
         folder.write(f"{image.name}.png", to_png(_as_16_bits(heatmap), {"range": "{:.9g} {:.9g}".format(*low_high)}))
-        folder.write(f"{image.name}.overlay.png", self.drawn(heatmap, sample.more.image))
-        summary = self.summary(image, heatmap)
-        folder.write(f"{image.name}.json", (json.dumps(summary, indent=2) + "\n").encode())
-        return summary
-
-    def summary(self, image: ImageFile, heatmap: Heatmap) -> dict[str, Any]:
-        low, high = heatmap.range
+        together = replace(heatmap, maps=())  # a figure shows them together
+        folder.write(f"{image.name}.overlay.png", self.drawn(Heatmap.figure, together, sample.more.image))
         scales = [
             {"side": side, "input": list(size), "map": list(one.shape[-2:]), "range": _finite_range(one)}
             for side, size, one in zip(heatmap.sides, heatmap.inputs, heatmap.maps, strict=True)
         ]
         score = heatmap.score
         return {
-            "image": image.path,
             "size": list(heatmap.image_size),
-            "blob": self.maps.blob,
+            "blob": self.job.blob,
             "channel": heatmap.channel,
             "label": heatmap.label,
             "score": [_number(x) for x in score] if isinstance(score, np.ndarray) else _number(score),
@@ -78,9 +54,9 @@ class HeatmapFiles(Job[dict[str, Any]]):
             "background": heatmap.background,
             "base": list(heatmap.base),
             "scales": scales,
-            "reduce": self.maps.options.reduce,
+            "reduce": self.job.options.reduce,
             "map": list(heatmap.values.shape),
-            "range": [low, high],
+            "range": list(low_high),
             "first": list(heatmap.first),
             "stride": list(heatmap.stride),
             "peak": list(heatmap.peak),
@@ -89,11 +65,7 @@ class HeatmapFiles(Job[dict[str, Any]]):
                 "picture": f"{image.name}.png",
                 "overlay": f"{image.name}.overlay.png",
             },
-            "made_by": self.made_by,
         }
-
-    def done(self, image: ImageFile) -> dict[str, Any] | None:
-        return None if self.force else Folder(self.folder).finished(image, self.made_by)
 
 
 def heatmaps(
@@ -117,17 +89,11 @@ def heatmaps(
 
     Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
     """
-    require_matplotlib()
     dense, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
-    image_files, place = find_for(images, folder, scheduler)
-    files = HeatmapFiles(
-        replace(job, thumbnail=OVERLAY_SIDE),
-        place,
-        made_by(dense, [job.blob], job.preprocessing, asdict(job.options)),
-        force,
-        len(image_files) >= WORTH_IT,
-    )
-    return run_job(files, dense, [job.blob], image_files, free=True, keep=keep, scheduler=scheduler, threads=threads)
+    return write_pictures(
+        HeatmapFiles, replace(job, thumbnail=OVERLAY_SIDE), dense, [job.blob], images, folder,
+        job.preprocessing, asdict(job.options), force=force, keep=keep, scheduler=scheduler, threads=threads,
+    )  # fmt: skip
 
 
 def _as_16_bits(heatmap: Heatmap) -> NDArray[np.uint16]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
 
 from ..net import Net
 from ..options import Flag, Kind, option, whole
@@ -24,6 +26,13 @@ class Work:
     )
     threads: int | None = option(None, whole(1), "threads", "Threads. Default: one for each core.")
     keep: bool = option(True, Flag(yes=False, no=True), "no-cache", "Keep no model in the cache directory.")
+
+
+def run_one(job: Job[R], model: Model, image: NDArray[Any] | str) -> R:
+    """What becomes of one image, a path or RGB (H, W, 3). Raises: NetsurgeryError."""
+    sample = job.prepare(job.read(image) if isinstance(image, str) else image)
+    sample.outputs = [model.run(x) for x in sample.inputs]
+    return job.finish(ImageFile(image if isinstance(image, str) else "the image", ""), sample)
 
 
 def run_job(

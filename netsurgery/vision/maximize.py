@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
 from ..formats.preprocessing import Preprocessing
@@ -20,13 +18,12 @@ from ..layers.core.dims import numbers
 from ..net import Net
 from ..options import Kind, Number, option, whole, whole_number
 from ..passes.cut import cut
-from .ascent import moved_slope, pixel_range, total_variation
+from .ascent import Array, Slope, even, moved_slope, picture_of, pixel_range, require_least, slope_of, total_variation
 from .gradient import before_softmax, require_torch
 from .model import image_input, input_shape
 from .patches import Unit, find_unit
-from .picture import Picture, as_color, to_bytes
+from .picture import Picture
 from .places import smoothed
-from .preprocess import deprocess
 
 GRAY_LEVEL = 1 / 255
 """The step between two pixels, as a share of their range, below which total variation hardly counts it."""
@@ -40,7 +37,7 @@ class Maximum:
     image: Picture
     value: float
     start: float
-    blob: NDArray[np.float32]
+    blob: Array
 
 
 @dataclass(frozen=True)
@@ -72,13 +69,7 @@ class Ascent:
     )
 
     def __post_init__(self) -> None:
-        for number, least, what in (
-            (self.steps, 1, "steps"),
-            (self.jitter, 0, "jitter"),
-            (self.blur_every, 1, "blur_every"),
-        ):
-            if number < least:
-                raise NetsurgeryError(f"{what} is {number}", expected=f"{least} or more")
+        require_least(steps=(self.steps, 1), jitter=(self.jitter, 0), blur_every=(self.blur_every, 1))
         if not (self.rate > 0 and 0 <= self.decay < 1 and self.blur >= 0):
             raise NetsurgeryError(
                 f"rate {self.rate:g}, decay {self.decay:g}, blur {self.blur:g}",
@@ -124,51 +115,42 @@ def maximize(
 
     Raises: NetsurgeryError without it, or for a unit that there is not; UnsupportedLayersError for layers of unknown gradient.
     """
-    torch = require_torch("maximize")
-    from ..exporters.torch.module import TorchNet
-
+    require_torch("maximize")
     how = Ascent(steps, rate, decay, jitter, blur, blur_every, variation, norm, at)
     target = find_unit(net, unit, labels)
     climbed = before_softmax(net, target.blob)
     part = cut(net, [climbed])
     channels, height, width = input_shape(part)
     h, w = size or (height, width)
-    shape = (1, channels, h, w)
-    top = part.shapes({image_input(part): shape})[climbed]  # raises for a size that the net does not take
+    shape = (channels, h, w)
+    top = part.shapes({image_input(part): (1, *shape)})[climbed]  # raises for a size that the net does not take
     place = _place(at, numbers(top)[2:], climbed)
-    run = TorchNet(part, climbed, shape)
     done = preprocessing or Preprocessing()
     gray, low, high = pixel_range(channels, (h, w), done)
     rng = np.random.default_rng(seed)
-
-    def slope(image: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-        leaf = torch.from_numpy(np.ascontiguousarray(image[None], np.float32)).requires_grad_(True)
-        values = run(leaf)[0, target.channel]
-        value = values.mean() if place is None else values[place]
-        (gradient,) = torch.autograd.grad(value, leaf)
-        return float(value.detach()), gradient[0].numpy()
-
-    x = rng.normal(0, 0.01 * float((high - low).mean()), shape[1:]).astype(np.float32)
+    slope = slope_of(
+        part, climbed, shape, lambda top: top[target.channel].mean() if place is None else top[target.channel][place]
+    )
+    x = rng.normal(0, 0.01 * float((high - low).mean()), shape).astype(np.float32)
     start = slope(gray + x)[0]
     x = _climb(how, slope, x, (gray, low, high), rng, report)
     blob = (gray + x).astype(np.float32)
-    picture = as_color(to_bytes(deprocess(blob, done)))
-    return Maximum(target, picture, slope(blob)[0], start, blob)
+    return Maximum(target, picture_of(blob, done), slope(blob)[0], start, blob)
 
 
 def _climb(
     how: Ascent,
-    slope: Callable[[NDArray[Any]], tuple[float, NDArray[Any]]],
-    x: NDArray[np.float32],
-    pixels: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    slope: Slope,
+    x: Array,
+    pixels: tuple[Array, Array, Array],
     rng: np.random.Generator,
     report: Callable[[int, float], None],
-) -> NDArray[np.float32]:
+) -> Array:
     gray, low, high = pixels
     span = float((high - low).mean())
     for step in range(how.steps):
         value, direction = moved_slope(slope, gray + x, how.jitter, rng)
-        direction = direction / (np.abs(direction).mean() + np.float32(1e-12))
+        direction = even(direction)
         if how.variation:
             direction = direction - np.float32(how.variation) * total_variation(x, GRAY_LEVEL * span)[1]
         x = x + np.float32(how.rate * span / 100) * direction

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError
-from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
 from ..layers.shared.boxes import suppress
 from ..net import Net
@@ -25,6 +24,7 @@ from ..passes.cut import cut
 from .heatmap import only_output, plan
 from .heatmap_job import HeatmapJob, Options
 from .images import ImageFile
+from .jobs import run_one
 from .labels import BACKGROUND, BACKGROUND_HELP, find_background, find_channel, name_of
 from .model import open_model
 from .pipeline import Job, Sample
@@ -231,7 +231,4 @@ def scan(
     dense, job, blobs = plan_scan(
         net, output, how or Scanning(), preprocessing or Preprocessing(), sliding_pool=sliding_pool
     )
-    sample = job.prepare(read_image(image) if isinstance(image, str) else image)
-    model = open_model(dense, blobs, free=True)
-    sample.outputs = [model.run(x) for x in sample.inputs]
-    return job.finish(ImageFile(image if isinstance(image, str) else "the image", ""), sample)
+    return run_one(job, open_model(dense, blobs, free=True), image)

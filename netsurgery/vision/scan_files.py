@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,12 @@ from numpy.typing import NDArray
 
 from ..formats.preprocessing import Preprocessing
 from ..net import Net
-from .cache import made_by
-from .draughtsman import WORTH_IT, drawn
-from .figures import figure_png, image_figure, inches, plain, require_matplotlib, show_picture
-from .images import Folder, ImageFile, find_for
-from .jobs import run_job
+from .figures import image_figure, inches, plain, show_picture
+from .images import Folder, ImageFile
 from .overlay import class_colours, gray_of
 from .picture import as_color, to_bytes
-from .pipeline import Job, Outcome, Sample
+from .picture_files import PictureFiles, write_pictures
+from .pipeline import Outcome, Sample
 from .scan import Detection, ScanJob, Scanning, plan_scan
 
 if TYPE_CHECKING:
@@ -48,43 +45,23 @@ def scan_figure(image: NDArray[Any], detections: Sequence[Detection], title: str
     return figure
 
 
-@dataclass(frozen=True)
-class ScanFiles(Job[dict[str, Any]]):
-    """Writes NAME.boxes.png and, last, NAME.json, whose content is the result."""
+class ScanFiles(PictureFiles):
+    """Writes NAME.boxes.png and, last, NAME.json."""
 
-    scanning: ScanJob
-    folder: str
-    made_by: str
-    force: bool = False
-    apart: bool = False
-    """Whether figures are drawn in another process."""
+    job: ScanJob
 
-    def drawn(self, *args: Any) -> bytes:
-        return drawn(scan_figure, *args) if self.apart else figure_png(scan_figure(*args))
-
-    def prepare(self, image: NDArray[Any]) -> Sample:
-        return self.scanning.prepare(image)
-
-    def finish(self, image: ImageFile, sample: Sample) -> dict[str, Any]:
-        detections = self.scanning.finish(image, sample)
+    def write(self, folder: Folder, image: ImageFile, sample: Sample) -> dict[str, Any]:
+        detections = self.job.finish(image, sample)
         pixels, sizes = sample.more
-        folder = Folder(self.folder)
-        title = f"{os.path.basename(image.path)}: {len(detections)} boxes by {self.scanning.maps.blob}"
-        folder.write(f"{image.name}.boxes.png", self.drawn(pixels, detections, title))
-        summary = {
-            "image": image.path,
+        title = f"{os.path.basename(image.path)}: {len(detections)} boxes by {self.job.maps.blob}"
+        folder.write(f"{image.name}.boxes.png", self.drawn(scan_figure, pixels, detections, title))
+        return {
             "size": list(pixels.shape[:2]),
-            "blob": self.scanning.maps.blob,
+            "blob": self.job.maps.blob,
             "scales": [{"side": side, "input": list(size)} for side, size in sizes],
             "boxes": [one.to_json() for one in detections],
             "files": {"picture": f"{image.name}.boxes.png"},
-            "made_by": self.made_by,
         }
-        folder.write(f"{image.name}.json", (json.dumps(summary, indent=2) + "\n").encode())
-        return summary
-
-    def done(self, image: ImageFile) -> dict[str, Any] | None:
-        return None if self.force else Folder(self.folder).finished(image, self.made_by)
 
 
 def scan_files(
@@ -103,10 +80,9 @@ def scan_files(
 ) -> Iterator[Outcome[dict[str, Any]]]:
     """`scan` for files, folders, globs, lists or URLs, written below `folder`. What an earlier run with the same net and options
     finished is skipped, unless `force`. `keep`, `scheduler`: see `heatmaps`."""
-    require_matplotlib()
     how = how or Scanning()
     dense, job, blobs = plan_scan(net, output, how, preprocessing or Preprocessing(), sliding_pool=sliding_pool)
-    image_files, place = find_for(images, folder, scheduler)
-    mine = made_by(dense, blobs, job.maps.preprocessing, {"scan": asdict(how)})
-    files = ScanFiles(job, place, mine, force, len(image_files) >= WORTH_IT)
-    return run_job(files, dense, blobs, image_files, free=True, keep=keep, scheduler=scheduler, threads=threads)
+    return write_pictures(
+        ScanFiles, job, dense, blobs, images, folder, job.maps.preprocessing, {"scan": asdict(how)},
+        force=force, keep=keep, scheduler=scheduler, threads=threads,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from seeing import NET, PIXELS, call, digits
 
 import netsurgery
 from netsurgery import vision
-from netsurgery.vision import heatmap_files
+from netsurgery.vision import picture_files
 from netsurgery.vision.draughtsman import WORTH_IT, drawn
 from netsurgery.vision.overlay import class_colours, classes
 
@@ -127,7 +127,7 @@ def test_figures_drawn_in_another_process_are_the_same(tmp_path: Path) -> None:
 
 def test_many_images_are_drawn_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(heatmap_files, "drawn", lambda make, *args: asked.append(make) or b"apart")
+    monkeypatch.setattr(picture_files, "drawn", lambda make, *args: asked.append(make) or b"apart")
     for count, times in ((WORTH_IT - 1, 0), (WORTH_IT, WORTH_IT)):
         files = [seeing.save(tmp_path / str(count) / f"{i}.png", np.zeros((30, 30), np.uint8)) for i in range(count)]
         options = vision.Options(scales=(28,), channel=3)
