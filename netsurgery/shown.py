@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -13,6 +14,11 @@ def visible(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def size_text(sizes: Iterable[object]) -> str:
+    """1x3x227x227; "?" for what is no number."""
+    return "x".join(str(n) if isinstance(n, int) else "?" for n in sizes)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

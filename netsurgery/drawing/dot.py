@@ -10,8 +10,6 @@ from ..shown import visible
 
 Attributes = Mapping[str, str]
 
-DIRECTIONS = ("LR", "RL", "TB", "BT")
-
 
 @dataclass
 class Graph:

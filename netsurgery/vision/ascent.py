@@ -71,10 +71,10 @@ def moved_slope(slope: Slope, x: Array, jitter: int, rng: np.random.Generator) -
 
 def even(slope: Array) -> Array:
     """A slope whose mean magnitude is 1."""
-    return slope / (np.abs(slope).mean() + np.float32(1e-12))
+    return np.asarray(slope / (np.abs(slope).mean() + np.float32(1e-12)), np.float32)
 
 
-def total_variation(x: NDArray[Any], least: float) -> tuple[float, NDArray[Any]]:
+def total_variation(x: Array, least: float) -> tuple[float, Array]:
     """TV = sum over pixels of sqrt(a^2 + b^2 + least^2), a and b the steps to the pixels on the right and below (0 at the edge), and
     dTV / dx, which is no greater than 4 anywhere. Steps far below `least` hardly count.
 

@@ -124,10 +124,8 @@ def classify_files(
     top: int = 5,
     oversample: bool = False,
     preprocessing: Preprocessing | None = None,
-    keep: bool = False,
-    scheduler: str | None = None,
-    threads: int | None = None,
+    **running: Any,
 ) -> Iterator[Outcome[list[Prediction]]]:
-    """`classify` for files, folders, globs, lists or URLs, one after the other. `keep`, `scheduler`: see `heatmaps`."""
+    """`classify` for files, folders, globs, lists or URLs, one after the other. `running`: keep, scheduler and threads, see `run_job`."""
     part, job = plan(net, output, labels, preprocessing or Preprocessing(), top, 10 if oversample else 1)
-    return run_job(job, part, [job.blob], find_images(images), keep=keep, scheduler=scheduler, threads=threads)
+    return run_job(job, part, [job.blob], find_images(images), **running)

@@ -24,7 +24,7 @@ from ..options import Number, option, whole
 from ..passes.cut import cut
 from .ascent import Array, even, moved_slope, picture_of, pixel_range, require_least, slope_of
 from .gradient import require_torch
-from .model import image_input, input_shape
+from .model import image_input, input_shape, require_map
 from .picture import Picture
 from .preprocess import preprocess
 from .resize import sample
@@ -123,14 +123,7 @@ def _input(net: Net, image: NDArray[Any] | str, done: Preprocessing) -> Array:
 
 def _octaves(net: Net, blob: str, photo: Array, how: Octaves) -> list[Array]:
     """The photo, and smaller ones. Raises: ShapeError unless the blob is a map of every one."""
-    shape = net.shapes()[blob]
-    if len(shape) != 4:
-        raise ShapeError(
-            f"blob '{blob}' ({', '.join(map(str, shape))}) is no map",
-            source=net.source,
-            expected="a blob (N, channels, h, w)",
-            fix="a blob before the InnerProduct layers",
-        )
+    require_map(net, blob)
     octaves = [photo]
     for _ in range(how.octaves - 1):
         last = octaves[-1]

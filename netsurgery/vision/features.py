@@ -110,31 +110,29 @@ def feature_files(
     size: tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
     force: bool = False,
-    keep: bool = False,
-    scheduler: str | None = None,
-    threads: int | None = None,
+    **running: Any,
 ) -> Iterator[Outcome[Any]]:
     """Writes blobs for files, folders, globs, lists or URLs; gives what became of each image, one after the other.
 
     `output` is a file (see feature_files.writer: .npy, .npz, .h5), there when all are done, with a row for each image that could be
-    read; or a folder that gets NAME.npz for each image, where what is there is skipped, unless `force`. `keep`, `scheduler`: see
-    `heatmaps`.
+    read; or a folder that gets NAME.npz for each image, where what is there is skipped, unless `force`. `running`: keep, scheduler and
+    threads, see `run_job`.
     """
     part, job = plan(net, blobs, size, preprocessing or Preprocessing())
     files = find_images(images)
     place = os.fspath(output)
     if is_url(place) or not Path(place).suffix or Path(place).is_dir():
-        here = place if is_url(place) or scheduler is None else os.path.abspath(place)
+        here = place if is_url(place) or running.get("scheduler") is None else os.path.abspath(place)
         return run_job(
             FeatureFolder(job, here, made_by(part, job.blobs, job.preprocessing, {"shape": job.shape}), force),
             part, job.blobs, files,
-            free=size is not None, keep=keep, scheduler=scheduler, threads=threads,
+            free=size is not None, **running,
         )  # fmt: skip
     if Path(place).suffix.lower() not in SUFFIXES:
         raise NetsurgeryError(
             f"cannot tell the format of '{place}'", expected=f"a folder, or a name that ends in {', '.join(SUFFIXES)}"
         )
-    return _into_file(job, part, files, place, free=size is not None, keep=keep, scheduler=scheduler, threads=threads)
+    return _into_file(job, part, files, place, free=size is not None, **running)
 
 
 def _into_file(

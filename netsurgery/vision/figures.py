@@ -77,7 +77,7 @@ UNDATED: dict[str, dict[str, None]] = {
 def figure_png(figure: Figure, format: str = "png") -> bytes:
     """A figure as a PNG file, or one of another of the formats; letters in SVG stay text."""
     file = io.BytesIO()
-    more = {"pil_kwargs": {"compress_level": 4}} if format == "png" else {}
+    more: dict[str, Any] = {"pil_kwargs": {"compress_level": 4}} if format == "png" else {}
     with require_matplotlib().rc_context({"svg.fonttype": "none", "svg.hashsalt": "netsurgery"}):
         figure.savefig(file, format=format, dpi=DPI, metadata=UNDATED[format], **more)
     return file.getvalue()

@@ -15,7 +15,8 @@ from ..files.mapped import require_unchanged
 from ..formats.preprocessing import Preprocessing
 from ..net import Layer, Net
 from ..passes.cut import cut
-from .model import image_input, input_shape, open_model
+from ..shown import size_text
+from .model import image_input, input_shape, open_model, require_map
 from .overlay import range_of
 from .picture import Picture, as_color, enlarge, enlarged_to, grid, require_room, to_bytes, unit
 from .preprocess import preprocess
@@ -63,25 +64,19 @@ class Tiles:
 def filters(
     net: Net,
     layer: str | None = None,
-    *,
-    normalize: str = "all",
-    channel_order: str = "bgr",
-    channels: str = "each",
-    sort: str | None = None,
-    times: int | None = None,
-    columns: int | None = None,
+    **options: Any,
 ) -> Picture:
     """The grid of a layer's kernels (None: the first Convolution): weight w as gray 1/2 + w / (2 m), so that 0 is the middle, m being
     the greatest |w| of all kernels ("all") or of each tile ("each").
 
     Kernels of three channels are in color, their channels taken as `channel_order`. Others have one tile for each input channel, a row
     for each kernel, or (`channels` "mean") one of the mean over them. `sort` "norm" puts those of greatest L2 norm first. Every weight
-    is a square of `times` pixels (None: to fill about 1000).
+    is a square of `times` pixels (None: to fill about 1000). `options` are those of `filter_tiles`.
 
     Shapes: (rows, columns, 3), uint8.
     Raises: NetsurgeryError for a layer without kernels or a picture that would be too large; WeightsError without weights.
     """
-    return filter_tiles(net, layer, normalize, channel_order, channels, sort, times, columns).picture()
+    return filter_tiles(net, layer, **options).picture()
 
 
 def filter_tiles(
@@ -97,19 +92,17 @@ def filter_tiles(
     """What `filters` shows. Raises: as it does."""
     convolution = find_layer(net, layer)
     kernels = _kernels(convolution)
-    for value, choices, what in (
-        (normalize, NORMALIZE, "normalize"),
-        (channels, ("each", "mean"), "channels"),
-        (sort or "norm", ("norm",), "sort"),
-        (channel_order, ("bgr", "rgb"), "channel_order"),
-    ):
-        if value not in choices:
-            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(choices))
+    _require(
+        normalize=(normalize, NORMALIZE),
+        channels=(channels, ("each", "mean")),
+        sort=(sort or "norm", ("norm",)),
+        channel_order=(channel_order, ("bgr", "rgb")),
+    )
     order = np.arange(len(kernels))
     if sort == "norm":
         norms = np.sqrt((kernels.reshape(len(kernels), -1).astype(np.float64) ** 2).sum(axis=1))
         order = np.argsort(-norms, kind="stable")
-    title = f"{convolution.name}: {_times(kernels.shape)}"
+    title = f"{convolution.name}: {size_text(kernels.shape)}"
     kernels, numbers, rows = kernels[order], order, None
     if kernels.shape[1] == 3 and channels == "each":
         tiles = kernels.transpose(0, 2, 3, 1)
@@ -147,7 +140,7 @@ def _kernels(layer: Layer) -> NDArray[Any]:
     weight = layer.weights[0]
     if weight.ndim != 4:
         raise ShapeError(
-            f"its weights ({_times(weight.shape)}) are no kernels",
+            f"its weights ({size_text(weight.shape)}) are no kernels",
             layer=layer,
             expected="(kernels, channels, h, w): a Convolution or Deconvolution",
         )
@@ -158,22 +151,15 @@ def activations(
     net: Net,
     image: NDArray[Any] | str,
     blob: str,
-    *,
-    normalize: str = "all",
-    sort: str | None = None,
-    times: int | None = None,
-    columns: int | None = None,
-    size: tuple[int, int] | None = None,
-    preprocessing: Preprocessing | None = None,
-    keep: bool = False,
+    **options: Any,
 ) -> Picture:
     """The maps that the net makes of an image, one tile for each channel: gray from the least value, black, to the greatest, white, of
     all maps or of each. `sort` "max" puts those of the greatest value first. The image, a path or RGB (H, W, 3), is warped to the net's
-    input, or to `size` (h, w).
+    input, or to `size` (h, w). `options` are those of `activation_tiles`.
 
     Raises: NetsurgeryError, ShapeError for a blob that is no map.
     """
-    return activation_tiles(net, image, blob, normalize, sort, times, columns, size, preprocessing, keep).picture()
+    return activation_tiles(net, image, blob, **options).picture()
 
 
 def activation_tiles(
@@ -190,17 +176,8 @@ def activation_tiles(
 ) -> Tiles:
     """What `activations` shows. Raises: as it does."""
     part = cut(net, [blob])
-    shape = part.shapes()[blob]
-    if len(shape) != 4:
-        raise ShapeError(
-            f"blob '{blob}' ({', '.join(map(str, shape))}) is no map",
-            source=net.source,
-            expected="a blob (N, channels, h, w)",
-            fix="a blob before the InnerProduct layers",
-        )
-    for value, choices, what in ((normalize, NORMALIZE, "normalize"), (sort or "max", ("max",), "sort")):
-        if value not in choices:
-            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(choices))
+    require_map(part, blob)
+    _require(normalize=(normalize, NORMALIZE), sort=(sort or "max", ("max",)))
     channels, height, width = input_shape(part)
     pixels = read_image(image) if isinstance(image, str) else image
     x = preprocess(pixels, channels, size or (height, width), preprocessing, whole=size is not None)[None]
@@ -209,9 +186,12 @@ def activation_tiles(
     order = np.arange(len(maps))
     if sort == "max":
         order = np.argsort(-np.nan_to_num(maps, nan=-np.inf).reshape(len(maps), -1).max(axis=1), kind="stable")
-    title = f"{blob}: {_times(maps.shape)}" + (", greatest first" if sort else "")
+    title = f"{blob}: {size_text(maps.shape)}" + (", greatest first" if sort else "")
     return Tiles(maps[order], order, normalize, times, columns, False, title, blob)
 
 
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))
+def _require(**choices: tuple[str, Sequence[str]]) -> None:
+    """Raises: NetsurgeryError for an option, by name, that is none of its choices."""
+    for what, (value, names) in choices.items():
+        if value not in names:
+            raise NetsurgeryError(f"{what} is {value}", expected=" or ".join(names))

@@ -8,7 +8,6 @@ Source: Khosla, Raju, Torralba, Oliva, Understanding and Predicting Image Memora
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +16,12 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError
 from ..files.images import read_image
 from ..formats.preprocessing import Preprocessing
-from ..layers.core.dims import all_numbers, numbers, show
+from ..layers.core.dims import all_numbers, numbers
 from ..net import Net
 from ..passes.convolutionalize import convolutionalize
 from ..passes.cut import cut
 from ..receptive_field import geometry
+from ..shown import size_text
 from .heatmap_job import HeatmapJob, Options, too_small
 from .heatmap_result import Heatmap
 from .jobs import run_one
@@ -37,20 +37,12 @@ def heatmap(
     net: Net,
     image: NDArray[Any] | str,
     *,
-    scales: Sequence[int] | None = None,
     output: str | None = None,
-    channel: int | str = "top",
-    reduce: str = "mean",
-    smooth: float = 0.0,
-    size: str = "map",
-    square: bool = False,
-    labels: Sequence[str] = (),
     sliding_pool: bool = False,
     preprocessing: Preprocessing | None = None,
-    colormap: str = "viridis",
-    background: str | None = None,
+    **options: Any,
 ) -> Heatmap:
-    """The heatmap of one image: a path, or RGB (H, W, 3) of uint8 or of floats from 0 to 1.
+    """The heatmap of one image: a path, or RGB (H, W, 3) of uint8 or of floats from 0 to 1. `options` are those of `Options`.
 
     At each scale s the short side of the image is s pixels long (with `square` both are). With c_s(i) the middle of what position i
     sees at scale s, as a share of the image's side, and m_s the map there,
@@ -65,23 +57,7 @@ def heatmap(
 
     Raises: NetsurgeryError, ShapeError for a blob that is no map, a channel that it does not have, or a scale below the smallest size.
     """
-    dense, job = plan(
-        net,
-        output,
-        Options(
-            None if scales is None else tuple(scales),
-            channel,
-            reduce,
-            smooth,
-            size,
-            square,
-            tuple(labels),
-            colormap,
-            background,
-        ),
-        preprocessing or Preprocessing(),
-        sliding_pool=sliding_pool,
-    )
+    dense, job = plan(net, output, Options(**options), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
     pixels = read_image(image) if isinstance(image, str) else image
     return replace(run_one(job, open_model(dense, [job.blob], free=True), pixels), image=pixels)
 
@@ -96,7 +72,7 @@ def plan(
     shape = dense.shapes()[blob]
     if len(shape) != 4 or not all_numbers(shape):
         raise ShapeError(
-            f"blob '{blob}' {_times(shape)} is no map",
+            f"blob '{blob}' {size_text(shape)} is no map",
             source=net.source,
             expected="a blob (N, channels, h, w) of the fully convolutional net",
             fix="name another blob: --output",
@@ -130,7 +106,3 @@ def only_output(net: Net) -> str:
             fix="name one: --output",
         )
     return net.outputs[0]
-
-
-def _times(sizes: Sequence[object]) -> str:
-    return "x".join(map(show, sizes))

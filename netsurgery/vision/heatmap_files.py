@@ -78,21 +78,19 @@ def heatmaps(
     preprocessing: Preprocessing | None = None,
     sliding_pool: bool = False,
     force: bool = False,
-    keep: bool = False,
-    scheduler: str | None = None,
-    threads: int | None = None,
+    **running: Any,
 ) -> Iterator[Outcome[dict[str, Any]]]:
     """Heatmaps (see `heatmap`, `Options`) of files, folders, globs, lists or URLs, written below `folder`; gives what became of each image.
 
     What an earlier run with the same net and options finished is skipped, unless `force`. Only a few images are held at a time.
-    `keep` keeps the model in the user's cache; `scheduler` is the address of a Dask cluster whose workers do it.
+    `running`: keep, scheduler and threads, see `run_job`.
 
     Raises: as `heatmap`, when it is called; errors of single images are in their Outcome.
     """
     dense, job = plan(net, output, options or Options(), preprocessing or Preprocessing(), sliding_pool=sliding_pool)
     return write_pictures(
         HeatmapFiles, replace(job, thumbnail=OVERLAY_SIDE), dense, [job.blob], images, folder,
-        job.preprocessing, asdict(job.options), force=force, keep=keep, scheduler=scheduler, threads=threads,
+        job.preprocessing, asdict(job.options), force=force, **running,
     )  # fmt: skip
 
 

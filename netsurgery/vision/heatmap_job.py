@@ -28,7 +28,7 @@ MOST_BYTES = 1 << 30
 class Options:
     """How a heatmap is made: see `heatmap`."""
 
-    scales: tuple[int, ...] | None = option(
+    scales: Sequence[int] | None = option(
         None,
         Sizes(metavar="227,259,323,451"),
         "scales",
@@ -47,7 +47,7 @@ class Options:
     )
     size: str = option("map", choice("map", "image"), "size", "The map's size: its positions, or the image's pixels.")
     square: bool = option(False, Flag(), "square", "Warp images to squares instead of keeping their shape.")
-    labels: tuple[str, ...] = ()
+    labels: Sequence[str] = ()
     colormap: str = option("viridis", choice("viridis", "magma", "gray"), "colormap", "The overlay's colours.")
     background: str | None = option(None, BACKGROUND, "background", BACKGROUND_HELP)
 

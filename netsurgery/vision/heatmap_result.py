@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shown import size_text
 from .figures import figure_png, legend_figure, map_figure, sheet_figure
 from .labels import name_of
 from .overlay import class_colours, classes, overlay, shades
@@ -53,7 +54,7 @@ class Heatmap:
     image_size: tuple[int, int]
     first: tuple[float, float]
     stride: tuple[float, float]
-    labels: tuple[str, ...] = ()
+    labels: Sequence[str] = ()
     colormap: str = "viridis"
     image: NDArray[Any] | None = None
     """The image, where it was one alone."""
@@ -64,7 +65,7 @@ class Heatmap:
     def __repr__(self) -> str:
         low, high = self.range
         what = f"'{self.label}'" if self.label else f"channel {self.channel}"
-        return f"<Heatmap of {what}: {_times(self.values.shape)}, {low:.3g} to {high:.3g}>"
+        return f"<Heatmap of {what}: {size_text(self.values.shape)}, {low:.3g} to {high:.3g}>"
 
     def _repr_html_(self) -> str:
         """The overlay, for notebooks."""
@@ -142,7 +143,3 @@ class Heatmap:
 
 def _share(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else "<1%"
-
-
-def _times(sizes: Sequence[object]) -> str:
-    return "x".join(map(str, sizes))

@@ -46,8 +46,9 @@ def run_job(
     scheduler: str | None = None,
     threads: int | None = None,
 ) -> Iterator[Outcome[R]]:
-    """What becomes of each image, in order. `blobs` of the net are what the job works with; `free`, `keep`: see `model_file`;
-    `scheduler` is the address of a Dask cluster.
+    """What becomes of each image, in order. `blobs` of the net are what the job works with; `free`: see `model_file`; `keep`
+    keeps the model in the user's cache; `scheduler` is the address of a Dask cluster, whose workers do it; `threads`: None is one for
+    each core.
 
     Raises: NetsurgeryError if the model cannot be made, or the cluster is not there.
     """

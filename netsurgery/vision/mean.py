@@ -21,6 +21,7 @@ from ..exporters.onnx.session import cores
 from ..files.output import replacing
 from ..files.wire import BYTES, VARINT, put_tag, put_varint
 from ..formats.preprocessing import read_mean
+from ..shown import size_text
 from .samples import Sample, samples
 
 Array = NDArray[np.float32]
@@ -78,7 +79,7 @@ def mean_image(images: Iterable[Sample], threads: int | None = None) -> Array:
             total = np.zeros(pixels.shape, np.float32)
         if pixels.shape != total.shape:
             raise ShapeError(
-                f"{sample.name} is {_times(pixels.shape)}, the images before it {_times(total.shape)}",
+                f"{sample.name} is {size_text(pixels.shape)}, the images before it {size_text(total.shape)}",
                 expected="images of one size",
                 fix="warp them to one: --resize 256x256",
             )
@@ -144,7 +145,3 @@ def channel_means(mean: NDArray[Any]) -> list[float]:
     """The mean of each channel."""
     values = np.asarray(mean, np.float64)
     return [float(v) for v in values.reshape(len(values), -1).mean(axis=1)]
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ Array = NDArray[np.float32]
 
 
 class Model:
-    """Gives some blobs of a net, for images of any size that the net takes. `busy` counts the seconds that onnxruntime worked."""
+    """Gives some blobs of a net, for images of any size that the net takes."""
 
     def __init__(self, path: str | os.PathLike[str], blobs: Sequence[str], threads: int | None = None) -> None:
         import onnxruntime
@@ -37,7 +36,6 @@ class Model:
         self.input = self.session.get_inputs()[0].name
         batch = self.session.get_inputs()[0].shape[0]
         self.batch = batch if isinstance(batch, int) else None  # a layer may tie it
-        self.busy = 0.0
 
     def run(self, batch: NDArray[Any]) -> list[Array]:
         """The blobs on a batch (N, C, H, W)."""
@@ -52,7 +50,6 @@ class Model:
         return [np.concatenate(blobs) for blobs in zip(*parts, strict=True)]
 
     def _run(self, batch: NDArray[Any]) -> list[Array]:
-        started = time.perf_counter()
         try:
             blobs: list[Array] = self.session.run(list(self.blobs), {self.input: batch})
         except self.failures as error:
@@ -60,8 +57,6 @@ class Model:
                 f"onnxruntime cannot run the net on an input of {'x'.join(map(str, batch.shape))}: {error}",
                 fix="smaller scales, or fewer images at once, if memory is short",
             ) from None
-        finally:
-            self.busy += time.perf_counter() - started
         return blobs
 
 
@@ -106,6 +101,18 @@ def model_file(net: Net, blobs: Sequence[str], *, free: bool, keep: bool) -> Ite
         path = Path(folder) / "model.onnx"
         write(path)
         yield path
+
+
+def require_map(net: Net, blob: str) -> None:
+    """Raises: ShapeError for a blob that is no map."""
+    shape = net.shapes()[blob]
+    if len(shape) != 4:
+        raise ShapeError(
+            f"blob '{blob}' ({', '.join(map(str, shape))}) is no map",
+            source=net.source,
+            expected="a blob (N, channels, h, w)",
+            fix="a blob before the InnerProduct layers",
+        )
 
 
 def image_input(net: Net) -> str:

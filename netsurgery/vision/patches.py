@@ -142,15 +142,13 @@ def patches(
     labels: Sequence[str] = (),
     size: tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
-    keep: bool = False,
-    scheduler: str | None = None,
-    threads: int | None = None,
     report: Callable[[Outcome[list[Patch]]], None] = lambda outcome: None,
+    **running: Any,
 ) -> dict[Unit, list[Patch]]:
     """For each unit ("conv5:17", "fc8:tabby" with `labels`) its `top` patches, the most exciting first, one of each image at most.
 
     Images (files, folders, globs, lists, URLs) are warped to the net's input, or to `size` (h, w). `report` is told what became of each
-    image; errors of single images go there. `keep`, `scheduler`: see `heatmaps`.
+    image; errors of single images go there. `running`: keep, scheduler and threads, see `run_job`.
 
     Raises: NetsurgeryError, ShapeError for a unit that there is not.
     """
@@ -158,16 +156,7 @@ def patches(
     if top < 1:
         raise NetsurgeryError(f"top {top}", expected="at least 1 patch")
     best: dict[Unit, list[tuple[float, int, Patch]]] = {unit: [] for unit in job.units}
-    done = run_job(
-        job,
-        part,
-        job.blobs,
-        find_images(images),
-        free=size is not None,
-        keep=keep,
-        scheduler=scheduler,
-        threads=threads,
-    )
+    done = run_job(job, part, job.blobs, find_images(images), free=size is not None, **running)
     for number, one in enumerate(done):
         for patch in one.result or ():
             heap, item = best[patch.unit], (patch.value, -number, patch)  # of equal ones the first image's

@@ -67,13 +67,11 @@ def write_pictures(
     options: Mapping[str, Any],
     *,
     force: bool,
-    keep: bool,
-    scheduler: str | None,
-    threads: int | None,
+    **running: Any,
 ) -> Iterator[Outcome[dict[str, Any]]]:
     """Pictures of what `job` makes of the images, below `folder`. Raises: NetsurgeryError without matplotlib (extra `vision`)."""
     require_matplotlib()
-    image_files, place = find_for(images, folder, scheduler)
+    image_files, place = find_for(images, folder, running.get("scheduler"))
     mine = made_by(net, blobs, preprocessing, options)
     work = files(job, place, mine, force, len(image_files) >= WORTH_IT)
-    return run_job(work, net, blobs, image_files, free=True, keep=keep, scheduler=scheduler, threads=threads)
+    return run_job(work, net, blobs, image_files, free=True, **running)

@@ -192,14 +192,6 @@ def _images(folder: Path, below: bool = True) -> Iterator[Path]:
     yield from sorted(p for p in entries if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
-def class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names of a folder's classes, in the order of their labels; () for anything else."""
-    place = Path(path)
-    if not place.is_dir() or database_kind(place):
-        return ()
-    return tuple(p.name for p in sorted(p for p in place.iterdir() if p.is_dir()))
-
-
 def place_of(file: str, beside: Path, root: str | os.PathLike[str]) -> str:
     """Where a list's path leads: below the root as Caffe has it, else as it is, else beside the list."""
     if root:

@@ -74,15 +74,14 @@ def scan_files(
     preprocessing: Preprocessing | None = None,
     sliding_pool: bool = False,
     force: bool = False,
-    keep: bool = False,
-    scheduler: str | None = None,
-    threads: int | None = None,
+    **running: Any,
 ) -> Iterator[Outcome[dict[str, Any]]]:
     """`scan` for files, folders, globs, lists or URLs, written below `folder`. What an earlier run with the same net and options
-    finished is skipped, unless `force`. `keep`, `scheduler`: see `heatmaps`."""
+    finished is skipped, unless `force`. `running`: keep, scheduler and threads, see
+    `run_job`."""
     how = how or Scanning()
     dense, job, blobs = plan_scan(net, output, how, preprocessing or Preprocessing(), sliding_pool=sliding_pool)
     return write_pictures(
         ScanFiles, job, dense, blobs, images, folder, job.maps.preprocessing, {"scan": asdict(how)},
-        force=force, keep=keep, scheduler=scheduler, threads=threads,
+        force=force, **running,
     )  # fmt: skip

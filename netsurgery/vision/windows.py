@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,14 +131,12 @@ def classify_windows(
     context: int = 0,
     beside: str | os.PathLike[str] = "",
     preprocessing: Preprocessing | None = None,
-    keep: bool = False,
-    scheduler: str | None = None,
-    threads: int | None = None,
+    **running: Any,
 ) -> Iterator[Outcome[list[Scored]]]:
     """The scores of windows, pairs of an image file and (ymin, xmin, ymax, xmax), image after image in the order in which they are
     first named; each Outcome has some of an image's. What is cut out is warped to the net's input and prepared as pycaffe's Detector
     does; with `context` a border of so many pixels of the input shows what surrounds the window, the mean where there is no image.
-    `beside`: the folder in which files that are not there are looked for.
+    `beside`: the folder in which files that are not there are looked for; `running`: keep, scheduler and threads, see `run_job`.
 
     Raises: NetsurgeryError, ShapeError for a net that gives a map, or an input that is no square and context; as `classify`.
     """
@@ -171,7 +170,7 @@ def classify_windows(
             images.append(ImageFile(place, name))
     fill = _fill(done, job.shape) if context else None
     work = WindowsJob(job.shape, done, parts, context, fill)
-    for one in run_job(work, part, [job.blob], images, keep=keep, scheduler=scheduler, threads=threads):
+    for one in run_job(work, part, [job.blob], images, **running):
         scored = None
         if one.result is not None:
             pairs = zip(parts[one.image.name], one.result, strict=True)

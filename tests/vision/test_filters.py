@@ -121,7 +121,7 @@ def test_what_has_no_kernels_is_refused(
     code, _, err = call(monkeypatch, capsys, *words[:-1], tmp_path / "f.jpg")
     assert (code, err) == (
         2,
-        f"error: cannot tell the format of '{tmp_path}/f.jpg'\n  expected: a name that ends in .png\n",
+        f"error: cannot tell the format of '{tmp_path}/f.jpg'\n  expected: a name that ends in .png, .svg or .pdf\n",
     )
     assert not list(tmp_path.glob("f.*"))
     with pytest.raises(netsurgery.WeightsError, match="has no weights"):

@@ -19,7 +19,7 @@ from netsurgery.pycaffe.proto import caffe_pb2
 from netsurgery.vision.datum import read_datum
 from netsurgery.vision.mean import mean_image, means_of, to_binaryproto, write_mean
 from netsurgery.vision.resize_bytes import resize_bytes
-from netsurgery.vision.samples import Sample, class_names, read_pixels, samples
+from netsurgery.vision.samples import Sample, read_pixels, samples
 
 Array = np.ndarray[Any, Any]
 Command = Callable[..., tuple[int, str, str]]
@@ -114,7 +114,6 @@ def test_every_source_gives_the_same_pixels(kind: str, pictures: tuple[Path, Arr
     order = list(range(12))
     if kind == "folder":
         source, order = tmp_path / "images", [*range(0, 12, 2), *range(1, 12, 2)]
-        assert class_names(source) == ("cat", "dog")
     elif kind == "csv":
         source = tmp_path / "list.csv"
         source.write_text("path,label\n" + path.read_text().replace(" ", ","))
