@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cases
+import classified
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from netsurgery.exporters.convert import convert
 from netsurgery.exporters.options import Export
 from netsurgery.formats.load import from_text
 from netsurgery.formats.options import Reading
-from netsurgery.formats.preprocessing import Preprocessing, from_net, read_mean
+from netsurgery.formats.preprocessing import Preprocessing, from_net
 from netsurgery.passes.deploy import deploy
 from netsurgery.vision.preprocess import crops
 from netsurgery.vision.resize_bytes import resize_bytes
@@ -85,34 +86,8 @@ def test_a_model_that_takes_images_does_what_image_data_does(case: str, tmp_path
 @pytest.mark.parametrize("key", CLASSIFIED)
 def test_classify_sees_what_caffe_classifier_feeds(key: str) -> None:
     assert len(CLASSIFIED) == 24
-    channels, mean, dims, way = key.split("/")
-    height, width = map(int, dims.split("x"))
-    means = {
-        "image": lambda: read_mean(str(FOLDER / f"mean_{channels}.binaryproto")),
-        "values": lambda: np.arange(100.0, 100 + int(channels)),
-        "none": lambda: None,
-    }
-    net = classifier(int(channels))
-    done = Preprocessing(means[mean](), 0.5, 255, resize=(height, width))
-    found = vision.classify(
-        net, str(FOLDER / "photo.png"), output="fc", top=3, oversample=way == "ten", preprocessing=done
-    )
-    got = np.array([score for _, score in sorted((x.channel, x.score) for x in found)])
-    want = EXPECTED[f"classifier/{key}"]
-    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
-
-
-def classifier(channels: int) -> netsurgery.Net:
-    net = from_text(
-        f"""input: "data" input_shape {{ dim: 10 dim: {channels} dim: 15 dim: 16 }}
-        layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
-          convolution_param {{ num_output: 4 kernel_size: 5 stride: 3 }} }}
-        layer {{ name: "relu" type: "ReLU" bottom: "conv" top: "conv" }}
-        layer {{ name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" inner_product_param {{ num_output: 3 }} }}"""
-    )
-    for name in ("conv", "fc"):
-        net = net.with_weights(name, *(EXPECTED[f"weights/{channels}/{name}/{k}"] for k in (0, 1)))
-    return net
+    scores, want = classified.scores(FOLDER, EXPECTED, key), EXPECTED[f"classifier/{key}"]
+    assert np.abs(scores - want).max() <= 1e-5 * np.abs(want).max()
 
 
 def test_a_mean_image_is_cropped_or_resized_as_is_asked_for() -> None:
