@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import NetsurgeryError, Source, WeightsError
+from .faults import guard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,15 +37,19 @@ class MappedFile(mmap.mmap):
     def require_unchanged(self) -> None:
         """Raises: WeightsError if the file was written to or cut off since it was mapped: its values are others now, and to read where
         it has ended would end the process."""
-        now = _identity(os.fstat(self.descriptor))
-        if now != self.identity:
-            size = f"it has {now[2]} bytes" if now[2] != len(self) else "it was written to"
-            raise WeightsError(
-                f"has changed since it was read: {size}",
-                source=Source(self.path),
-                expected=f"the {len(self)} bytes that were there",
-                fix="load it again; to replace a file that is in use, write another one and rename it",
-            )
+        if _identity(os.fstat(self.descriptor)) != self.identity:
+            raise self.changed()
+
+    def changed(self) -> WeightsError:
+        """The error of a file that is not what was mapped, to be raised."""
+        size = os.fstat(self.descriptor).st_size
+        how = f"it has {size} bytes" if size != len(self) else "it was written to"
+        return WeightsError(
+            f"has changed since it was read: {how}",
+            source=Source(self.path),
+            expected=f"the {len(self)} bytes that were there",
+            fix="load it again; to replace a file that is in use, write another one and rename it",
+        )
 
     def __del__(self) -> None:
         os.close(self.descriptor)
@@ -78,6 +83,7 @@ def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = Weight
     mapped.descriptor = descriptor
     mapped.address = int(np.frombuffer(mapped, np.uint8, 1).__array_interface__["data"][0])
     mapped.identity = _identity(status)
+    guard(mapped)
     return mapped
 
 
