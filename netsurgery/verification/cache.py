@@ -50,8 +50,8 @@ def report_of(task: Task, folder: Path | None = None) -> Report:
         note = f"taken from {folder}: nothing that it depends on has changed"
         return replace(report, notes=(*report.notes, note), seconds=time.perf_counter() - began)
     report = run_task(task)
-    if name and not report.error:
-        store.write(name, report)
+    if name and not report.error and (problem := store.write(name, report)):
+        report = replace(report, notes=(*report.notes, f"not kept in {folder}: {problem}"))
     return report
 
 
@@ -104,12 +104,13 @@ class Store:
         except (KeyError, TypeError, ValueError):
             return None
 
-    def write(self, name: str, report: Report) -> None:
+    def write(self, name: str, report: Report) -> str:
+        """Why it is not there afterwards, "" if it is."""
         entry = asdict(report)
         for case, plain in zip(report.cases, entry["cases"], strict=True):
             for c, inner in zip(case.comparisons, plain["comparisons"], strict=True):
                 inner["source"] = {"file": c.source.file, "line": c.source.line, "column": c.source.column}
-        _write(self.folder / "reports" / name, entry)
+        return _write(self.folder / "reports" / name, entry)
 
 
 def _read(place: Path) -> dict[str, Any] | None:
@@ -124,8 +125,8 @@ def _read(place: Path) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _write(place: Path, entry: Mapping[str, Any]) -> None:
-    """Raises: NetsurgeryError if it cannot be written."""
+def _write(place: Path, entry: Mapping[str, Any]) -> str:
+    """Why it could not be written, "" if it was. Raises: NetsurgeryError if there can be no folder for it."""
     text = json.dumps(entry, default=_scalar).encode()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -136,8 +137,12 @@ def _write(place: Path, entry: Mapping[str, Any]) -> None:
             expected="a folder for reports",
             fix="another --cache DIR",
         ) from None
-    with replacing(place) as file:
-        file.write(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
+    try:
+        with replacing(place) as file:
+            file.write(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
+    except NetsurgeryError as error:  # a full disk, say: what was compared is worth more than its copy
+        return error.problem
+    return ""
 
 
 def _scalar(value: Any) -> Any:

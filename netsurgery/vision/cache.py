@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import NetsurgeryError
 from ..files.output import remove_stale, temporary_name
 from ..formats.preprocessing import Preprocessing
 from ..formats.save import to_prototxt
@@ -84,18 +85,30 @@ def cached_model(name: str, make: Callable[[Path], object]) -> Path | None:
         parts = folder() / f"{temporary_name(name)}.part"
         parts.mkdir(parents=True)
     except OSError as error:
-        warnings.warn(f"{folder()}: models are not kept: {error.strerror}", UnkeptWarning, stacklevel=2)
+        _say_unkept(str(error.strerror))
         return None
     remove_stale(str(folder()))
     try:
         make(parts / model.name)
         with suppress(OSError):  # another process was first
             parts.rename(place)
+    except NetsurgeryError as error:
+        if error.source is None or Path(error.source.file).parent != parts:
+            raise
+        _say_unkept(error.problem.removeprefix("cannot be written: "))  # the disk is full
+        return None
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     with suppress(OSError):
         _forget(but=place)
-    return model
+    if model.is_file():
+        return model
+    _say_unkept("they cannot be put there")
+    return None
+
+
+def _say_unkept(why: str) -> None:
+    warnings.warn(f"{folder()}: models are not kept: {why}", UnkeptWarning, stacklevel=3)
 
 
 class UnkeptWarning(UserWarning):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ DIGITS = ROOT / "fixtures" / "digits"
 NET = (str(DIGITS / "deploy.prototxt"), str(DIGITS / "digits.caffemodel"))
 
 
-def run(folder: Path, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, home: Path, *words: str, program: Sequence[str] = ("-m", "netsurgery")
+) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
     environment |= {"HOME": str(home), "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-m", "netsurgery", *words], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, *program, *words], cwd=folder, env=environment, capture_output=True, text=True
     )
 
 
@@ -35,6 +38,32 @@ def test_a_home_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     note = f"note: {home}/.cache/netsurgery: models are not kept: Not a directory\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, "", note)
     assert sorted(os.listdir(tmp_path)) == ["file", "out.npz"]
+
+
+FULL = """
+import os, sys
+from netsurgery.cli import main
+opened = os.open
+
+
+def full(path, *rest, **options):
+    return opened("/dev/full", os.O_WRONLY) if "/.cache/netsurgery/" in str(path) else opened(path, *rest, **options)
+
+
+os.open = full
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no /dev/full")
+def test_a_cache_on_a_full_disk_is_said_once(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    image = str(DIGITS / "sample_3.png")
+    words = ("features", *NET, image, "--output", "ip1", "-o", "out.npz", "--raw-scale", "1", "-q")
+    done = run(tmp_path, tmp_path, *words, program=("-c", FULL))
+    note = f"note: {tmp_path}/.cache/netsurgery: models are not kept: No space left on device\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", note)
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["out.npz"]
 
 
 def test_nothing_but_the_cache_is_written_in_the_home(tmp_path: Path) -> None:

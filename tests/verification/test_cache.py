@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,25 @@ def test_damaged_entries_are_passed_over_and_replaced(damage: str, own: Path, tm
     assert not is_kept(report, kept)
     assert replace(report, seconds=0, cases=()) == replace(first, seconds=0, cases=())
     assert is_kept(report_of(task(own), kept), kept)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no /dev/full")
+def test_a_full_disk_costs_the_copy_of_a_report_alone(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, opened = tmp_path / "kept", os.open
+
+    def full(path: str, *rest: int) -> int:
+        return opened("/dev/full", os.O_WRONLY) if str(path).startswith(str(kept)) else opened(path, *rest)
+
+    for file in own.iterdir():
+        os.utime(file, (1e9, 1e9))
+    monkeypatch.setattr(os, "open", full)
+    for _ in range(2):
+        report = report_of(task(own), kept)
+        assert report.passed
+        assert report.notes[-1] == f"not kept in {kept}: cannot be written: No space left on device"
+    assert not [file for file in kept.rglob("*") if file.is_file()]
 
 
 def test_what_could_not_be_compared_is_not_kept(own: Path, tmp_path: Path) -> None:
