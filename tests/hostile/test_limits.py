@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,6 +51,8 @@ def refusal(call: Callable[[], object]) -> str:
 
 @pytest.fixture
 def lifted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    if find_spec("PIL"):
+        monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", Limits.pixels)  # it is lifted as well, for the whole process
     return lambda text: monkeypatch.setenv("NETSURGERY_LIMITS", text)
 
 

@@ -75,7 +75,7 @@ def arithmetic(net: Importer, op: Op) -> None:
         net.add(op, "Power", [x], op.outputs[:1], f"power_param {{ {word}: {number(float(second.reshape(-1)[0]))} }}")
         return
     first, span = _span(op, net.shape(x), second.shape, legacy, axis if has_axis else None)
-    blob = np.ascontiguousarray(second, np.float32).reshape(span)
+    blob = np.asarray(second, np.float32).reshape(span)
     message = "bias_param" if kind == "Add" else "scale_param"
     params = f"{message} {{ axis: {first} num_axes: {len(span)} }}"
     net.add(op, "Bias" if kind == "Add" else "Scale", [x], op.outputs[:1], params, [blob])

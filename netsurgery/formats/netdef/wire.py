@@ -109,7 +109,7 @@ def fill(op: Any, source: Source) -> Array:
             shape = tuple(told["shape"].ints if "shape" in told else ())
             require_values(shape, "a constant", layer=title, source=source)
             with reading(source, EXPECTED, layer=title, problem="its constant cannot be made"):
-                return np.full(shape, number, dtype)
+                return np.broadcast_to(np.array(number, dtype), shape)  # of two billion: it takes no memory here
     raise UnsupportedError(
         f"operator {op.type} of an init net does not fill in given numbers",
         layer=title,
