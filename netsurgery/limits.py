@@ -62,7 +62,7 @@ def require_values(
 ) -> None:
     """Raises: `error` where an array of this shape would hold more values than one may, whatever its sizes are that are not known."""
     limit = limits().values
-    if prod(n for n in shape if isinstance(n, int)) > limit:
+    if prod([n for n in shape if isinstance(n, int)]) > limit:
         raise error(
             f"{what} of shape {show_shape(shape)}",
             layer=layer,

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from ..errors import NetsurgeryError, UnsupportedError
 from ..files.mapped import require_unchanged
+from ..files.memory import uncollected
 from ..interpreter import check_weights
 from ..layers.core.dims import Axis
 from ..layers.core.infer import Inferred, Pin, infer
@@ -72,6 +73,7 @@ class Program:
         return list({id(x): x for one in self.operations for x in one.reads() if x.value is not None}.values())
 
 
+@uncollected()
 def lower(
     net: Net,
     target: Target,

@@ -1,10 +1,14 @@
-"""Memory given back to the system before the process ends. Where a system cannot, nothing happens."""
+"""Memory given back to the system before the process ends (where a system cannot, nothing happens), and the search for it put off."""
 
 from __future__ import annotations
 
+import gc
 import mmap
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .mapped import find
@@ -13,6 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Python looks for no cycles meanwhile, in no thread: what is made here are trees, and each search would walk all of them."""
+    global _pauses, _paused
+    with _PAUSING:
+        if not _pauses:
+            _paused = gc.isenabled()
+            gc.disable()
+        _pauses += 1
+    try:
+        yield
+    finally:
+        with _PAUSING:
+            _pauses -= 1
+            if not _pauses and _paused:
+                gc.enable()
+
+
+_PAUSING = Lock()
+_pauses, _paused = 0, False
 
 
 def let_go(array: NDArray[Any]) -> None:

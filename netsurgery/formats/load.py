@@ -12,6 +12,7 @@ from .. import _proto
 from ..errors import ParseError, Source, UnsupportedError
 from ..files.boundary import read_file
 from ..files.mapped import Identity, identity
+from ..files.memory import uncollected
 from ..files.signatures import HEAD, describe_wrong_text, is_binary, is_netdef
 from ..kind import Refused
 from ..layers import load_plugin, make_layer
@@ -94,6 +95,7 @@ def load(
     )
 
 
+@uncollected()
 def read_net(
     prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None, reading: Reading = DEFAULT
 ) -> Net:
@@ -118,6 +120,7 @@ def read_net(
     return _load_text(text, path, weights, reading, before)
 
 
+@uncollected()
 def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str] | None = None, **options: Any) -> Net:
     """`load` for text in memory; `path` is what errors call it. `options` are those of `load`."""
     return _load_text(text, path, weights, Reading(**options))
@@ -301,7 +304,8 @@ def _layers(
     for f, b, t, doubled in zip(fields, bottoms, tops, in_place, strict=True):
         message = f.value
         name, type = str(message.last("name", "")), str(message.last("type", ""))
-        params = replace(message.without(*IDENTITY), text=original_text(f))
+        rest = tuple([inner for inner in message.fields if inner.name not in IDENTITY])
+        params = Message(message.type, rest, message.place, original_text(f))
         layer = make_layer(
             name, type, b, t, params, source=f.source, layers=layers, ignored=ignored, blob_count=counts.get(name, 0)
         )

@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ...errors import NetsurgeryError, OpsetError, UnsupportedError, UnsupportedLayersError
+from ...files.memory import uncollected
 from ...formats.preprocessing import Preprocessing
 from ...layers.core.dims import Axis, Dim
 from ...layers.core.infer import Inferred
@@ -78,6 +79,7 @@ def to_onnx(
     return model
 
 
+@uncollected()
 def build(
     net: Net,
     *,

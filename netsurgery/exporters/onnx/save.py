@@ -26,6 +26,7 @@ import onnx
 from ...errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ...files.copy import copy_array
 from ...files.mapped import MappedFile, find, identity, locate, require_unchanged
+from ...files.memory import uncollected
 from ...files.output import replacing, replacing_all
 from ...files.signatures import is_hdf5
 from ...files.wire import BYTES, put_bytes, put_tag, put_varint
@@ -53,6 +54,7 @@ class Written:
     notes: tuple[str, ...] = ()
 
 
+@uncollected()
 def save_onnx(
     net: Net,
     path: str | os.PathLike[str],

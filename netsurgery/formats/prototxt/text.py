@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
@@ -41,6 +40,16 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_FIELD = re.compile(
+    r"""\s*+([A-Za-z_][A-Za-z0-9_]*+)\s*+:\s*+(?:
+      (-?(?:0[xX][0-9A-Fa-f]++|(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?[fF]?)(?![\w.]))
+    | ([A-Za-z_][A-Za-z0-9_]*+)
+    | "([^"\\\n]*+)"
+    )(?=\s*+[A-Za-z_}])""",
+    re.VERBOSE,
+)
+"""`name: value` with nothing behind it that could belong to it (a comment, a comma, more of a string): most of every net."""
+_KINDS = ("", "", "number", "name", "string")
 _NAME, _NUMBER, _STRING, _EXTENSION, _MARK, _COMMENT, _END, _BAD = range(1, 9)
 
 _ESCAPE = re.compile(
@@ -74,7 +83,6 @@ class _Parser:
         self.whole = Source(file)
         self.lines = array("I", [0])
         self.lines.extend(m.end() for m in re.finditer("\n", text))
-        self.tokens: Iterator[re.Match[str]] = _TOKEN.finditer(text)
         self.kind, self.word, self.at, self.end, self.next_end = _END, "", 0, 0, 0
         self.pending: list[_Comment] = []
         self.room = limits().fields
@@ -91,15 +99,16 @@ class _Parser:
         return Message("", tuple(fields), Source(self.file, 1, 1))
 
     def advance(self) -> None:
-        self.end = self.next_end
-        for match in self.tokens:
+        self.end = end = self.next_end
+        while match := _TOKEN.match(self.text, end):
             kind = match.lastindex or _END
+            end = match.end()
             if kind != _COMMENT:
-                self.kind, self.at, self.next_end = kind, match.start(kind), match.end()
+                self.kind, self.at, self.next_end = kind, match.start(kind), end
                 word = match[kind]
                 self.word = self.words.setdefault(word, word)  # the same few again and again: keep one of each
                 return
-            at, end = match.span(kind)
+            at = match.start(kind)
             comment = readable(match[kind])[1:].removeprefix(" ").rstrip()
             self.pending.append(_Comment(self.line(at), at, end, comment))
 
@@ -137,11 +146,32 @@ class _Parser:
         fields: list[Field] = []
         while True:
             if self.kind == _NAME or self.kind == _EXTENSION:
-                self.field(fields)
+                if not self.plain_fields(fields):
+                    self.field(fields)
             elif (self.kind == _MARK and self.word == closer) or (self.kind == _END and not closer):
                 return fields
             else:
                 self.fail_field()
+
+    def plain_fields(self, fields: list[Field]) -> bool:
+        """Appends the fields that start here and are `name: value` and no more, all at once; whether there is one."""
+        match = _FIELD.match(self.text, self.at)
+        if match is None:
+            return False
+        above = tuple([c.text for c in self.take_comments()]) if self.pending else ()
+        words, lines, text, file = self.words, self.lines, self.text, self.whole
+        while match:
+            kind = match.lastindex or 0
+            name, word = match.group(1, kind)
+            at = match.start(1)
+            line = bisect_right(lines, at)
+            place = file.at(line, at - lines[line - 1] + 1)
+            self.take_room(place)
+            fields.append(Field(words.setdefault(name, name), self.token(word, _KINDS[kind]), place, above))
+            above, self.next_end = (), match.end()
+            match = _FIELD.match(text, self.next_end)
+        self.advance()
+        return True
 
     def field(self, fields: list[Field]) -> None:
         """Appends the field that starts here: one, or as many as its list has elements."""
@@ -182,13 +212,16 @@ class _Parser:
         comments: list[_Comment],
         remark: _Comment | None,
     ) -> None:
+        self.take_room(place)
+        above = tuple([c.text for c in comments]) if comments else ()
+        fields.append(Field(name, value, place, above, remark.text if remark else ""))
+
+    def take_room(self, place: int) -> None:
         self.room -= 1
         if self.room < 0:
             raise ParseError(
                 f"more than {limits().fields} fields", source=Source.of(place), expected="a net", fix=lift("fields")
             )
-        above = tuple([c.text for c in comments]) if comments else ()
-        fields.append(Field(name, value, place, above, remark.text if remark else ""))
 
     def text_start(self, place: int, at: int, comments: list[_Comment]) -> int:
         """Where the text of a layer starts: at the first of the comment lines directly above it."""

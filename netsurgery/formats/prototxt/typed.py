@@ -11,7 +11,7 @@ import re
 from typing import Any, NoReturn
 
 from ... import _proto
-from ...errors import ParseError, Source
+from ...errors import ParseError
 from ...layers import names
 from ...layers.core.suggest import meant, spelling
 from ...message import Field, Message, Token, float32, readable
@@ -94,7 +94,7 @@ class _Resolver:
         outer = self.layer
         if type in _LAYERS:
             self.layer = message
-        seen: dict[str, Source] = {}
+        seen: dict[str, Field] = {}
         fields: list[Field] = []
         for f in message.fields:
             field_type = schema.get(f.name)
@@ -103,12 +103,12 @@ class _Resolver:
                 continue
             if not field_type.repeated:
                 if f.name in seen:
-                    first = seen[f.name]
+                    first = seen[f.name].source
                     where = f"first in line {first.line}, column {first.column}" if first.line else "twice"
                     self.fail(
                         f, f"{f.name} is set again ({where}); it is not a repeated field", fix="remove one of the two"
                     )
-                seen[f.name] = f.source
+                seen[f.name] = f
             fields.append(Field(f.name, self.value(f, field_type), f.place, f.comments, f.remark))
         self.layer = outer
         return Message(type, tuple(fields), message.place, message.text)
@@ -131,7 +131,7 @@ class _Resolver:
                     "a string",
                     _suggest(f, f'"{meaning}"') if (meaning := self.string(f, value.text)) else "",
                 )
-            return readable(value.text)
+            return value.text if value.text.isascii() else readable(value.text)
         if kind == "bytes":
             if value.kind != "string":
                 self.fail(f, f"{f.name} is {written(value)} without quotes", "a string")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -143,8 +143,8 @@ def make_layer(
     weights come later.
     """
     reading = Reading(layers or {}, ignored is not None, len(weights) if blob_count is None else blob_count)
-    bare = Layer(name, type, tuple(bottoms), tuple(tops), params, tuple(weights), source)
-    return replace(bare, kind=reading.kind(bare, ignored))
+    parts = (name, type, tuple(bottoms), tuple(tops), params, tuple(weights), source)
+    return Layer(*parts, reading.kind(Layer(*parts), ignored))
 
 
 @dataclass(frozen=True)
