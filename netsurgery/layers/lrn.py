@@ -69,6 +69,8 @@ class LRN(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         channels, usual = x.shape[1], self.alpha > 0 and self.beta > 0  # else runtimes refuse the node
+        if self.within and isinstance(channels, int) and channels % BLOCK == 0 and not op.plain:
+            return [self._divided(op, x, self._window_sums(op, x, channels))]
         if self.within or not usual:
             return [self._divided(op, x, self._base(op, x))]
         if not isinstance(channels, int) and not op.plain:  # OpenVINO's node wants to know how many
@@ -81,6 +83,12 @@ class LRN(LayerType):
         band = (abs(place[:, None] - place) <= self.size // 2) * np.float32(self.alpha / self.size)
         kernel, bias = op.const(band[:, :, None, None]), op.const(np.full(channels, self.k))
         return [self._divided(op, x, op("Conv", op("Mul", x, x), kernel, bias, kernel_shape=(1, 1)))]
+
+    def _window_sums(self, op: Op, x: Tensor, channels: int) -> Tensor:
+        """k + alpha * mean of x^2 over the window, as one depthwise Conv: average, Mul and Add take as long as two more passes over x."""
+        kernel = op.const(np.full((channels, 1, self.size, self.size), self.alpha / self.size**2))
+        sides, pads, one = (self.size,) * 2, (self.size // 2,) * 4, op.const(np.full(channels, self.k))
+        return op("Conv", op("Mul", x, x), kernel, one, kernel_shape=sides, pads=pads, group=channels)
 
     def _base(self, op: Op, x: Tensor) -> Tensor:
         """k + alpha * mean of x^2, by an average over the neighbours."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 
 
@@ -40,6 +42,9 @@ class ShuffleChannel(LayerType):
             x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)
         if self.group == 1:
             return [x]
+        if isinstance(channels := x.shape[1], int) and not op.plain:  # whole planes are copied, by one node
+            order = np.arange(channels).reshape(self.group, -1).T
+            return [op("Gather", x, op.const(order.reshape(-1), "int64"), axis=1)]
         columns = op("Div", op.size(x, 1), op.ints(self.group))
         rows = op("Transpose", op.reshape(x, 0, self.group, columns, -1), perm=(0, 2, 1, 3))
         return [op("Reshape", rows, op("Shape", x))]

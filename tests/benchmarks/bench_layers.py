@@ -17,6 +17,7 @@ import netsurgery
 from netsurgery.formats.load import from_text
 
 LRN = one("LRN", "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
+WITHIN = one("LRN", "lrn_param { local_size: 3 alpha: 0.00005 norm_region: WITHIN_CHANNEL }")
 AVERAGE = one("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }")
 
 
@@ -87,4 +88,30 @@ def test_unpooling(benchmark: Any, windows: str) -> None:
         x=shape,
     )
     run = session(netsurgery.to_onnx(net, static=True))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+def between(shape: tuple[int, ...], *layers: str) -> netsurgery.Net:
+    """Layers between two convolutions, as they stand in published nets."""
+    conv = f'type: "Convolution" convolution_param {{ num_output: {shape[1]} kernel_size: 1 }}'
+    dims = "".join(f"dim: {d} " for d in shape)
+    text = f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {dims} }} }} }}'
+    text += f'layer {{ name: "a" bottom: "x" top: "p" {conv} }}'
+    for i, layer in enumerate(layers):
+        text += layer.replace('"y"', f'"{i}"').replace('"x"', f'"{i - 1}"' if i else '"p"')
+    text += f'layer {{ name: "b" bottom: "{len(layers) - 1}" top: "b" {conv} }}'
+    return netsurgery.initialize(from_text(text), 0, "random")
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("kind", ["within", "scaled", "shuffled"])
+def test_between_convolutions(benchmark: Any, kind: str, way: str) -> None:
+    benchmark.group = kind
+    layers = {
+        "within": [WITHIN],
+        "scaled": [one("ReLU"), one("BatchNorm"), one("Scale", "scale_param { bias_term: true }"), one("ReLU")],
+        "shuffled": [one("ShuffleChannel", "shuffle_channel_param { group: 3 }")],
+    }[kind]
+    shape = (1, 96, 56, 56)
+    run = session(netsurgery.to_onnx(between(shape, *layers), plain=way == "plain", fold=way != "plain", static=True))
     benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})

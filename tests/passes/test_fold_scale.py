@@ -5,7 +5,7 @@ from __future__ import annotations
 import cases
 import numpy as np
 import pytest
-from folding import LINEAR, behind, nodes
+from folding import LINEAR, behind, nodes, np_blobs
 from losses import compute, net_of, normal
 from one_layer import agree, make, numbers, one, refusal
 
@@ -99,3 +99,31 @@ def test_bn_becomes_part_of_a_depthwise_convolution(fields: str) -> None:
     )
     assert [node.op_type for node in netsurgery.to_onnx(net).graph.node] == ["Conv"]
     compute(net, x=normal(2, 3, 6, 5))
+
+
+@pytest.mark.parametrize(
+    ("layers", "operators"),
+    [
+        (["Scale scale_param { bias_term: true }"], ["BatchNormalization", "Relu"]),
+        (["Scale"], ["BatchNormalization", "Relu"]),
+        (["Scale", "Scale scale_param { bias_term: true }"], ["BatchNormalization", "Relu"]),
+        (["Convolution convolution_param { num_output: 2 kernel_size: 3 }"], ["Conv", "Relu"]),
+        (
+            ["Convolution convolution_param { num_output: 2 kernel_size: 3 pad: 1 }"],
+            ["BatchNormalization", "Conv", "Relu"],
+        ),
+        (["Scale scale_param { axis: 2 }"], ["BatchNormalization", "Mul", "Relu"]),
+    ],
+)
+def test_a_layer_that_scales_channels_becomes_part_of_what_is_behind(layers: list[str], operators: list[str]) -> None:
+    text, top = "", "x"
+    for i, layer in enumerate(["BatchNorm", *layers, "ReLU"]):
+        kind, _, params = layer.partition(" ")
+        text += f'layer {{ name: "{i}" type: "{kind}" bottom: "{top}" top: "{i}" {params} }}\n'
+        top = str(i)
+    net = make(text, x=(2, 4, 5, 6))
+    for layer in net.layers[1:]:
+        blobs = [np.abs(numbers(*blob.shape)) + np.float32(0.5) for blob in np_blobs(layer, net)]
+        net = net.with_weights(layer.name, *blobs) if blobs else net
+    assert nodes(net) == operators
+    agree(net, {"x": numbers(2, 4, 5, 6)}, {"x": numbers(1, 4, 5, 6)})
