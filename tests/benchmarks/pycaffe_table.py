@@ -44,13 +44,15 @@ Work = Callable[[], float]
 
 
 @contextlib.contextmanager
-def worker() -> Iterator[Callable[[str], float] | None]:
+def worker(clock: str = "perf_counter") -> Iterator[Callable[[str], float] | None]:
     """Runs a line in real Caffe and gives its seconds; None where there is no Caffe."""
     python = os.environ.get("NETSURGERY_CAFFE_PYTHON")
     if not python:
         yield None
         return
-    with subprocess.Popen([python, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [python, "-c", WORKER.replace("perf_counter", clock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin and process.stdout
         source, answers = process.stdin, process.stdout
 
