@@ -25,10 +25,11 @@ from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from ..passes.raw_detections import chooses_boxes, raw_detections
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
+from .form import Form, Sizes
 from .onnx.export import axis_names, dim_name
 from .onnx.light import read_light
 from .onnx.opened import require_opens
-from .onnx.save import save_onnx
+from .onnx.save import write_onnx
 from .openvino import require_openvino, write_ir
 from .options import Export
 from .targets import find_target
@@ -106,61 +107,63 @@ def convert(
     require_no_input([os.fspath(path)], [os.fspath(file) for file in (prototxt, weights) if file is not None])
     _refuse_precision(path, export, calibration)
     loaded, net = prepare(prototxt, weights, reading, surgery)
-    notes, shapes, outputs, static = net.notes, reading.input_shapes, export.outputs, export.static
-    notes += forgotten(net)
+    notes = (*net.notes, *forgotten(net))
     if aim is not None:
-        static = static or aim.fixed
         if aim.embed and export.weights_mode == "auto":
             export = replace(export, weights_mode="embed")
         if aim.raw and surgery.detections == "boxes" and chooses_boxes(net):
             surgery, net = replace(surgery, detections="raw"), raw_detections(net)
             notes += (f"the choice of boxes is left to your code, as with --detections raw: {aim.title} has none",)
-    if outputs:
-        outputs = fed_back(state_outputs(net), outputs)
+    form = Form(
+        fed_back(state_outputs(net), export.outputs) if export.outputs else export.outputs,
+        export.fold,
+        reading.input_shapes,
+        export.static or (aim is not None and aim.fixed),
+    )
+    pins: Mapping[Axis, Pin] = {}
     if export.to == "caffe2":
-        from .caffe2.export import save_caffe2
+        from .caffe2.export import as_caffe2
 
-        done = save_caffe2(net, path, fold=export.fold, outputs=outputs, input_shapes=shapes, static=static)
-        axes = tuple(
-            replace(a, size=pin.size, tied_by=pin.layer) if (pin := done.fixed.get((a.input, a.axis))) else a
-            for a in input_axes(cut(net, outputs) if outputs else net, shapes, static)
-        )
-        return Conversion(net, path, axes, tuple(outputs or net.outputs), (*notes, *done.notes))
-    if path.suffix == ".prototxt":
+        nets = as_caffe2(net, form)
+        nets.save(path)
+        pins = nets.fixed
+        notes += nets.notes
+    elif path.suffix == ".prototxt":
         from ..formats.save import save_caffe
 
         has_weights = any(layer.weights for layer in net.layers)
         save_caffe(net, path, path.with_suffix(".caffemodel") if has_weights else None)
     else:
         preprocessing, missing = _preprocessing(loaded, net, export.bake_preprocessing, pixels)
-        shapes = shapes if preprocessing is None else _with_channels(net, shapes)
-        options: dict[str, Any] = {
-            "full_hash": export.full_hash,
-            "opset": export.opset,
-            "fold": export.fold,
-            "outputs": outputs,
-            "input_shapes": shapes,
-            "static": static,
-            "plain": export.plain,
-            "target": export.target,
-            "preprocessing": preprocessing,
-            "metadata": recorded(reading, surgery, pixels, export),
-        }
+        form = replace(
+            form,
+            input_shapes=form.input_shapes if preprocessing is None else _with_channels(net, reading.input_shapes),
+            opset=export.opset,
+            plain=export.plain,
+            target=export.target,
+            preprocessing=preprocessing,
+            bake=export.bake_preprocessing,
+            fp16=export.fp16,
+            weights=export.weights_mode,
+            full_hash=export.full_hash,
+            metadata=recorded(reading, surgery, pixels, export),
+        )
         if calibration is not None:
-            from .onnx.int8 import save_int8
+            from .onnx.int8 import write_int8
 
-            written = save_int8(net, path, calibration(net, preprocessing or Preprocessing()), **options)
+            written = write_int8(net, path, calibration(net, preprocessing or Preprocessing()), form)
         else:
-            written = save_onnx(
-                net, path, weights=export.weights_mode, bake=export.bake_preprocessing, fp16=export.fp16, **options
-            )
+            written = write_onnx(net, path, form)
         notes += (*missing, *written.notes)
         if export.check and not reading.custom_ops:
             require_opens(path)
-    axes = input_axes(cut(net, outputs) if outputs else net, shapes, static)
+    axes = tuple(
+        replace(a, size=pin.size, tied_by=pin.layer) if (pin := pins.get((a.input, a.axis))) else a
+        for a in input_axes(cut(net, form.outputs) if form.outputs else net, form.input_shapes, form.static)
+    )
     if path.suffix == ".onnx":
         axes = _axes_of_model(path, {(a.input, a.axis): a for a in axes})
-    return Conversion(net, path, axes, tuple(outputs or net.outputs), notes)
+    return Conversion(net, path, axes, tuple(form.outputs or net.outputs), notes)
 
 
 OPTIONS = "netsurgery.options"
@@ -264,9 +267,7 @@ def _preprocessing(loaded: Net, net: Net, baked: bool, pixels: Pixels) -> tuple[
     return (own or Preprocessing() if said else own), ()
 
 
-def _with_channels(
-    net: Net, shapes: Mapping[str, Sequence[int | str | None]]
-) -> Mapping[str, Sequence[int | str | None]]:
+def _with_channels(net: Net, shapes: Sizes) -> Sizes:
     """The shapes, with the number of channels of an image that no layer ties: what is done to its pixels is said channel by channel."""
     (name, declared), *others = net.inputs.items()
     if others or declared is None or len(declared) != 4:
@@ -277,9 +278,7 @@ def _with_channels(
     return {**shapes, name: asked}
 
 
-def input_axes(
-    net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None = None, static: bool = False
-) -> tuple[InputAxis, ...]:
+def input_axes(net: Net, input_shapes: Sizes | None = None, static: bool = False) -> tuple[InputAxis, ...]:
     """Every axis of every input: its size or its name, and what ties it."""
     from .inputs import fixed_sizes
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..errors import NetsurgeryError
 from ..net import Net
+from .form import Sizes
 
 
-def fixed_sizes(
-    net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None, static: bool = False
-) -> dict[str, Sequence[int | None]]:
+def fixed_sizes(net: Net, input_shapes: Sizes | None, static: bool = False) -> dict[str, Sequence[int | None]]:
     """The sizes of the inputs that are spoken of, None for free ones; with `static` all are those that the file declares.
 
     Raises: NetsurgeryError for an input that there is not."""

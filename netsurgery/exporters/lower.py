@@ -29,9 +29,8 @@ from ..passes.cut import cut
 from ..passes.drop_identities import drop_identities
 from ..passes.fold_scale import fold_scale
 from .builder import Builder, Operation, Value
+from .form import Form
 from .inputs import fixed_sizes
-
-Sizes = Mapping[str, Sequence[int | str | None]]
 
 
 class Target(Protocol):
@@ -77,26 +76,22 @@ class Program:
 def lower(
     net: Net,
     target: Target,
-    *,
-    outputs: Sequence[str] | None = None,
-    fold: bool = True,
-    input_shapes: Sizes | None = None,
-    static: bool = False,
+    form: Form,
 ) -> Program:
-    """The net as operations of the target, for the blobs `outputs` (None: the net's outputs).
+    """The net as operations of the target, for the blobs `form.outputs` (None: the net's outputs).
 
     Raises: UnsupportedError, ShapeError, WeightsError, NetsurgeryError if there is no output.
     """
     net.require_supported("exported")
     require_unchanged(array for layer in net.layers for array in layer.weights)
-    ends = _outputs(net, outputs)
+    ends = _outputs(net, form.outputs)
     net = cut(net, ends)
     net = drop_identities(net, ends)
-    fixed = fixed_sizes(net, input_shapes, static)
+    fixed = fixed_sizes(net, form.input_shapes, form.static)
     inferred = infer(net, fixed)
     for layer in net.layers:
         check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
-    if fold:
+    if form.fold:
         net = fold_scale(net, keep=ends)
     net = with_own_names(net)
     op, emission, inferred, pins = _emit_at_sizes(net, target, ends, fixed, inferred)

@@ -35,13 +35,14 @@ class Program:
         constant: bool,
     ) -> None:
         self.outputs = list(outputs)
+        from ..exporters.form import Form
         from ..exporters.onnx.export import build
 
         net = stretch.net(shapes, weights, self.outputs)
         try:
-            model, arrays = build(net, outputs=self.outputs, fold=constant)
+            model, arrays, _ = build(net, Form(self.outputs, constant))
         except Exception:
-            model, arrays = build(net, outputs=self.outputs, fold=constant, input_shapes=shapes)
+            model, arrays, _ = build(net, Form(self.outputs, constant, shapes))
             self.shapes: dict[str, tuple[int, ...]] | None = {name: tuple(shape) for name, shape in shapes.items()}
         else:
             self.shapes = None

@@ -21,9 +21,10 @@ from ...files.output import replacing_all
 from ...formats.netdef.groups import FREE, SHAPE
 from ...layers.core.dims import Axis, Size, all_numbers
 from ...layers.core.infer import Pin
-from ...net import Layer, Net, as_names, require_net
+from ...net import Layer, Net, require_net
 from ..builder import Array, Operation, Value
-from ..lower import ONE_SIZE, Program, lower
+from ..form import Form
+from ..lower import ONE_SIZE, lower
 from .graph import NetBuilder
 from .init_net import fills, init_bytes, write_init
 from .layers import tell_layers
@@ -119,9 +120,7 @@ def to_caffe2(
     Raises: UnsupportedLayersError, which lists every layer that no CPU operator expresses; ShapeError, WeightsError.
     """
     require_net(net)
-    outputs = None if outputs is None else as_names(outputs)
-    program = lower(net, Caffe2Target(), outputs=outputs, fold=fold, input_shapes=input_shapes, static=static)
-    return _assembled(program)
+    return as_caffe2(net, Form(outputs, fold, input_shapes, static))
 
 
 def save_caffe2(
@@ -138,8 +137,7 @@ def save_caffe2(
     Raises: what `to_caffe2` raises; UnsupportedError if the init net would be over 2 GB, NetsurgeryError if it cannot be written.
     """
     require_net(net)
-    outputs = None if outputs is None else as_names(outputs)
-    nets = to_caffe2(net, fold=fold, outputs=outputs, input_shapes=input_shapes, static=static)
+    nets = as_caffe2(net, Form(outputs, fold, input_shapes, static))
     nets.save(directory)
     return nets
 
@@ -157,7 +155,9 @@ class Caffe2Target:
         return UnsupportedLayersError(errors, "exported to Caffe2")
 
 
-def _assembled(program: Program) -> Caffe2Net:
+def as_caffe2(net: Net, form: Form) -> Caffe2Net:
+    """`to_caffe2`, its options as one value."""
+    program = lower(net, Caffe2Target(), form)
     net, operators = program.net, program.operations
     parameters = {x.name: x.value for x in program.constants() if x.value is not None}
     predict = new("NetDef")

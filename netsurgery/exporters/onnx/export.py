@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +16,9 @@ from ...files.memory import uncollected
 from ...formats.preprocessing import Preprocessing
 from ...layers.core.dims import Axis, Dim
 from ...layers.core.infer import Inferred
-from ...net import Layer, Net, as_names, require_net
+from ...net import Layer, Net, require_net
 from ..builder import Array, Body, Operation, Store, Value
+from ..form import Form, Sizes
 from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
 from ..preprocessing import record
@@ -57,53 +58,23 @@ def to_onnx(
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
     require_net(net)
-    outputs = None if outputs is None else as_names(outputs)
-    model, tensors = build(
-        net,
-        opset=opset,
-        fold=fold,
-        outputs=outputs,
-        input_shapes=input_shapes,
-        static=static,
-        plain=plain,
-        target=target,
-        preprocessing=preprocessing,
-        bake=bake,
-    )
-    if fp16:
-        from .fp16 import to_float16
-
-        to_float16(model, tensors, net)
+    form = Form(outputs, fold, input_shapes, static, opset, plain, target, preprocessing, bake, fp16)
+    model, tensors, _ = build(net, form)
     for proto, array in zip(model.graph.initializer, tensors.values(), strict=True):
         proto.raw_data = np.ascontiguousarray(array).tobytes()
     return model
 
 
 @uncollected()
-def build(
-    net: Net,
-    *,
-    opset: int | None = None,
-    fold: bool = True,
-    outputs: Sequence[str] | None = None,
-    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
-    static: bool = False,
-    plain: bool = False,
-    target: str | None = None,
-    preprocessing: Preprocessing | None = None,
-    bake: bool = False,
-    metadata: Mapping[str, str] | None = None,
-) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """The model without the numbers of its initializers, and those, by name, in the order of `graph.initializer`."""
-    aim = find_target(target)
+def build(net: Net, form: Form) -> tuple[onnx.ModelProto, dict[str, Array], tuple[str, ...]]:
+    """The model without the numbers of its initializers; those, by name, in the order of `graph.initializer`; and notes."""
+    aim = find_target(form.target)
     if aim is not None:
-        opset, static = opset or aim.opset, static or aim.fixed
-    opset, program = _lowered(
-        net, opset, plain, aim, outputs=outputs, fold=fold, input_shapes=input_shapes, static=static
-    )
+        form = replace(form, opset=form.opset or aim.opset, static=form.static or aim.fixed)
+    opset, program = _lowered(net, form, aim)
     if aim is not None:
         require_target(program, aim)
-    graph, arrays = _graph(program, axis_names(input_shapes, program.inferred))
+    graph, arrays = _graph(program, axis_names(form.input_shapes, program.inferred))
     domains = sorted({node.domain for node in graph.node if node.domain})
     model = helper.make_model(
         graph,
@@ -112,27 +83,31 @@ def build(
         producer_name="netsurgery",
         producer_version=_version(),
     )
-    for key, value in (origin(net) | dict(metadata or {})).items():
+    for key, value in (origin(net) | dict(form.metadata)).items():
         model.metadata_props.add(key=key, value=value)
-    if preprocessing is not None or bake:
-        record(model, preprocessing or Preprocessing(), baked=bake)
-    if bake:
-        put_in_front(model, arrays, preprocessing or Preprocessing())
-    return model, arrays
+    pixels = form.preprocessing or Preprocessing()
+    if form.preprocessing is not None or form.bake:
+        record(model, pixels, baked=form.bake)
+    if form.bake:
+        put_in_front(model, arrays, pixels)
+    notes: tuple[str, ...] = ()
+    if form.fp16:
+        from .fp16 import to_float16
+
+        notes = to_float16(model, arrays, net)
+    return model, arrays, notes
 
 
-def _lowered(net: Net, opset: int | None, plain: bool, aim: Target | None, **options: Any) -> tuple[int, Program]:
-    """The program at this opset, or, for None, at the oldest that says all layers; and which that is."""
-    if opset is not None:
-        check_opset(opset)
-        return opset, lower(net, OnnxTarget(opset, plain, aim), **options)
-    opset = OLDEST_OPSET
+def _lowered(net: Net, form: Form, aim: Target | None) -> tuple[int, Program]:
+    """The program at the form's opset, or, for None, at the oldest that says all layers; and which that is."""
+    opset = OLDEST_OPSET if form.opset is None else form.opset
+    check_opset(opset)
     while True:
         try:
-            return opset, lower(net, OnnxTarget(opset, plain, aim), **options)
+            return opset, lower(net, OnnxTarget(opset, form.plain, aim), form)
         except UnsupportedError as error:
             needs = [e.least for e in getattr(error, "errors", (error,)) if isinstance(e, OpsetError)]
-            if not needs or max(needs) <= opset:
+            if form.opset is not None or not needs or max(needs) <= opset:
                 raise
             opset = max(needs)
 
@@ -163,7 +138,7 @@ def _version() -> str:
         return "unknown"
 
 
-def axis_names(input_shapes: Mapping[str, Sequence[int | str | None]] | None, inferred: Inferred) -> dict[Axis, str]:
+def axis_names(input_shapes: Sizes | None, inferred: Inferred) -> dict[Axis, str]:
     """The names that a user gave to axes; of axes that must be equal the first one has the first name."""
     names = {
         (name, i): n for name, shape in (input_shapes or {}).items() for i, n in enumerate(shape) if isinstance(n, str)

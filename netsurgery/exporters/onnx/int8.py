@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from ...errors import NetsurgeryError, UnsupportedError
 from ...files.output import replacing
 from ...interpreter import check_weights
 from ...net import Net
+from ..form import Form
 from .precision import feature_nodes
-from .save import EMBED_LIMIT, Written, save_onnx
+from .save import EMBED_LIMIT, Written, write_onnx
 
 Feeds = Mapping[str, NDArray[Any]]
 
@@ -54,6 +56,11 @@ def save_int8(net: Net, path: str | os.PathLike[str], calibration: Sequence[Feed
 
     Raises: NetsurgeryError without calibration inputs or for ones that are not of the net, UnsupportedError over 1.5 GB; as `save_onnx`.
     """
+    return write_int8(net, Path(path), calibration, Form(**options))
+
+
+def write_int8(net: Net, target: Path, calibration: Sequence[Feeds], form: Form) -> Written:
+    """`save_int8`, its options as one value."""
     if not calibration:
         raise NetsurgeryError("no inputs to calibrate int8 with", expected="images such as the net will see")
     for feeds in calibration:
@@ -64,10 +71,9 @@ def save_int8(net: Net, path: str | os.PathLike[str], calibration: Sequence[Feed
         shapes = net.shapes({name: value.shape for name, value in feeds.items()})  # raises where they do not fit
         for layer in net.layers:
             check_weights(layer, [shapes[b] for b in layer.bottoms])
-    target = Path(path)
     with tempfile.TemporaryDirectory(prefix=".netsurgery-", dir=target.resolve().parent) as folder:
         plain = Path(folder) / target.name
-        written = save_onnx(net, plain, weights="auto", **options)
+        written = write_onnx(net, plain, replace(form, weights="auto"))
         if written.data is not None:
             raise UnsupportedError(
                 f"int8 of a net whose weights are over {EMBED_LIMIT / 1e9:g} GB", fix="--fp16 halves them"

@@ -32,8 +32,9 @@ from ...files.signatures import is_hdf5
 from ...files.wire import BYTES, put_bytes, put_tag, put_varint
 from ...formats.preprocessing import Preprocessing
 from ...formats.weights.hashes import sha256, structure_hash
-from ...net import Net, as_names, require_net
+from ...net import Net, require_net
 from ..builder import Array
+from ..form import Form
 from .export import build
 
 EMBED_LIMIT = 1_500_000_000
@@ -82,38 +83,26 @@ def save_onnx(
     Raises: UnsupportedError, ShapeError, WeightsError; NetsurgeryError if a file cannot be written, or cannot be linked from there.
     """
     require_net(net)
-    outputs = None if outputs is None else as_names(outputs)
-    place = Path(path)
+    about = preprocessing, bake, fp16, weights, full_hash, metadata or {}
+    return write_onnx(net, Path(path), Form(outputs, fold, input_shapes, static, opset, plain, target, *about))
+
+
+def write_onnx(net: Net, place: Path, form: Form) -> Written:
+    """`save_onnx`, its options as one value."""
+    weights = form.weights
     if weights not in ("auto", "embed", "external", "link"):
         raise UnsupportedError(f"weights={weights!r}", expected="embed, external, link or auto")
     source = _weights_file(net)
     _refuse_source(place, source)
     with ThreadPoolExecutor(1) as pool:  # the hash is read while the weights are copied
-        recorded = pool.submit(_hashes, net, source, weights == "link", full_hash)
+        recorded = pool.submit(_hashes, net, source, weights == "link", form.full_hash)
 
         def hashes() -> dict[str, str]:
             """When all is written: the hashes of what was written."""
             require_unchanged(array for layer in net.layers for array in layer.weights)
             return recorded.result()
 
-        model, arrays = build(
-            net,
-            opset=opset,
-            fold=fold,
-            outputs=outputs,
-            input_shapes=input_shapes,
-            static=static,
-            plain=plain,
-            target=target,
-            preprocessing=preprocessing,
-            bake=bake,
-            metadata=metadata,
-        )
-        notes: tuple[str, ...] = ()
-        if fp16:
-            from .fp16 import to_float16
-
-            notes = to_float16(model, arrays, net)
+        model, arrays, notes = build(net, form)
         total = sum(array.nbytes for array in arrays.values())
         if weights == "auto":
             weights = "embed" if total <= EMBED_LIMIT else "external"

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
-from ...net import Net, as_names, require_net
+from ...net import Net, require_net
+from ..form import Form
 from ..onnx.export import build
 from .graph import Node, constant, last_uses, unknown
 from .operations import OPSET
@@ -39,7 +40,6 @@ def to_torch(
     Raises: UnsupportedLayersError for layers that have no translation; what to_onnx raises.
     """
     require_net(net)
-    outputs = None if outputs is None else as_names(outputs)
     return CaffeModule(net, outputs, input_shapes)
 
 
@@ -56,7 +56,7 @@ class CaffeModule(nn.Module):
     ) -> None:
         """`shared`: parameters are the net's own arrays, and must not be changed."""
         super().__init__()
-        model, arrays = build(net, opset=OPSET, outputs=outputs, fold=False, input_shapes=input_shapes, plain=True)
+        model, arrays, _ = build(net, Form(outputs, False, input_shapes, opset=OPSET, plain=True))
         _require_known(net, model.graph)
         self.inputs = [value.name for value in model.graph.input]
         self.outputs = [value.name for value in model.graph.output]

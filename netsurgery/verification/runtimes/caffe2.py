@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ParseError, Source
-from ...exporters.caffe2.export import Caffe2Net, to_caffe2
+from ...exporters.caffe2.export import Caffe2Net, as_caffe2
+from ...exporters.form import Form
 from ...formats.netdef.groups import FREE, SHAPE
 from ...formats.netdef.wire import filled_names, read_netdef
 from ...net import Net
@@ -100,7 +101,7 @@ class Opinion(Runtime):
         self.net, self.side, self.about = net, side, about
         self.path = net.files.get("prototxt", "")
         self._folder = TemporaryDirectory(prefix="netsurgery-")
-        self._export = to_caffe2(net, fold=False)
+        self._export = as_caffe2(net, Form(fold=False))
         self._opened = self._written()
         self.name = self._opened.name
 
@@ -123,7 +124,7 @@ class Opinion(Runtime):
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         if not fits(self._export, {name: np.shape(array) for name, array in feeds.items()}):
             shapes = {name: np.shape(array) for name, array in feeds.items()}
-            self._export = to_caffe2(self.net, fold=False, input_shapes=shapes)
+            self._export = as_caffe2(self.net, Form(None, False, shapes))
             self._opened = self._written()
         return self._opened.run({name: feeds[name] for name in self._export.inputs}, blobs)
 
