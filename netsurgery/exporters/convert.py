@@ -30,7 +30,7 @@ from .onnx.export import axis_names, dim_name
 from .onnx.light import read_light
 from .onnx.opened import require_opens
 from .onnx.save import write_onnx
-from .openvino import require_openvino, write_ir
+from .openvino import openvino, write_ir
 from .options import Export
 from .targets import find_target
 
@@ -191,7 +191,7 @@ def _to_openvino(
     for word, asked in (("--fp16", export.fp16), ("--int8", calibration), (f"--for {export.target}", export.target)):
         if asked:
             raise NetsurgeryError(f"{word} with --to openvino", expected="one of the two")
-    require_openvino()
+    openvino()
     pair = [os.fspath(path), os.fspath(path.with_suffix(".bin"))]
     require_no_input(pair, [os.fspath(file) for file in (prototxt, weights) if file is not None])
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from .compare import as_float32
 from .environment import hashes, versions
 from .feeds import Range
 from .options import Inputs
-from .runtimes.netsurgery import NetRuntime
+from .runtimes.netsurgery import Interpreter
 from .runtimes.recorded import ABOUT
 from .runtimes.table import open_opinion
 
@@ -78,7 +78,7 @@ def record_inputs(
     blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *ends]))
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     titles, notes = [], [runtime.note] if runtime.note else []
-    for run, feed in enumerate(feeds(asked, net, NetRuntime(net).inputs)):
+    for run, feed in enumerate(feeds(asked, net, Interpreter(net).inputs)):
         values = runtime.run(feed.arrays, blobs)
         lost = [blob for blob in ends if blob not in values]
         if lost:

@@ -8,8 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import UnavailableError
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -85,6 +83,21 @@ class Runtime(ABC):
         return self.name
 
 
+class NetRuntime(Runtime):
+    """A net of Caffe's in a runtime: blobs bear the net's names."""
+
+    def __init__(self, net: Net) -> None:
+        self.net, self.path = net, net.files.get("prototxt", "")
+
+    @property
+    def inputs(self) -> Mapping[str, tuple[int | None, ...] | None]:
+        return dict(self.net.inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.net.outputs
+
+
 def is_caffe2(path: str) -> bool:
     """Whether a path names NetDefs of Caffe2's: a folder that holds them, or one of the files."""
     return os.path.isfile(os.path.join(path, "predict_net.pb")) or path.endswith(".pb")
@@ -93,6 +106,3 @@ def is_caffe2(path: str) -> bool:
 def model_path(model: Model) -> str:
     """The file of a model, "" for one in memory."""
     return os.fspath(model) if isinstance(model, str | os.PathLike) else ""
-
-
-__all__ = ["Runtime", "UnavailableError", "is_caffe2", "model_path"]

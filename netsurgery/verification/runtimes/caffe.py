@@ -23,7 +23,7 @@ from ..side.opened import open_side
 from ..side.process import Side
 from ..side.recipe import CAFFE
 from .as_caffe import CaffeFiles, caffe_files, files_for_caffe, last_versions, overwritten
-from .base import Runtime
+from .base import NetRuntime
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
@@ -36,11 +36,12 @@ SIZED = ("LSTM", "RNN", "ContrastiveLoss")
 """Layers that take sizes when they are made and mind, or break, when they change: Caffe then gets a net that declares what is fed."""
 
 
-class Caffe(Runtime):
+class Caffe(NetRuntime):
     """A net in pycaffe, as far as this Caffe has its layers."""
 
     def __init__(self, net: Net, side: Side, about: Mapping[str, Any]) -> None:
-        self.net, self.side, self.path = net, side, net.files.get("prototxt", "")
+        super().__init__(net)
+        self.side = side
         versions = about["versions"]
         self.name = f"Caffe {versions['caffe']}"
         self._versions = {"caffe": versions["caffe"], "caffe's python": versions["python"]}
@@ -63,14 +64,6 @@ class Caffe(Runtime):
     def voucher(self, blob: str) -> str:
         """Who computed a blob."""
         return self.name if blob in self.theirs.blobs else ""
-
-    @property
-    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
-        return dict(self.net.inputs)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        return self.net.outputs
 
     @cached_property
     def blobs(self) -> Collection[str]:

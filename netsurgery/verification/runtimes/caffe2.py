@@ -20,7 +20,7 @@ from ...net import Net
 from ..side.opened import open_side
 from ..side.process import Side
 from ..side.recipe import CAFFE2
-from .base import Runtime, model_path
+from .base import NetRuntime, Runtime, model_path
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
@@ -93,13 +93,13 @@ class Caffe2(Runtime):
                 return {name: members[str(i)] for i, name in enumerate(told["names"])}
 
 
-class Opinion(Runtime):
+class Opinion(NetRuntime):
     """A net, exported to Caffe2 without anything merged, so that as many blobs as can be are there; anew for inputs of sizes that an
     export has not left free."""
 
     def __init__(self, net: Net, side: Side, about: Mapping[str, Any]) -> None:
-        self.net, self.side, self.about = net, side, about
-        self.path = net.files.get("prototxt", "")
+        super().__init__(net)
+        self.side, self.about = side, about
         self._folder = TemporaryDirectory(prefix="netsurgery-")
         self._export = as_caffe2(net, Form(fold=False))
         self._opened = self._written()
@@ -112,10 +112,6 @@ class Opinion(Runtime):
     @property
     def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
         return self._opened.inputs
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        return self.net.outputs
 
     @property
     def blobs(self) -> Collection[str]:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exporters.onnx.light import LightModel
-from .base import UnavailableError
-from .onnx_model import OnnxModel, open_onnx
+from ...files.packages import package
+from .onnx_model import OnnxModel
 
 if TYPE_CHECKING:
-    from .base import Array, Feeds, Model
+    from .base import Array, Feeds
 
 
 class Mnn(OnnxModel):
@@ -24,38 +23,36 @@ class Mnn(OnnxModel):
 
     name = "mnn"
 
-    def __init__(self, light: LightModel, mnn: Any, converter: Any) -> None:
-        super().__init__(light)
-        self.mnn, self.converter = mnn, converter
+    @staticmethod
+    def library() -> Any:
+        with _silent():
+            for part in ("MNN.expr", "MNN.nn", "_tools"):  # the last one, its converter, comes with it
+                package(part, "MNN", "MNN", "pip install MNN")
+        return import_module("MNN")
 
     @property
     def versions(self) -> Mapping[str, str]:
-        return {"mnn": self.mnn.version()}
+        return {"mnn": self.engine.version()}
 
     def open(self, extra: Collection[str]) -> Any:
-        model = self.whole(extra)
-        names = [output.name for output in model.graph.output]
         with tempfile.TemporaryDirectory() as folder:
             path, result = Path(folder, "model.onnx"), Path(folder, "model.mnn")
-            path.write_bytes(model.SerializeToString())
+            path.write_bytes(self.whole(extra).SerializeToString())
             words = ["-f", "ONNX", "--modelFile", str(path), "--MNNModel", str(result), "--bizCode", "x"]
             with _silent():
-                self.converter.mnnconvert(["mnnconvert", *words])
+                import_module("_tools").mnnconvert(["mnnconvert", *words])
             if not result.exists():
                 raise RuntimeError("its converter refuses the model")
-            exact = self.mnn.expr.PrecisionMode.High
-            module = self.mnn.nn.load_module_from_file(str(result), list(self.inputs), names, precision_mode=exact)
-        return module, names
+            exact = self.engine.expr.PrecisionMode.High
+            inputs = list(self.inputs)
+            return self.engine.nn.load_module_from_file(str(result), inputs, self.ends, precision_mode=exact)
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
-        module, names = instance
-        variables = []
-        for name in self.inputs:
-            array = np.ascontiguousarray(feeds[name])
-            variables.append(self.mnn.expr.const(array, list(array.shape), self.mnn.expr.NCHW))
-        values = module.forward(variables)
-        by_name = dict(zip(names, values if isinstance(values, list | tuple) else [values], strict=True))
-        return [np.array(self.mnn.expr.convert(by_name[blob], self.mnn.expr.NCHW).read()) for blob in asked]
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
+        expr = self.engine.expr
+        arrays = [np.ascontiguousarray(feeds[name]) for name in self.inputs]
+        values = instance.forward([expr.const(array, list(array.shape), expr.NCHW) for array in arrays])
+        values = values if isinstance(values, list | tuple) else [values]
+        return {name: np.array(expr.convert(x, expr.NCHW).read()) for name, x in zip(self.ends, values, strict=True)}
 
 
 class _silent:  # noqa: N801
@@ -72,15 +69,4 @@ class _silent:  # noqa: N801
         os.close(self.saved)
 
 
-def open_model(model: Model) -> Mnn:
-    """Raises: ParseError, UnavailableError, UnsupportedError."""
-    try:
-        with _silent():
-            import MNN
-            import MNN.expr
-            import MNN.nn
-
-            converter = import_module("_tools")  # comes with MNN
-    except ImportError as error:
-        raise UnavailableError(f"MNN is not there: {error}", expected="MNN", fix="pip install MNN") from None
-    return open_onnx(model, lambda light: Mnn(light, MNN, converter), "mnn")
+open_model = Mnn.of

@@ -13,22 +13,22 @@ from ...errors import NetsurgeryError
 from ...interpreter import run
 from ...layers.core.infer import infer
 from ...net import Net
-from .base import Runtime, model_path
+from .base import NetRuntime, model_path
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
 
-class NetRuntime(Runtime):
+class Interpreter(NetRuntime):
     """A net in netsurgery.run."""
 
     name = "netsurgery"
 
     def __init__(self, net: Net, dtype: DTypeLike = np.float64) -> None:
         net.require_supported("run")
-        self.net, self.dtype = net, np.dtype(dtype)
+        super().__init__(net)
+        self.dtype = np.dtype(dtype)
         self.in_double = self.dtype == np.float64
-        self.path = net.files.get("prototxt", "")
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -43,10 +43,6 @@ class NetRuntime(Runtime):
         return {name: tuple(n if isinstance(n, int) else None for n in shapes[name]) for name in declared}
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        return self.net.outputs
-
-    @property
     def blobs(self) -> Collection[str]:
         return self.net.blobs
 
@@ -57,13 +53,13 @@ class NetRuntime(Runtime):
         return dict(run(self.net, feeds, [b for b in blobs if b in self.blobs], self.dtype))
 
 
-def open_model(model: Model) -> NetRuntime:
+def open_model(model: Model) -> Interpreter:
     """Raises: UnsupportedLayersError for a net that cannot be run."""
     if not isinstance(model, Net):
         raise NetsurgeryError(f"'{model_path(model)}' is no net of Caffe's", expected="a prototxt and its weights")
-    return NetRuntime(model)
+    return Interpreter(model)
 
 
-def open_opinion(net: Net, model: Model) -> NetRuntime:
+def open_opinion(net: Net, model: Model) -> Interpreter:
     """The reference itself."""
-    return NetRuntime(net)
+    return Interpreter(net)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import onnx
@@ -21,8 +21,6 @@ from .base import Runtime
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
-M = TypeVar("M", bound="OnnxModel")
-
 
 class OnnxModel(Runtime):
     """A model in a runtime. One instance lives at a time: the model as it is, or with intermediate blobs as outputs, which keeps
@@ -30,30 +28,49 @@ class OnnxModel(Runtime):
 
     of_model: ClassVar[bool] = True
 
-    def __init__(self, light: LightModel) -> None:
-        self.light, self.path = light, light.path
-        graph = light.proto.graph
-        constants = {tensor.name for tensor in graph.initializer}
-        self._inputs: dict[str, tuple[int | None, ...] | None] = {
-            value.name: tuple(
-                d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim
-            )
-            for value in graph.input
-            if value.name not in constants
-        }
+    def __init__(self, light: LightModel, engine: Any) -> None:
+        self.light, self.path, self.engine = light, light.path, engine
         self.dtypes = {
-            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in graph.input
+            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+            for value in light.proto.graph.input
         }
-        self._outputs = tuple(value.name for value in graph.output)
+        self.ends: list[str] = []
+        """The outputs of the instance, in its order."""
         self._instance: tuple[frozenset[str], Any] | None = None
 
-    @property
-    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
-        return self._inputs
+    @staticmethod
+    def library() -> Any:
+        """What computes. Raises: UnavailableError."""
 
-    @property
+    @classmethod
+    def of(cls, model: Model, **options: Any) -> Self:
+        """The model in this runtime.
+
+        Raises: ParseError; UnavailableError; UnsupportedError for a Net; WeightsError if files that the model points to are not what
+        they were."""
+        engine = cls.library()
+        if isinstance(model, Net):
+            raise UnsupportedError(
+                f"a net in {cls.name}", expected="an ONNX model", fix="netsurgery convert writes one"
+            )
+        light = read_light(model)
+        if light.path:
+            check_links(light.proto, light.path)
+        with reading(light.path or "<model>", "a .onnx file", problem="is no model that can be run"):
+            return cls(light, engine, **options)
+
+    @cached_property
+    def inputs(self) -> Mapping[str, tuple[int | None, ...] | None]:
+        graph = self.light.proto.graph
+        constants = {tensor.name for tensor in graph.initializer}
+        shapes = {value.name: value.type.tensor_type.shape.dim for value in graph.input if value.name not in constants}
+        return {
+            name: tuple(d.dim_value if d.HasField("dim_value") else None for d in dims) for name, dims in shapes.items()
+        }
+
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
-        return self._outputs
+        return tuple(value.name for value in self.light.proto.graph.output)
 
     @property
     def is_ours(self) -> bool:
@@ -70,18 +87,18 @@ class OnnxModel(Runtime):
         inputs = {name: np.asarray(array, self.dtypes[name]) for name, array in feeds.items() if name in self.inputs}
         try:
             values = self.compute(instance, asked, inputs)
+            return {blob: values[blob] for blob in asked}
         except Exception as error:  # what runtimes raise has no base
             shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in inputs.items())
             raise self._failure(f"fails at {shapes}", error) from None
-        return dict(zip(asked, values, strict=True))
 
     @abstractmethod
     def open(self, extra: Collection[str]) -> Any:
         """The model in the runtime, with these values as outputs besides its own."""
 
     @abstractmethod
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
-        """The values asked for."""
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
+        """The values asked for, by name; others may be with them."""
 
     def whole(self, extra: Collection[str]) -> onnx.ModelProto:
         """The model with all its numbers in it, and these values as outputs."""
@@ -104,6 +121,7 @@ class OnnxModel(Runtime):
         if self._instance is None or self._instance[0] != extra:
             self._instance = None  # the old one goes before the new one comes
             trim()
+            self.ends = [*self.outputs, *sorted(extra)]
             try:
                 self._instance = extra, self.open(extra)
             except Exception as error:
@@ -114,16 +132,3 @@ class OnnxModel(Runtime):
         version = " ".join(self.versions.values())
         said = " ".join(str(error).split()) or type(error).__name__
         return NetsurgeryError(f"{what}: {self.name} {version} says: {said}", source=Source(self.path or "<model>"))
-
-
-def open_onnx(model: Model, make: Callable[[LightModel], M], runtime: str) -> M:
-    """What `make` makes of the model without its large tensors.
-
-    Raises: ParseError; UnsupportedError for a Net; WeightsError if files that the model points to are not what they were."""
-    if isinstance(model, Net):
-        raise UnsupportedError(f"a net in {runtime}", expected="an ONNX model", fix="netsurgery convert writes one")
-    light = read_light(model)
-    if light.path:
-        check_links(light.proto, light.path)
-    with reading(light.path or "<model>", "a .onnx file", problem="is no model that can be run"):
-        return make(light)

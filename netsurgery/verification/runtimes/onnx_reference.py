@@ -34,18 +34,16 @@ class Evaluator(Runtime):
 
     def __init__(self, model: onnx.ModelProto, path: str) -> None:
         self.path = path
-        self._inputs: dict[str, tuple[int | None, ...] | None] = {value.name: None for value in model.graph.input}
-        self._outputs = tuple(value.name for value in model.graph.output)
         self._model = model
         self._evaluators: dict[frozenset[str], Any] = {}
 
-    @property
-    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
-        return self._inputs
+    @cached_property
+    def inputs(self) -> Mapping[str, tuple[int | None, ...] | None]:
+        return {value.name: None for value in self._model.graph.input}
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
-        return self._outputs
+        return tuple(value.name for value in self._model.graph.output)
 
     @property
     def versions(self) -> Mapping[str, str]:

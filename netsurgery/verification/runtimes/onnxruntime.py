@@ -7,12 +7,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from .apart import Apart
-from .onnx_model import OnnxModel, open_onnx
+from .onnx_model import OnnxModel
 from .session import Opening, open_session, run_session
 
 if TYPE_CHECKING:
     from ...exporters.onnx.light import LightModel
-    from .base import Array, Feeds, Model
+    from .base import Array, Feeds
 
 
 class OnnxRuntime(OnnxModel):
@@ -20,8 +20,8 @@ class OnnxRuntime(OnnxModel):
 
     name = "onnxruntime"
 
-    def __init__(self, light: LightModel, seconds: float = 0) -> None:
-        super().__init__(light)
+    def __init__(self, light: LightModel, engine: None = None, seconds: float = 0) -> None:
+        super().__init__(light, engine)
         self.seconds = seconds
         self._apart = Apart(seconds) if seconds else None
 
@@ -29,8 +29,9 @@ class OnnxRuntime(OnnxModel):
     def versions(self) -> Mapping[str, str]:
         return {"onnxruntime": version("onnxruntime")}
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
-        return instance.run(asked, feeds) if isinstance(instance, Apart) else run_session(instance, asked, feeds)
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
+        values = instance.run(asked, feeds) if isinstance(instance, Apart) else run_session(instance, asked, feeds)
+        return dict(zip(asked, values, strict=True))
 
     def open(self, extra: Collection[str]) -> Any:
         if self.path and not extra:
@@ -46,6 +47,4 @@ class OnnxRuntime(OnnxModel):
         return self._apart
 
 
-def open_model(model: Model, seconds: float = 0) -> OnnxRuntime:
-    """Raises: ParseError; WeightsError if files that the model points to are not what they were."""
-    return open_onnx(model, lambda light: OnnxRuntime(light, seconds), "onnxruntime")
+open_model = OnnxRuntime.of

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import NetsurgeryError, Source
+from ...errors import NetsurgeryError, Source, UnavailableError
+from ...files.packages import package
 from ...net import Net
 from .as_caffe import caffe_files
-from .base import Runtime, UnavailableError
+from .base import NetRuntime
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
 
 
-class OpenCV(Runtime):
+class OpenCV(NetRuntime):
     """A net in OpenCV. Its values go by layer: it can be asked for the top of a layer that has one, and for outputs."""
 
     note: str = (
@@ -26,7 +27,8 @@ class OpenCV(Runtime):
     )
 
     def __init__(self, net: Net, cv2: Any) -> None:
-        self.net, self.cv2, self.path = net, cv2, net.files.get("prototxt", "")
+        super().__init__(net)
+        self.cv2 = cv2
         self.name = f"OpenCV {cv2.__version__}"
         with caffe_files(net) as files:
             try:
@@ -45,14 +47,6 @@ class OpenCV(Runtime):
     @property
     def versions(self) -> Mapping[str, str]:
         return {"opencv": self.cv2.__version__}
-
-    @property
-    def inputs(self) -> dict[str, tuple[int | None, ...] | None]:
-        return dict(self.net.inputs)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        return self.net.outputs
 
     @property
     def blobs(self) -> Collection[str]:
@@ -75,15 +69,15 @@ class OpenCV(Runtime):
         return NetsurgeryError(f"{self.name} {what}: {said}", source=Source(self.path))
 
 
+def opencv(title: str, release: str) -> Any:
+    """The module cv2. Raises: UnavailableError that asks for a release."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # it prints what it raises
+    return package("cv2", "opencv", title, f"pip install 'opencv-python-headless{release}'")
+
+
 def open_opinion(net: Net, model: Model) -> OpenCV:
     """Raises: UnavailableError without OpenCV 4; NetsurgeryError for a net that it does not read."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # it prints what it raises
-    try:
-        import cv2
-    except ImportError as error:
-        raise UnavailableError(
-            f"opencv is not there: {error}", expected="OpenCV 4", fix="pip install 'opencv-python-headless<5'"
-        ) from None
+    cv2 = opencv("OpenCV 4", "<5")
     if not hasattr(getattr(cv2, "dnn", None), "readNetFromCaffe"):
         raise UnavailableError(
             f"OpenCV {cv2.__version__} cannot read Caffe's files",

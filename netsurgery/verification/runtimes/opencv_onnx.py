@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exporters.onnx.light import LightModel
-from .base import UnavailableError
-from .onnx_model import OnnxModel, open_onnx
+from .onnx_model import OnnxModel
+from .opencv import opencv
 
 if TYPE_CHECKING:
-    from .base import Array, Feeds, Model
+    from .base import Array, Feeds
 
 
 class OpenCV(OnnxModel):
@@ -21,42 +19,28 @@ class OpenCV(OnnxModel):
 
     name = "opencv"
 
-    def __init__(self, light: LightModel, cv2: Any) -> None:
-        super().__init__(light)
-        self.cv2 = cv2
-        graph = light.proto.graph
-        # it hands out a scalar as a vector of one
-        self._scalars: dict[str, tuple[int, ...]] = {
-            value.name: ()
-            for value in (*graph.output, *graph.value_info)
-            if value.type.tensor_type.HasField("shape") and not value.type.tensor_type.shape.dim
-        }
+    @staticmethod
+    def library() -> Any:
+        return opencv("OpenCV", ">=5")
 
     @property
     def versions(self) -> Mapping[str, str]:
-        return {"opencv": self.cv2.__version__}
+        return {"opencv": self.engine.__version__}
 
     def open(self, extra: Collection[str]) -> Any:
-        model = self.whole(extra)
-        net = self.cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+        net = self.engine.dnn.readNetFromONNX(np.frombuffer(self.whole(extra).SerializeToString(), np.uint8))
         net.enableWinograd(False)  # it saves products and costs digits
-        return net, [output.name for output in model.graph.output]
+        return net
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
-        net, names = instance
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
         for name, array in feeds.items():
-            net.setInput(np.ascontiguousarray(array), name)
-        values = dict(zip(names, net.forward(names), strict=True))  # it gives all or none
-        return [np.array(values[name]).reshape(self._scalars.get(name, values[name].shape)) for name in asked]
+            instance.setInput(np.ascontiguousarray(array), name)
+        graph = self.light.proto.graph
+        types = {value.name: value.type.tensor_type for value in (*graph.output, *graph.value_info)}
+        scalars = {name for name, type in types.items() if type.HasField("shape") and not type.shape.dim}
+        # it gives all or none, and hands out a scalar as a vector of one
+        values = dict(zip(self.ends, instance.forward(self.ends), strict=True))
+        return {name: np.array(x).reshape(() if name in scalars else x.shape) for name, x in values.items()}
 
 
-def open_model(model: Model) -> OpenCV:
-    """Raises: ParseError, UnavailableError, UnsupportedError."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # it prints what it raises
-    try:
-        import cv2
-    except ImportError as error:
-        raise UnavailableError(
-            f"opencv is not there: {error}", expected="OpenCV", fix="pip install 'opencv-python-headless>=5'"
-        ) from None
-    return open_onnx(model, lambda light: OpenCV(light, cv2), "opencv")
+open_model = OpenCV.of

@@ -1,17 +1,18 @@
-"""Nets in PyTorch by netsurgery.to_torch; ONNX models in PyTorch by onnx2torch."""
+"""ONNX models in PyTorch by onnx2torch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base import UnavailableError
-from .onnx_model import OnnxModel, open_onnx
+from ...files.packages import package
+from .onnx_model import OnnxModel
 
 if TYPE_CHECKING:
-    from .base import Array, Feeds, Model
+    from .base import Array, Feeds
 
 
 class Torch(OnnxModel):
@@ -19,41 +20,26 @@ class Torch(OnnxModel):
 
     name = "torch"
 
+    @staticmethod
+    def library() -> Any:
+        return package("onnx2torch", "onnx2torch", "onnx2torch and PyTorch", "pip install onnx2torch torch")
+
     @property
     def versions(self) -> Mapping[str, str]:
-        from importlib.metadata import version
-
         import torch
 
         return {"onnx2torch": version("onnx2torch"), "torch": torch.__version__}
 
     def open(self, extra: Collection[str]) -> Any:
-        model = self.whole(extra)
-        return _onnx2torch().convert(model).eval(), [output.name for output in model.graph.output]
+        return self.engine.convert(self.whole(extra)).eval()
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
         import torch
 
-        module, names = instance
         with torch.no_grad():
-            values = module(*(torch.from_numpy(np.array(feeds[name])) for name in self.inputs))
+            values = instance(*(torch.from_numpy(np.array(feeds[name])) for name in self.inputs))
         values = values if isinstance(values, list | tuple) else [values]
-        by_name = dict(zip(names, values, strict=True))
-        return [by_name[blob].numpy() for blob in asked]
+        return {name: value.numpy() for name, value in zip(self.ends, values, strict=True)}
 
 
-def _onnx2torch() -> Any:
-    """Raises: UnavailableError."""
-    try:
-        import onnx2torch
-    except (ImportError, RuntimeError) as error:  # torchvision of another build than torch is a RuntimeError
-        raise UnavailableError(
-            f"onnx2torch is not there: {error}", expected="onnx2torch and PyTorch", fix="pip install onnx2torch torch"
-        ) from None
-    return onnx2torch
-
-
-def open_model(model: Model) -> Torch:
-    """Raises: ParseError, UnavailableError, UnsupportedError."""
-    _onnx2torch()
-    return open_onnx(model, Torch, "torch")
+open_model = Torch.of

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exporters.onnx.light import LightModel
-from .base import UnavailableError
-from .onnx_model import OnnxModel, open_onnx
+from ...files.packages import package
+from .onnx_model import OnnxModel
 
 if TYPE_CHECKING:
-    from .base import Array, Feeds, Model
+    from .base import Array, Feeds
 
 
 class Tract(OnnxModel):
@@ -22,42 +22,32 @@ class Tract(OnnxModel):
 
     name = "tract"
 
-    def __init__(self, light: LightModel, tract: Any) -> None:
-        super().__init__(light)
-        self.tract = tract
+    @staticmethod
+    def library() -> Any:
+        return package("tract", "tract", "tract", "pip install tract")
 
     @property
     def versions(self) -> Mapping[str, str]:
-        from importlib.metadata import version
-
         return {"tract": version("tract")}
 
     def open(self, extra: Collection[str]) -> Any:
-        return self.whole(extra)
+        return self.whole(extra).SerializeToString()
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model.onnx")
-            path.write_bytes(instance.SerializeToString())
-            model = self.tract.onnx().load(path)
-        names = [output.name for output in instance.graph.output]
-        for i in range(model.input_count()):
-            shape, own = feeds[model.input_name(i)].shape, self.inputs[model.input_name(i)] or ()
+            path.write_bytes(instance)
+            model = self.engine.onnx().load(path)
+        names = [model.input_name(i) for i in range(model.input_count())]
+        for i, name in enumerate(names):
+            shape, own = feeds[name].shape, self.inputs[name] or ()
             if any(n not in (None, m) for n, m in zip(own, shape, strict=False)):  # it would compute something
                 raise ValueError(f"the model is for {'x'.join('?' if n is None else str(n) for n in own)} alone")
             model.set_input_fact(i, ",".join(map(str, shape)) + ",f32")
         for i in range(model.output_count()):
             model.set_output_fact(i, None)
-        order = [feeds[model.input_name(i)] for i in range(model.input_count())]
-        values = model.into_model().into_runnable().run([np.ascontiguousarray(array) for array in order])
-        by_name = {name: value.to_numpy() for name, value in zip(names, values, strict=True)}
-        return [by_name[blob] for blob in asked]
+        values = model.into_model().into_runnable().run([np.ascontiguousarray(feeds[name]) for name in names])
+        return {name: value.to_numpy() for name, value in zip(self.ends, values, strict=True)}
 
 
-def open_model(model: Model) -> Tract:
-    """Raises: ParseError, UnavailableError, UnsupportedError."""
-    try:
-        import tract
-    except ImportError as error:
-        raise UnavailableError(f"tract is not there: {error}", expected="tract", fix="pip install tract") from None
-    return open_onnx(model, lambda light: Tract(light, tract), "tract")
+open_model = Tract.of

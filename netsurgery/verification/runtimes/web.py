@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exporters.onnx.light import LightModel
-from .base import UnavailableError
-from .onnx_model import OnnxModel, open_onnx
+from ...errors import UnavailableError
+from .onnx_model import OnnxModel
 
 if TYPE_CHECKING:
-    from .base import Array, Feeds, Model
+    from .base import Array, Feeds
 
 FOLDER = "NETSURGERY_WEB"
 """Names the folder whose node_modules hold onnxruntime-web, in place of the usual one."""
@@ -57,19 +56,30 @@ class Web(OnnxModel):
 
     name = "onnxruntime-web"
 
-    def __init__(self, light: LightModel, node: str, folder: Path) -> None:
-        super().__init__(light)
-        self.node, self.folder = node, folder
+    @staticmethod
+    def library() -> Any:
+        node, folder = shutil.which("node"), place()
+        if node is None:
+            raise UnavailableError(
+                "Node is not there", expected="`node` among the programs", fix="install Node 18 or newer"
+            )
+        if not (folder / "node_modules" / "onnxruntime-web").is_dir():
+            raise UnavailableError(
+                f"onnxruntime-web is not in {folder}",
+                expected="its node_modules",
+                fix=f"npm install --prefix {folder} onnxruntime-web",
+            )
+        return node
 
     @cached_property
     def versions(self) -> Mapping[str, str]:
-        about = json.loads((self.folder / "node_modules" / "onnxruntime-web" / "package.json").read_text())
+        about = json.loads((place() / "node_modules" / "onnxruntime-web" / "package.json").read_text())
         return {"onnxruntime-web": about["version"]}
 
     def open(self, extra: Collection[str]) -> Any:
         return self.whole(extra).SerializeToString()
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Sequence[Array]:
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Feeds) -> Mapping[str, Array]:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             (folder / "model.onnx").write_bytes(instance)
@@ -78,18 +88,19 @@ class Web(OnnxModel):
             for i, array in enumerate(feeds.values()):
                 (folder / f"in{i}").write_bytes(np.ascontiguousarray(array).tobytes())
             done = subprocess.run(
-                [self.node, "-e", SCRIPT, str(folder)],
-                cwd=self.folder,
+                [self.engine, "-e", SCRIPT, str(folder)],
+                cwd=place(),
                 capture_output=True,
                 text=True,
                 stdin=subprocess.DEVNULL,
             )
             if done.returncode:
                 raise RuntimeError(done.stderr.strip()[-600:])
-            return [
-                np.frombuffer((folder / f"out{i}").read_bytes(), told["type"]).reshape(told["shape"])
-                for i, told in enumerate(json.loads((folder / "told.json").read_text()))
-            ]
+            told = json.loads((folder / "told.json").read_text())
+            return {
+                blob: np.frombuffer((folder / f"out{i}").read_bytes(), x["type"]).reshape(x["shape"])
+                for i, (blob, x) in enumerate(zip(asked, told, strict=True))
+            }
 
 
 def place() -> Path:
@@ -99,17 +110,4 @@ def place() -> Path:
     return Path(os.environ.get(FOLDER) or user_data_path("netsurgery", appauthor=False) / "web")
 
 
-def open_model(model: Model) -> Web:
-    """Raises: ParseError, UnavailableError, UnsupportedError."""
-    node, folder = shutil.which("node"), place()
-    if node is None:
-        raise UnavailableError(
-            "Node is not there", expected="`node` among the programs", fix="install Node 18 or newer"
-        )
-    if not (folder / "node_modules" / "onnxruntime-web").is_dir():
-        raise UnavailableError(
-            f"onnxruntime-web is not in {folder}",
-            expected="its node_modules",
-            fix=f"npm install --prefix {folder} onnxruntime-web",
-        )
-    return open_onnx(model, lambda light: Web(light, node, folder), "onnxruntime-web")
+open_model = Web.of
