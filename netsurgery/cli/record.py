@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -34,19 +35,10 @@ def record(
 
     Example: netsurgery record deploy.prototxt weights.caffemodel -o golden.npz --by caffe
     """
-    from ..verification.files import record_files
+    from ..verification.record import record_files
 
-    done = record_files(
-        prototxt,
-        weights,
-        output_file,
-        reading,
-        inputs,
-        surgery,
-        by=by,
-        outputs=comparing.outputs,
-        every_blob=every_blob,
-    )
+    comparing = replace(comparing, against=[by], inner=every_blob)
+    done = record_files(prototxt, weights, output_file, reading, surgery, inputs, comparing)
     for text in done.notes:
         note(f"note: {text}", quiet)
     for title in done.runs:

@@ -25,7 +25,7 @@ from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from ..passes.raw_detections import chooses_boxes, raw_detections
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
-from .form import Form, Sizes
+from .form import Form, Sizes, fixed_sizes
 from .onnx.export import axis_names, dim_name
 from .onnx.light import read_light
 from .onnx.opened import require_opens
@@ -280,8 +280,6 @@ def _with_channels(net: Net, shapes: Sizes) -> Sizes:
 
 def input_axes(net: Net, input_shapes: Sizes | None = None, static: bool = False) -> tuple[InputAxis, ...]:
     """Every axis of every input: its size or its name, and what ties it."""
-    from .inputs import fixed_sizes
-
     inferred = infer(net, fixed_sizes(net, input_shapes, static))
     names = axis_names(input_shapes, inferred)
     axes = []

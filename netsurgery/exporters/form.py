@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..errors import NetsurgeryError
 from ..formats.preprocessing import Preprocessing
-from ..net import as_names
+from ..net import Net, as_names
 
 Sizes = Mapping[str, Sequence[int | str | None]]
 """Input -> its axes: a number fixes one, a name or None leaves it free."""
@@ -34,3 +35,21 @@ class Form:
     def __post_init__(self) -> None:
         if self.outputs is not None:
             object.__setattr__(self, "outputs", as_names(self.outputs))
+
+
+def fixed_sizes(net: Net, input_shapes: Sizes | None, static: bool = False) -> dict[str, Sequence[int | None]]:
+    """The sizes of the inputs that are spoken of, None for free ones; with `static` all are those that the file declares.
+
+    Raises: NetsurgeryError for an input that there is not."""
+    fixed: dict[str, Sequence[int | None]] = {}
+    declared = net.inputs
+    for name, shape in (input_shapes or {}).items():
+        if name not in declared:
+            raise NetsurgeryError(f"the net has no input '{name}'", expected=f"one of: {', '.join(declared)}")
+        fixed[name] = [n if isinstance(n, int) else None for n in shape]
+    if static:
+        for name, declared_shape in declared.items():
+            if declared_shape is not None:
+                now = fixed.get(name, [None] * len(declared_shape))
+                fixed[name] = [n if n is not None else d for n, d in zip(now, declared_shape, strict=True)]
+    return fixed

@@ -13,7 +13,6 @@ prune            operations that no output needs go
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -28,9 +27,9 @@ from ..net import Layer, Net
 from ..passes.cut import cut
 from ..passes.drop_identities import drop_identities
 from ..passes.fold_scale import fold_scale
+from ..passes.own_names import own_names
 from .builder import Builder, Operation, Value
-from .form import Form
-from .inputs import fixed_sizes
+from .form import Form, fixed_sizes
 
 
 class Target(Protocol):
@@ -93,26 +92,10 @@ def lower(
         check_weights(layer, [inferred.shapes[b] for b in layer.bottoms])
     if form.fold:
         net = fold_scale(net, keep=ends)
-    net = with_own_names(net)
+    net = own_names(net)
     op, emission, inferred, pins = _emit_at_sizes(net, target, ends, fixed, inferred)
     operations = _prune(op.operations, [emission.values[b] for b in ends])
     return Program(net, ends, inferred, pins, operations, emission.values, emission.bottoms)
-
-
-def with_own_names(net: Net) -> Net:
-    """The net with a name for each layer: `relu@2` for the second of a name that comes twice, which Caffe allows and targets do not."""
-    names: set[str] = set()
-    own = {layer.name for layer in net.layers}
-    count: Counter[str] = Counter()
-    layers = []
-    for layer in net.layers:
-        count[layer.name] += 1
-        name = layer.name if count[layer.name] == 1 else f"{layer.name}@{count[layer.name]}"
-        while name in names or (count[layer.name] > 1 and name in own):
-            name += "'"
-        names.add(name)
-        layers.append(layer.with_name(name))
-    return net.with_layers(layers) if len(own) < len(layers) else net
 
 
 def _outputs(net: Net, outputs: Sequence[str] | None) -> tuple[str, ...]:

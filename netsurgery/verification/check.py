@@ -102,10 +102,10 @@ def verify(
     return compare(
         net,
         model,
-        Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed=seed, shapes=shapes),
+        Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed, shapes),
         Comparing(opinions, runtime, outputs, names, inner, rtol, atol, timeout),
-        dtype=dtype,
-        name=name,
+        dtype,
+        name,
     )
 
 
@@ -114,7 +114,6 @@ def compare(
     model: Model,
     asked: Inputs,
     comparing: Comparing,
-    *,
     dtype: DTypeLike | None = None,
     name: str = "",
 ) -> Report:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, log10
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .options import Comparing
+if TYPE_CHECKING:
+    from .options import Comparing
 
 Array = NDArray[Any]
 

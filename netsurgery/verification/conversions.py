@@ -15,7 +15,7 @@ from ..formats.manifest import Model
 from .entries import Entries, entries_of
 from .environment import check_pins
 from .files import pins_of, verify_conversion
-from .many import in_processes
+from .processes import in_processes
 from .recorded_options import is_current
 from .reports.report import Report
 

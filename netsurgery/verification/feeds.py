@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from ..files.pillow import pillow
 from ..net import Layer, Net
 
 if TYPE_CHECKING:
+    from ..formats.options import Reading
+    from .options import Inputs
     from .sizes import Shapes
 
 Array = NDArray[Any]
@@ -100,6 +102,15 @@ def _line(layer: Layer) -> tuple[float, float] | None:
 def ranges(net: Net) -> dict[str, Range]:
     """The ranges of the inputs, as far as `expected_range` finds them; of a net as it was loaded, whose data layers say most."""
     return {blob: limits for blob in net.inputs if (limits := expected_range(net, blob)) is not None}
+
+
+def with_defaults(inputs: Inputs, reading: Reading, loaded: Net) -> Inputs:
+    """Inputs of the shapes that were said when the net was read, where these leave no axis free, and in the ranges that it tells."""
+    if not (inputs.sizes or inputs.batches or inputs.shapes):
+        shapes = {blob: [n for n in shape if isinstance(n, int)] for blob, shape in reading.input_shapes.items()}
+        whole = {blob: shape for blob, shape in shapes.items() if len(shape) == len(reading.input_shapes[blob])}
+        inputs = replace(inputs, shapes=[whole] if whole else [])
+    return replace(inputs, ranges={**ranges(loaded), **inputs.ranges})
 
 
 def _range(net: Net, blob: str, limits: Mapping[str, Range], number: int) -> Range:

@@ -15,16 +15,14 @@ from ..exporters.convert import convert
 from ..files.words import goes_with
 from ..formats.manifest import Model
 from ..formats.options import Reading
-from ..net import Net
 from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from .check import compare
 from .compare import FP16_RTOL, INT8_RTOL, Tolerance
 from .entries import Entries, entries_of
 from .environment import check_pins, metadata, versions
-from .feeds import ranges
+from .feeds import with_defaults
 from .options import Comparing, Inputs
-from .record import Recording, record_inputs
 from .recorded_options import as_recorded, compared_as_recorded
 from .reports.report import Report
 
@@ -169,7 +167,7 @@ def _run(task: Task) -> Report:
         model: Any = prepare(files.model, files.model_weights, replace(task.reading, initialize_missing=False))[1]
     else:
         model = files.model
-    inputs = _with_defaults(task.inputs, task.reading, loaded)
+    inputs = with_defaults(task.inputs, task.reading, loaded)
     report = compare(net, model, inputs, comparing, name=task.name)
     return replace(report, notes=(*notes, *report.notes))
 
@@ -183,36 +181,3 @@ def _refuse_baked(model: Path) -> None:
             expected="a model that takes the inputs of the net",
             fix="verify what the same command writes without --bake-preprocessing, then bake",
         )
-
-
-def record_files(
-    prototxt: Path,
-    weights: Path | None,
-    output: Path,
-    reading: Reading,
-    inputs: Inputs,
-    surgery: Surgery = Surgery(),
-    **options: Any,
-) -> Recording:
-    """What `netsurgery record` does; `options` are those of `record_inputs`. Raises: NetsurgeryError."""
-    if output.suffix != ".npz":
-        raise NetsurgeryError(f"cannot record into '{output}'", expected="a name that ends in .npz")
-    loaded, net = prepare(prototxt, weights, reading, surgery)
-    return record_inputs(net, output, _with_defaults(inputs, reading, loaded), **options)
-
-
-def _with_defaults(inputs: Inputs, reading: Reading, loaded: Net) -> Inputs:
-    """Inputs of the shapes that were said when the net was read, and in the ranges that it tells."""
-    if not (inputs.sizes or inputs.batches or inputs.shapes):
-        inputs = replace(inputs, shapes=whole_shapes(reading.input_shapes))
-    return replace(inputs, ranges={**ranges(loaded), **inputs.ranges})
-
-
-def whole_shapes(shapes: Mapping[str, Sequence[int | str | None]]) -> list[dict[str, tuple[int, ...]]]:
-    """The shapes that leave no axis free, as what to compare at."""
-    whole = {
-        blob: tuple(n for n in shape if isinstance(n, int))
-        for blob, shape in shapes.items()
-        if all(isinstance(n, int) for n in shape)
-    }
-    return [whole] if whole else []

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ import numpy as np
 from ..errors import NetsurgeryError
 from ..files.arrays import member_of, name_of
 from ..files.output import replacing
+from ..formats.options import Reading
 from ..net import Net, as_names, require_net
+from ..passes.options import Surgery
+from ..passes.prepare import prepare
 from .check import feeds
 from .compare import as_float32
 from .environment import hashes, versions
-from .feeds import Range
-from .options import Inputs
+from .feeds import Range, with_defaults
+from .options import Comparing, Inputs
 from .runtimes.netsurgery import Interpreter
 from .runtimes.recorded import ABOUT
 from .runtimes.table import open_opinion
@@ -57,25 +61,35 @@ def record(
     Raises: NetsurgeryError."""
     require_net(net)
     outputs = None if outputs is None else as_names(outputs)
-    asked = Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed=seed, shapes=shapes)
-    return record_inputs(net, path, asked, by=by, outputs=outputs, every_blob=every_blob)
+    asked = Inputs(sizes, batches, images, inputs or {}, ranges or {}, seed, shapes)
+    return record_inputs(net, path, asked, Comparing([by], outputs=outputs, inner=every_blob))
 
 
-def record_inputs(
-    net: Net,
-    path: str | os.PathLike[str],
-    asked: Inputs,
-    *,
-    by: str = "netsurgery",
-    outputs: Sequence[str] | None = None,
-    every_blob: bool = False,
+def record_files(
+    prototxt: Path,
+    weights: Path | None,
+    output: Path,
+    reading: Reading,
+    surgery: Surgery,
+    inputs: Inputs,
+    comparing: Comparing,
 ) -> Recording:
-    """`record`, what goes in as one value. Raises: NetsurgeryError."""
+    """What `netsurgery record` does. Raises: NetsurgeryError."""
+    if output.suffix != ".npz":
+        raise NetsurgeryError(f"cannot record into '{output}'", expected="a name that ends in .npz")
+    loaded, net = prepare(prototxt, weights, reading, surgery)
+    return record_inputs(net, output, with_defaults(inputs, reading, loaded), comparing)
+
+
+def record_inputs(net: Net, path: str | os.PathLike[str], asked: Inputs, comparing: Comparing) -> Recording:
+    """`record`, its options as values: which blobs are recorded, and who computes them, is said as for a comparison with that one.
+    Raises: NetsurgeryError."""
+    (by,) = comparing.against
     runtime = open_opinion(by, net, None)
-    ends = list(outputs) if outputs is not None else list(net.outputs)
+    ends = list(comparing.outputs) if comparing.outputs is not None else list(net.outputs)
     for blob in ends:
         net.writer(blob)  # raises, with a suggestion
-    blobs = list(dict.fromkeys([*(b for b in net.blobs if every_blob and b not in net.inputs), *ends]))
+    blobs = list(dict.fromkeys([*(b for b in net.blobs if comparing.inner and b not in net.inputs), *ends]))
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     titles, notes = [], [runtime.note] if runtime.note else []
     for run, feed in enumerate(feeds(asked, net, Interpreter(net).inputs)):

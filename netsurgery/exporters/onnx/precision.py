@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import onnx
 
 from ...net import Net
-from ..lower import with_own_names
+from ...passes.own_names import own_names
 
 
 def feature_nodes(model: onnx.ModelProto, net: Net) -> set[str]:
     """The names of the nodes that come from layers whose numbers are features. A node bears the name of its layer, or `layer/Op`."""
-    layers = {layer.name: layer.kind for layer in with_own_names(net).layers}
+    layers = {layer.name: layer.kind for layer in own_names(net).layers}
     owners = {
         node.name: node.name if node.name in layers else node.name.rpartition("/")[0] for node in model.graph.node
     }
