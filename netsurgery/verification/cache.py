@@ -23,7 +23,8 @@ from ..formats.weights.hashes import sha256
 from .compare import Measure, Tolerance
 from .environment import installed, versions
 from .files import Task, run_task
-from .reports.report import Case, Comparison, Report, TopFive
+from .reports.case import Case, Comparison, TopFive
+from .reports.report import Report
 from .side.opened import open_side
 from .side.recipe import CAFFE, CAFFE2
 

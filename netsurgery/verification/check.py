@@ -23,7 +23,8 @@ from .feeds import Feed, Range, array_feed, as_ranges, image_feed, image_files, 
 from .judge import NEAR, Judge
 from .options import Comparing, Inputs
 from .pairing import Pairing, pair
-from .reports.report import Case, Comparison, Report
+from .reports.case import Case, Comparison
+from .reports.report import Report
 from .runtimes.base import Runtime, model_path
 from .runtimes.table import open_model, open_opinion
 from .sizes import choose_shapes

@@ -18,7 +18,7 @@ from ..files.memory import let_go, trim
 from ..interpreter import run_layer
 from ..net import Layer, Net
 from .compare import Measure, Tolerance, agreement, as_float32, measure, measure_rows
-from .reports.report import Comparison, TopFive
+from .reports.case import Comparison, TopFive
 from .vouchers import voucher
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ...html_table import escape
 
 if TYPE_CHECKING:
-    from .report import Case, Comparison, Report
+    from .case import Case, Comparison
+    from .report import Report
 
 
 LOWEST, HIGHEST = -9, 1

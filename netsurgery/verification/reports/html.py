@@ -12,7 +12,8 @@ from .text import HEADINGS, cells, summary
 from .values import AGREE, DIFFER
 
 if TYPE_CHECKING:
-    from .report import Case, Comparison, Report
+    from .case import Case, Comparison
+    from .report import Report
 
 MANY = 60
 """Blobs from which on a model's chart is folded away at first, if the model agrees."""

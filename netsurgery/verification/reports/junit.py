@@ -17,7 +17,8 @@ from .text import around, difference, summary
 from .values import SHOWS_NOTHING
 
 if TYPE_CHECKING:
-    from .report import Case, Report
+    from .case import Case
+    from .report import Report
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""

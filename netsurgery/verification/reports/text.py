@@ -9,7 +9,8 @@ from ...errors import visible
 from .values import decibel, index
 
 if TYPE_CHECKING:
-    from .report import Case, Comparison, Report
+    from .case import Case, Comparison
+    from .report import Report
 
 HEADINGS = ("blob", "layer", "shape", "max abs", "max rel", "at", "cosine", "SNR", "by", "")
 

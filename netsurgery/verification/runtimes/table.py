@@ -54,9 +54,8 @@ def open_opinion(name: str, net: Net, model: Model) -> Runtime:
 
     Raises: UnavailableError, UnsupportedError."""
     if name.endswith(".npz"):
-        from .recorded import open_opinion as open_recorded
-
-        return open_recorded(name)
+        recording: Runtime = import_module(".recorded", __package__).open_opinion(name)
+        return recording
     opened: Runtime = _load(OPINIONS, name, "--against").open_opinion(net, model)
     return opened
 

@@ -14,9 +14,10 @@ from verify_command import BAD, GOOD, NET, check_junit, command, files, first_bl
 
 import netsurgery
 from netsurgery.verification.compare import Measure, Tolerance
+from netsurgery.verification.reports.case import Case, Comparison
 from netsurgery.verification.reports.html import to_html
 from netsurgery.verification.reports.junit import to_junit
-from netsurgery.verification.reports.report import Case, Comparison, Report
+from netsurgery.verification.reports.report import Report
 
 
 def made_report(**options: Any) -> Report:
