@@ -93,9 +93,9 @@ def lower(
     if form.fold:
         net = fold_scale(net, keep=ends)
     net = own_names(net)
-    op, emission, inferred, pins = _emit_at_sizes(net, target, ends, fixed, inferred)
-    operations = _prune(op.operations, [emission.values[b] for b in ends])
-    return Program(net, ends, inferred, pins, operations, emission.values, emission.bottoms)
+    op, (values, bottoms), inferred, pins = _emit_at_sizes(net, target, ends, fixed, inferred)
+    operations = _prune(op.operations, [values[b] for b in ends])
+    return Program(net, ends, inferred, pins, operations, values, bottoms)
 
 
 def _outputs(net: Net, outputs: Sequence[str] | None) -> tuple[str, ...]:
@@ -105,10 +105,8 @@ def _outputs(net: Net, outputs: Sequence[str] | None) -> tuple[str, ...]:
     return ends
 
 
-@dataclass(frozen=True)
-class _Emission:
-    values: Mapping[str, Value]
-    bottoms: Mapping[str, Sequence[Value]]
+Emission = tuple[dict[str, Value], dict[str, Sequence[Value]]]
+"""The blobs of a net by name, and what each layer read."""
 
 
 ONE_SIZE = "Caffe2's operators for it are written for one size"
@@ -120,7 +118,7 @@ def _emit_at_sizes(
     outputs: Sequence[str],
     fixed: Mapping[str, Sequence[int | None]],
     inferred: Inferred,
-) -> tuple[Builder, _Emission, Inferred, Mapping[Axis, Pin]]:
+) -> tuple[Builder, Emission, Inferred, Mapping[Axis, Pin]]:
     """Emits the net; where a layer needs a number for a size, the input axes behind it are fixed as declared, and all begins anew."""
     pins = dict(inferred.pins)
     while True:
@@ -151,7 +149,7 @@ def _with_fixed(
     return result
 
 
-def _emit(net: Net, target: Target, outputs: Sequence[str], inferred: Inferred, op: Builder) -> _Emission:
+def _emit(net: Net, target: Target, outputs: Sequence[str], inferred: Inferred, op: Builder) -> Emission:
     """The blobs of the net. Raises: SizeNeededError, and the target's refusal of every layer that it cannot say."""
     values = {name: Value(name, inferred.shapes[name]) for name in net.inputs}
     named, ends = {id(value) for value in values.values()}, set(outputs)
@@ -187,7 +185,7 @@ def _emit(net: Net, target: Target, outputs: Sequence[str], inferred: Inferred, 
         raise SizeNeededError(needed)
     if refused:
         raise target.refusal(refused)
-    return _Emission(values, read)
+    return values, read
 
 
 def _prune(operations: Sequence[Operation], outputs: Sequence[Value]) -> tuple[Operation, ...]:

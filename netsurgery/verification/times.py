@@ -79,17 +79,7 @@ class Times:
             "rounds": self.rounds,
             "threads": self.threads,
             "inputs": {name: list(shape) for name, shape in self.shapes.items()},
-            "layers": [
-                {
-                    "name": layer.name,
-                    "type": layer.type,
-                    "seconds": layer.seconds,
-                    "macs": layer.macs,
-                    "flops": layer.flops,
-                    "caffe": layer.caffe,
-                }
-                for layer in self.layers
-            ],
+            "layers": [{**vars(layer), "flops": layer.flops} for layer in self.layers],
             "notes": list(self.notes),
         }
 

@@ -65,10 +65,10 @@ def read_light(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Light
     data = map_file(model, ParseError)
     proto = onnx.ModelProto()
     try:
-        for number, wire, begin, stop in fields(data, 0, len(data)):
-            if number == _GRAPH and wire == BYTES:
-                _merge_graph(proto.graph, data, begin, stop, path)
-        proto.MergeFrom(_parsed(_without_graphs(data), str(path)))
+        graphs, rest = _parted(data, 0, len(data), _GRAPH, 0)
+        for begin, stop in graphs:
+            proto.graph.MergeFrom(_graph(data, begin, stop, path))
+        proto.MergeFrom(_parsed(rest, str(path)))
     except MalformedError as error:
         raise _no_model(str(path), error.problem) from None
     if not proto.graph.node and not proto.graph.output:
@@ -87,42 +87,35 @@ def _require_sound(proto: onnx.ModelProto, path: str) -> None:
             raise _no_model(path, f"'{value.name}' is of element type {value.type.tensor_type.elem_type}")
 
 
-def _without_graphs(data: Buffer) -> bytes:
-    pieces, done = [], 0
-    for number, wire, _, stop in fields(data, 0, len(data)):
-        if not (number == _GRAPH and wire == BYTES):
-            pieces.append(data[done:stop])
-        done = stop
-    return b"".join(pieces)
-
-
-def _merge_graph(graph: onnx.GraphProto, data: Buffer, start: int, end: int, path: Path) -> None:
-    pieces, done = [], start
+def _parted(data: Buffer, start: int, end: int, field: int, least: int) -> tuple[list[tuple[int, int]], bytes]:
+    """Where the values of a field stand that have so many bytes; and the message without them."""
+    places, pieces, done = [], [], start
     for number, wire, begin, stop in fields(data, start, end):
-        if number == _INITIALIZER and wire == BYTES and stop - begin >= BIG:
-            graph.initializer.append(_tensor(data, begin, stop, path))
+        if number == field and wire == BYTES and stop - begin >= least:
+            places.append((begin, stop))
         else:
             pieces.append(data[done:stop])
         done = stop
-    rest = onnx.GraphProto()
-    _parse(rest, b"".join(pieces), str(path))
+    return places, b"".join(pieces)
+
+
+def _graph(data: Buffer, start: int, end: int, path: Path) -> onnx.GraphProto:
+    graph, rest = onnx.GraphProto(), onnx.GraphProto()
+    places, text = _parted(data, start, end, _INITIALIZER, BIG)
+    graph.initializer.extend(_tensor(data, *place, path) for place in places)
+    _parse(rest, text, str(path))
     graph.MergeFrom(rest)
+    return graph
 
 
 def _tensor(data: Buffer, start: int, end: int, path: Path) -> onnx.TensorProto:
     """A tensor whose numbers, if they are one block of the file, are told by where they stand."""
-    pieces, done, place = [], start, None
-    for number, wire, begin, stop in fields(data, start, end):
-        if number == _RAW_DATA and wire == BYTES and stop - begin >= BIG:
-            place = begin, stop - begin
-        else:
-            pieces.append(data[done:stop])
-        done = stop
+    places, rest = _parted(data, start, end, _RAW_DATA, BIG)
     tensor = onnx.TensorProto()
-    _parse(tensor, b"".join(pieces), str(path))
-    if place is not None:
+    _parse(tensor, rest, str(path))
+    for begin, stop in places[-1:]:
         tensor.data_location = onnx.TensorProto.EXTERNAL
-        for key, value in (("location", path.name), ("offset", str(place[0])), ("length", str(place[1]))):
+        for key, value in (("location", path.name), ("offset", str(begin)), ("length", str(stop - begin))):
             tensor.external_data.add(key=key, value=value)
     return tensor
 

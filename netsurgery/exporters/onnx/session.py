@@ -6,16 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...errors import NetsurgeryError, Source
-from ...files.mapped import map_file
-from ...files.wire import MalformedError, fields
+from ...errors import NetsurgeryError, ParseError, Source
+from .external import external_ends
+from .light import read_light
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-_GRAPH, _INITIALIZER, _EXTERNAL_DATA = 7, 5, 13
-"""Numbers of ModelProto.graph, GraphProto.initializer, TensorProto.external_data."""
 ERRORS_ONLY = 3
 """onnxruntime's log level: its warnings say what it optimised away."""
 
@@ -85,15 +83,8 @@ def cores() -> int:
 
 def _is_mapped(path: str) -> bool:
     """Whether a model's large weights lie in a file of their own."""
-    data = map_file(path, NetsurgeryError)
+    own = os.path.basename(os.path.realpath(path))
     try:
-        return any(
-            number == _EXTERNAL_DATA
-            for graph, _, begin, stop in fields(data, 0, len(data))
-            if graph == _GRAPH
-            for tensor, _, start, end in fields(data, begin, stop)
-            if tensor == _INITIALIZER
-            for number, *_ in fields(data, start, end)
-        )
-    except MalformedError:
+        return any(location != own for location in external_ends(read_light(path).proto, path))
+    except ParseError:
         return False  # onnxruntime says what is wrong

@@ -36,7 +36,7 @@ class Node:
                 self.body_reads = [x.name for x in value.input]
                 self.body_writes = [x.name for x in value.output]
             else:
-                self.attributes[attribute.name] = value
+                self.attributes[attribute.name] = value.decode() if isinstance(value, bytes) else value
 
     def __call__(self, held: Values) -> None:
         """Computes what it writes from what is held."""

@@ -35,8 +35,7 @@ def scan(a: Attributes, body: Callable[..., Sequence[Tensor]], *inputs: Tensor) 
 
 
 def _prepared(a: Attributes, w: Tensor, r: Tensor, b: Tensor | None, gates: int) -> tuple[Tensor, Tensor, Tensor]:
-    direction = a.get("direction", b"forward")
-    direction = direction.decode() if isinstance(direction, bytes) else direction
+    direction = a.get("direction", "forward")
     if direction != "forward" or a.get("activations"):
         raise NotImplementedError(f"a recurrent operation with direction {direction}")
     units = r.shape[2]

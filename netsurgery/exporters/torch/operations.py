@@ -67,10 +67,6 @@ def _two(run: Callable[[Tensor, Tensor], Tensor]) -> Operation:
     return both
 
 
-def _text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
-
-
 OPSET = 21
 """ONNX's, whose forms of the operations these are."""
 
@@ -103,7 +99,7 @@ OPERATIONS: dict[str, Operation] = {
     "Gather": shaping.gather,
     "GatherElements": shaping.gather_elements,
     "GatherND": shaping.gather_nd,
-    "Gelu": lambda a, x: functional.gelu(x, approximate=_text(a.get("approximate", "none"))),
+    "Gelu": lambda a, x: functional.gelu(x, approximate=a.get("approximate", "none")),
     "Gemm": _linear,
     "GlobalAveragePool": lambda a, x: x.mean(tuple(range(2, x.dim())), keepdim=True),
     "GlobalMaxPool": lambda a, x: x.amax(tuple(range(2, x.dim())), keepdim=True),

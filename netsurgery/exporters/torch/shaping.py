@@ -78,8 +78,7 @@ def pad(a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None, axe
     before, after = dict.fromkeys(range(x.dim()), 0), dict.fromkeys(range(x.dim()), 0)
     before.update(zip(along, both[: len(along)], strict=True))
     after.update(zip(along, both[len(along) :], strict=True))
-    mode = a.get("mode", b"constant")
-    mode = mode.decode() if isinstance(mode, bytes) else mode
+    mode = a.get("mode", "constant")
     if mode == "edge":
         for axis in along:
             places = torch.arange(-before[axis], x.shape[axis] + after[axis]).clamp(0, x.shape[axis] - 1)
@@ -115,8 +114,7 @@ def gather_nd(a: Attributes, x: Tensor, index: Tensor) -> Tensor:
 
 
 def scatter_elements(a: Attributes, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
-    axis, how = a.get("axis", 0), a.get("reduction", b"none")
-    how = how.decode() if isinstance(how, bytes) else how
+    axis, how = a.get("axis", 0), a.get("reduction", "none")
     places = _index(x, index, axis)
     if how == "none":
         return x.scatter(axis, places, updates)
@@ -124,8 +122,7 @@ def scatter_elements(a: Attributes, x: Tensor, index: Tensor, updates: Tensor) -
 
 
 def scatter_nd(a: Attributes, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
-    how = a.get("reduction", b"none")
-    how = how.decode() if isinstance(how, bytes) else how
+    how = a.get("reduction", "none")
     return x.index_put(tuple(index.long().unbind(-1)), updates, accumulate=how == "add")
 
 
@@ -177,8 +174,7 @@ def cum_sum(a: Attributes, x: Tensor, axis: Tensor) -> Tensor:
 def depth_to_space(a: Attributes, x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     b = a["blocksize"]
-    mode = a.get("mode", b"DCR")
-    mode = mode.decode() if isinstance(mode, bytes) else mode
+    mode = a.get("mode", "DCR")
     if mode == "DCR":
         y = x.reshape(n, b, b, c // (b * b), h, w).permute(0, 3, 4, 1, 5, 2)
     else:

@@ -128,9 +128,8 @@ def resize(
     a: Attributes, x: Tensor, roi: Any = None, scales: Tensor | None = None, sizes: Tensor | None = None
 ) -> Tensor:
     """Nearest and linear, axis by axis, with ONNX's rules for where a pixel looks."""
-    text = {k: v.decode() if isinstance(v, bytes) else v for k, v in a.items()}
-    mode, rule = text.get("mode", "nearest"), text.get("coordinate_transformation_mode", "half_pixel")
-    axes = list(text.get("axes", range(x.dim())))
+    mode, rule = a.get("mode", "nearest"), a.get("coordinate_transformation_mode", "half_pixel")
+    axes = list(a.get("axes", range(x.dim())))
     if sizes is not None and sizes.numel():
         goal = [int(n) for n in sizes.tolist()]
         ratios = [n / x.shape[axis] for n, axis in zip(goal, axes, strict=True)]
@@ -139,7 +138,7 @@ def resize(
         goal = [int(x.shape[axis] * s) for s, axis in zip(ratios, axes, strict=True)]
     for axis, n, ratio in zip(axes, goal, ratios, strict=True):
         if n != x.shape[axis] or ratio != 1:
-            x = _along(x, axis, n, ratio, mode, rule, text.get("nearest_mode", "round_prefer_floor"))
+            x = _along(x, axis, n, ratio, mode, rule, a.get("nearest_mode", "round_prefer_floor"))
     return x
 
 

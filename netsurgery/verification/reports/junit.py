@@ -36,18 +36,9 @@ def to_junit(reports: Sequence[Report]) -> bytes:
 def _suite(report: Report, number: int) -> ET.Element:
     cases = [_case(report, case) for case in report.cases]
     if report.error or not cases:
-        broken = ET.Element("testcase", name="compare", classname=_class(report), time=f"{report.seconds:.3f}")
-        reason = report.error or "nothing was compared"
-        ET.SubElement(broken, "error", message=_clean(reason.splitlines()[0]), type="NetsurgeryError").text = _clean(
-            reason
-        )
-        cases.append(broken)
+        cases.append(_broken(report, "compare", f"{report.seconds:.3f}", report.error or "nothing was compared"))
     elif report.verdict == SHOWS_NOTHING:
-        still = ET.Element("testcase", name="shows something", classname=_class(report), time="0")
-        ET.SubElement(still, "error", message=_clean(report.sentence), type="NetsurgeryError").text = _clean(
-            report.sentence
-        )
-        cases.append(still)
+        cases.append(_broken(report, "shows something", "0", report.sentence))
     suite = ET.Element(
         "testsuite",
         id=str(number),
@@ -69,6 +60,13 @@ def _suite(report: Report, number: int) -> ET.Element:
     ET.SubElement(suite, "system-out").text = _clean("\n".join(told))
     ET.SubElement(suite, "system-err")
     return suite
+
+
+def _broken(report: Report, name: str, time: str, reason: str) -> ET.Element:
+    case = ET.Element("testcase", name=name, classname=_class(report), time=time)
+    error = ET.SubElement(case, "error", message=_clean(reason.splitlines()[0]), type="NetsurgeryError")
+    error.text = _clean(reason)
+    return case
 
 
 def _prefixed(report: Report) -> dict[str, str]:

@@ -161,21 +161,7 @@ class Installer:
         python = python_of(building)
         self.wheels.mkdir(parents=True, exist_ok=True)
         self._fetch(python, self.wheels, offline)
-        self._run(
-            [
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "--no-index",
-                "--find-links",
-                str(self.wheels),
-                "--no-deps",
-                "--require-hashes",
-                "-r",
-                str(self.recipe.lock),
-            ]
-        )
+        self._pip(python, "install", self.recipe.lock, *_offline(self.wheels))
 
     def _venv(self, folder: Path, base: str) -> None:
         uv = shutil.which("uv")
@@ -189,28 +175,16 @@ class Installer:
 
     def _fetch(self, python: Path, folder: Path, offline: Path | None) -> None:
         """One package after another, so that what is there stays there when a later one fails."""
-        where = ["--no-index", "--find-links", str(offline)] if offline is not None else []
+        where = _offline(offline) if offline is not None else []
         for requirement in _requirements(self.recipe.lock):
             with tempfile.TemporaryDirectory(prefix="netsurgery-") as scratch:
                 one = Path(scratch, "one.lock")
                 one.write_text(requirement, encoding="utf-8")
-                self._run(
-                    [
-                        str(python),
-                        "-m",
-                        "pip",
-                        "download",
-                        *where,
-                        "--no-deps",
-                        "--only-binary",
-                        ":all:",
-                        "--require-hashes",
-                        "-r",
-                        str(one),
-                        "-d",
-                        str(folder),
-                    ]
-                )
+                self._pip(python, "download", one, *where, "--only-binary", ":all:", "-d", str(folder))
+
+    def _pip(self, python: Path, command: str, lock: Path, *words: str) -> None:
+        """What a lock file names, and nothing else."""
+        self._run([str(python), "-m", "pip", command, "--no-deps", "--require-hashes", "-r", str(lock), *words])
 
     def _run(self, command: Sequence[str]) -> None:
         """Runs a command. Raises: NetsurgeryError that shows its last lines."""
@@ -244,6 +218,10 @@ class Installer:
                 raise NetsurgeryError(
                     f"{self.recipe.title} was installed and does not start: {error.problem}"
                 ) from None
+
+
+def _offline(folder: Path) -> list[str]:
+    return ["--no-index", "--find-links", str(folder)]
 
 
 def _requirements(lock: Path) -> list[str]:
