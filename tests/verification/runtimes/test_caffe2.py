@@ -16,10 +16,9 @@ from netdefs import SAMPLES, add
 
 import netsurgery
 from netsurgery._proto.caffe2 import new
-from netsurgery.errors import NetsurgeryError
+from netsurgery.errors import NetsurgeryError, UnavailableError
 from netsurgery.verification.check import verify
 from netsurgery.verification.cross_check import cross_check
-from netsurgery.verification.runtimes.base import UnavailableError
 from netsurgery.verification.runtimes.caffe2 import open_nets
 from netsurgery.verification.side.opened import open_side
 from netsurgery.verification.side.process import Side, SideError
