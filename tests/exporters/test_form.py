@@ -16,7 +16,7 @@ from netsurgery.exporters.form import Form
 from netsurgery.exporters.onnx import export, save
 
 
-class Done(Exception):
+class DoneError(Exception):
     """The options have arrived."""
 
 
@@ -38,11 +38,11 @@ def test_each_keyword_is_the_field_of_its_name(
 
     def seen(*arguments: Any) -> None:
         forms.append(arguments[-1])
-        raise Done
+        raise DoneError
 
     monkeypatch.setattr(module, inner, seen)
     places = [""] if door.__name__.startswith("save") else []
     for word in words:
-        with pytest.raises(Done):
+        with pytest.raises(DoneError):
             door(cases.load(cases.FIXTURES / "conformance/nets/lenet"), *places, **{word: ("asked",)})
         assert [f.name for f in fields(Form) if getattr(forms[-1], f.name) == ("asked",)] == [word]

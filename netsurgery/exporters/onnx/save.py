@@ -55,7 +55,6 @@ class Written:
     notes: tuple[str, ...] = ()
 
 
-@uncollected()
 def save_onnx(
     net: Net,
     path: str | os.PathLike[str],
@@ -87,6 +86,7 @@ def save_onnx(
     return write_onnx(net, Path(path), Form(outputs, fold, input_shapes, static, opset, plain, target, *about))
 
 
+@uncollected()
 def write_onnx(net: Net, place: Path, form: Form) -> Written:
     """`save_onnx`, its options as one value."""
     weights = form.weights

@@ -45,10 +45,9 @@ def _bin(i: int, size: int, count: int, start: int, limit: int) -> tuple[int, in
 
 def roi_align(a: Attributes, x: Tensor, rois: Tensor, items: Tensor) -> Tensor:
     """Means (or maxima) of values between pixels, at the middles of the cells that each bin is parted into."""
-    text: dict[str, Any] = {k: v.decode() if isinstance(v, bytes) else v for k, v in a.items()}
-    size = text.get("output_height", 1), text.get("output_width", 1)
-    half = text.get("coordinate_transformation_mode", "half_pixel") == "half_pixel"
-    scale, ratio = text.get("spatial_scale", 1.0), text.get("sampling_ratio", 0)
+    size = a.get("output_height", 1), a.get("output_width", 1)
+    half = a.get("coordinate_transformation_mode", "half_pixel") == "half_pixel"
+    scale, ratio = a.get("spatial_scale", 1.0), a.get("sampling_ratio", 0)
     rows = []
     for roi, item in zip(rois, items.tolist(), strict=True):
         low, high = roi[:2] * scale - 0.5 * half, roi[2:] * scale - 0.5 * half
@@ -61,7 +60,7 @@ def roi_align(a: Attributes, x: Tensor, rois: Tensor, items: Tensor) -> Tensor:
             cells.append(cell)
         values = _between(_between(x[item], 1, places[0]), 2, places[1])
         grid = values.reshape(-1, size[0], cells[0], size[1], cells[1])
-        rows.append(grid.amax((2, 4)) if text.get("mode", "avg") == "max" else grid.mean((2, 4)))
+        rows.append(grid.amax((2, 4)) if a.get("mode", "avg") == "max" else grid.mean((2, 4)))
     return torch.stack(rows) if rows else x.new_zeros(0, x.shape[1], *size)
 
 

@@ -26,7 +26,7 @@ class Mnn(OnnxModel):
     @staticmethod
     def library() -> Any:
         with _silent():
-            for part in ("MNN.expr", "MNN.nn", "_tools"):  # the last one, its converter, comes with it
+            for part in ("MNN", "MNN.expr", "MNN.nn", "_tools"):  # the last one, its converter, comes with it
                 package(part, "MNN", "MNN", "pip install MNN")
         return import_module("MNN")
 
