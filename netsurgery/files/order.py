@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..errors import NetsurgeryError, Source
 from .signatures import HEAD, is_binary, is_hdf5, is_netdef, is_onnx
 
-NET, WEIGHTS, MODEL, SOLVER = "a net", "a file of weights", "an ONNX model", "a solver"
+NET, WEIGHTS, MODEL, SOLVER, LIST = "a net", "a file of weights", "an ONNX model", "a solver", "a list of models"
 LOOKED_AT = 1 << 16
 """Bytes of a text in which it shows what it is."""
 
@@ -36,6 +36,9 @@ def require_order(command: str, words: Sequence[str], line: Sequence[str]) -> No
             if os.path.isfile(named)
             else f"give the net that it names: {named}",
         )
+    if first == LIST:
+        fix = f"netsurgery {command} --manifest {shlex.quote(words[0])}" if command in ("convert", "verify") else ""
+        raise _error(words[0], "this is a list of models, not a net", "a net: layer { ... }", fix)
     if command == "diff":
         return
     at = roles.index(NET) if NET in roles else -1
@@ -112,6 +115,8 @@ def _role(word: str) -> str:
         return WEIGHTS if word.lower().endswith(".caffemodel") else ""
     if _LAYERS.search(head):
         return NET
+    if word.lower().endswith(".toml"):
+        return LIST
     return SOLVER if len({match[1] for match in _TRAINS.finditer(head)}) > 1 else ""
 
 

@@ -83,6 +83,10 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Model]:
         raise ParseError("is not text", source=source, expected=expected) from None
     with reading(source, expected, problem="is not TOML"):
         content = tomllib.loads(text)
+    if others := [key for key in content if key != "model"]:
+        line = next((n for n, row in enumerate(text.splitlines(), 1) if others[0] in row), 0)
+        problem = f"an entry '{others[0]}' beside the models"
+        raise ParseError(problem, source=Source(str(path), line), expected="[[model]] entries with a prototxt each")
     entries = content.get("model", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
         raise ParseError("lists no models", source=source, expected="[[model]] entries with a prototxt each")

@@ -25,6 +25,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (28, 28), np.uint8)).save(path / "img.png")
     (path / "list.txt").write_text("img.png 3\n")
     (path / "sub").mkdir()
+    (path / "models.toml").write_text(
+        '[[model]]\nprototxt = "deploy.prototxt"\nweights = "digits.caffemodel"\nonnx = "sub/t.onnx"\n'
+    )
     assert run(path, "convert deploy.prototxt digits.caffemodel -o m.onnx").returncode == 0
     return path
 
@@ -57,6 +60,11 @@ LINES = {
         *NONE,
         "convert deploy.prototxt digits.caffemodel -o x.onnx; to check the model: "
         "netsurgery verify deploy.prototxt digits.caffemodel m.onnx",
+    ),
+    "convert models.toml -o x.onnx": (
+        "this is a list of models, not a net",
+        "a net: layer { ... }",
+        "convert --manifest models.toml",
     ),
     "convert deploy.prototxt deploy.prototxt -o x.onnx": (
         "this is a net, not weights",
