@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import html_table
+from .aliases import Array
 from .errors import NetsurgeryError, RewriteError, ShapeError, Source, UnsupportedLayersError
 from .kind import IDENTITY as IDENTITY
 from .kind import Layer as Layer
@@ -24,11 +25,7 @@ from .sources import Origin as Origin
 from .wiring import needed, readers, writers
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .layers.core.dims import Shape
-
-    Array = NDArray[Any]
 
 
 @dataclass(frozen=True, repr=False)

@@ -256,17 +256,25 @@ class Option:
     kind: Kind
     help: str
     default: Any = None
-    panel: str = ""
+    panel: str | None = None
     key: str = ""
     old: str = ""
     short: str = ""
 
 
 def option(
-    default: Any, kind: Kind, name: str, help: str, *, panel: str = "", key: str = "", old: str = "", short: str = ""
+    default: Any,
+    kind: Kind,
+    name: str,
+    help: str,
+    *,
+    panel: str | None = None,
+    key: str = "",
+    old: str = "",
+    short: str = "",
 ) -> Any:
     """A field of a class of options. `key` is its name in a manifest if that is not `name`, `old` one that is taken as well, `short` its
-    letter."""
+    letter, `panel` where help shows it if that is not the `PANEL` of the class."""
     metadata = {"option": Option(name, kind, help, default, panel, key or name.replace("-", "_"), old, short)}
     if isinstance(default, dict):
         return field(default_factory=dict, metadata=metadata)
@@ -275,7 +283,9 @@ def option(
 
 def options_of(cls: type[Any]) -> dict[str, Option]:
     """The options among the fields of a class, by field."""
-    return {f.name: f.metadata["option"] for f in fields(cls) if "option" in f.metadata}
+    options = {f.name: f.metadata["option"] for f in fields(cls) if "option" in f.metadata}
+    panel = getattr(cls, "PANEL", "")
+    return {name: replace(o, panel=panel) if o.panel is None else o for name, o in options.items()}
 
 
 def from_words(cls: type[T], words: Mapping[str, Any]) -> T:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from .errors import NetsurgeryError, ShapeError
 from .layers.core.dims import Size
 from .layers.core.reach import NOWHERE, SAME, Number, Reach
+from .limits import show_shape
 from .net import Layer, Net, require_net
 
 Reaches = tuple[Reach, ...]
@@ -74,7 +75,7 @@ class Geometry:
         count = _positions(shapes[self.blob], len(size))
         if len(position) != len(count) or any(not 0 <= i < n for i, n in zip(position, count, strict=False)):
             raise ShapeError(
-                f"blob '{self.blob}' has no position {position} at input size {_times(size)}",
+                f"blob '{self.blob}' has no position {position} at input size {show_shape(size)}",
                 expected=f"less than {count}",
             )
         return tuple(_walk(self._net, self.blob, self.input, axis, i, shapes) for axis, i in enumerate(position))
@@ -131,7 +132,8 @@ class Geometry:
     def _shapes(self, size: Sequence[int]) -> Mapping[str, tuple[Size, ...]]:
         if len(size) != len(self.declared):
             raise ShapeError(
-                f"input size {_times(size)}", expected=f"{len(self.declared)} numbers, as {_times(self.declared)}"
+                f"input size {show_shape(size)}",
+                expected=f"{len(self.declared)} numbers, as {show_shape(self.declared)}",
             )
         shape = self._net.inputs[self.input]
         return self._net.shapes({self.input: (*(shape or ())[:2], *size)})
@@ -301,7 +303,3 @@ def _whole(sizes: Sequence[Size]) -> tuple[int, ...]:
 
 def _plain(number: Number | None) -> Number | None:
     return int(number) if number is not None and Fraction(number).denominator == 1 else number
-
-
-def _times(size: Sequence[int]) -> str:
-    return "x".join(map(str, size))

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from math import prod
 from typing import Any
 
+from .aliases import InputShapes
 from .errors import NetsurgeryError, ShapeError
 from .formats.origin import fork_fields
 from .html_table import table
@@ -60,9 +61,7 @@ def _square(sizes: Sequence[Any], none: str) -> str:
     return shown[0] if len(set(shown)) == 1 else "x".join(shown)
 
 
-def summarize(
-    net: Net, shapes: Mapping[str, Sequence[int | str | None]] | None = None, *, strict: bool = True
-) -> dict[str, Any]:
+def summarize(net: Net, shapes: InputShapes | None = None, *, strict: bool = True) -> dict[str, Any]:
     """The net as plain values, ready for JSON.
 
     Per layer: name, type, its tops with their shapes at the declared input size (or that of `shapes`, where a number is given),
@@ -114,7 +113,7 @@ def summarize(
     }
 
 
-def _computable(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]], strict: bool) -> tuple[Net, Shapes]:
+def _computable(net: Net, input_shapes: InputShapes, strict: bool) -> tuple[Net, Shapes]:
     """The layers whose shapes follow, and the shapes."""
     for name in input_shapes:
         if name not in net.inputs:

@@ -15,7 +15,7 @@ import netsurgery
 
 PACKAGE = Path(netsurgery.__file__).parent
 ROOMS = [
-    ["errors", "shown", "_proto"],
+    ["aliases", "errors", "shown", "_proto"],
     ["limits", "options"],
     ["message"],
     ["kind", "html_table", "sources"],

@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -20,35 +21,7 @@ from typer.core import TyperGroup
 from .options import with_defaults, with_options
 from .printing import EXIT_BAD_INPUT, EXIT_FAULT, report_error, report_fault, usage_told
 
-COMMANDS = (
-    "activations",
-    "caffe",
-    "caffe2",
-    "classify",
-    "convert",
-    "diff",
-    "draw",
-    "dream",
-    "features",
-    "filters",
-    "gradcam",
-    "heatmap",
-    "inspect",
-    "layers",
-    "maximize",
-    "mean",
-    "operate",
-    "patches",
-    "pycaffe",
-    "record",
-    "saliency",
-    "scan",
-    "score",
-    "sizes",
-    "time",
-    "upgrade",
-    "verify",
-)
+COMMANDS = tuple(sorted({module.name for module in iter_modules(__path__)} - {"options", "printing", "side"}))
 """Each is a function in the module of its name, whose `COMMAND`, if it has one, is the class of the command, and whose `group`
 holds the commands of a group."""
 

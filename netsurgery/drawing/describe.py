@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UnsupportedError
-from ..formats.prototxt.versions import file_names
-from ..formats.save import layer_message, write_layer
+from ..formats.prototxt.versions import file_names, layer_message
+from ..formats.save import write_layer
 from ..message import Message
 from ..net import Layer, Net
 from ..summary import summarize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..formats.options import PIXELS
+from ..formats.options import Pixels
 from ..options import Flag, Many, choice, option, whole
 from .targets import TARGETS
 
@@ -59,7 +59,7 @@ class Export:
         Flag(),
         "bake-preprocessing",
         "Let the model do it: it takes RGB images (N, H, W, 3) of uint8, of any size.",
-        panel=PIXELS,
+        panel=Pixels.PANEL,
     )
     check: bool = option(
         True,

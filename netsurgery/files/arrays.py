@@ -13,18 +13,14 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from math import prod
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from ..aliases import Array, StrPath
 from ..errors import NetsurgeryError, ParseError, Source
 from ..limits import lift, limits
 from .boundary import open_file, reading
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
 
 MAGIC = b"\x93NUMPY"
 KINDS = "biufcSU"
@@ -32,7 +28,7 @@ KINDS = "biufcSU"
 
 
 def read_arrays(
-    path: str | os.PathLike[str], expected: str = "a .npy or .npz file", error: type[NetsurgeryError] = ParseError
+    path: StrPath, expected: str = "a .npy or .npz file", error: type[NetsurgeryError] = ParseError
 ) -> Array | dict[str, Array]:
     """The array of a .npy file, or those of a .npz file by name.
 
@@ -43,7 +39,7 @@ def read_arrays(
 
 
 def read_npz(
-    path: str | os.PathLike[str], expected: str = "a .npz file", error: type[NetsurgeryError] = ParseError
+    path: StrPath, expected: str = "a .npz file", error: type[NetsurgeryError] = ParseError
 ) -> dict[str, Array]:
     """The arrays of a .npz file by name. Raises: `error`, as `read_arrays` does, and for a .npy file."""
     arrays = read_arrays(path, expected, error)

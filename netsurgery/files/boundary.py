@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from ..aliases import StrPath
 from ..errors import NetsurgeryError, ParseError, Placed, Source
 
 
 @contextmanager
 def reading(
-    path: str | os.PathLike[str] | Source,
+    path: StrPath | Source,
     expected: str = "",
     *,
     error: type[NetsurgeryError] = ParseError,
@@ -49,7 +50,7 @@ def reason(failure: Exception) -> str:
     return text
 
 
-def open_file(path: str | os.PathLike[str], expected: str = "", error: type[NetsurgeryError] = ParseError) -> IO[bytes]:
+def open_file(path: StrPath, expected: str = "", error: type[NetsurgeryError] = ParseError) -> IO[bytes]:
     """A regular file, opened: a FIFO or a device, on which reading may wait for ever, is refused. Raises: `error`."""
     name = os.fspath(path)
     source = Source(name)
@@ -69,10 +70,7 @@ def open_file(path: str | os.PathLike[str], expected: str = "", error: type[Nets
 
 
 def read_file(
-    path: str | os.PathLike[str],
-    limit: int,
-    expected: str = "a prototxt file",
-    error: type[NetsurgeryError] = NetsurgeryError,
+    path: StrPath, limit: int, expected: str = "a prototxt file", error: type[NetsurgeryError] = NetsurgeryError
 ) -> bytes:
     """The bytes of a file, or the first of them. Raises: `error` if it cannot be read."""
     with open_file(path, expected, error) as file, reading(path, expected, error=error):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
+from ..aliases import Array
 from ..errors import Source, WeightsError
 from .mapped import MappedFile, find, require_unchanged
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
 
 CHUNK = 1 << 24
 """Bytes that go through memory at once when they have to."""

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 from weakref import WeakValueDictionary
 
+from ..aliases import StrPath
 from ..errors import NetsurgeryError, Source
 from .boundary import reading
 
@@ -18,7 +19,7 @@ _ENVIRONMENTS: WeakValueDictionary[tuple[str, int], Any] = WeakValueDictionary()
 """LMDBs that are open, by path and inode: a process opens each but once, and two nets may read one database."""
 
 
-def database_kind(path: str | os.PathLike[str]) -> str:
+def database_kind(path: StrPath) -> str:
     """ "LMDB" or "LevelDB" for a folder (or an LMDB's file) that is one, "" for anything else."""
     name = os.fspath(path)
     if os.path.isfile(os.path.join(name, "data.mdb")) or (os.path.isfile(name) and name.endswith(".mdb")):
@@ -26,7 +27,7 @@ def database_kind(path: str | os.PathLike[str]) -> str:
     return "LevelDB" if os.path.isfile(os.path.join(name, "CURRENT")) else ""
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[tuple[bytes, bytes]]:
+def records(path: StrPath) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values. Nothing is written beside an LMDB, no lock either; LevelDB knows no other way than to lock.
 
     Raises: NetsurgeryError if it is none, cannot be opened, or its package is not installed.

@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..aliases import StrPath
 from ..errors import NetsurgeryError, Source
 from ..limits import lift, limits
 from .boundary import open_file as open_regular
@@ -21,7 +22,7 @@ from .pillow import pillow
 from .urls import is_url, read_url
 
 
-def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def read_image(path: StrPath) -> NDArray[np.uint8]:
     """An image file or URL as RGB, turned as its EXIF orientation says; transparency is dropped, 16-bit gray brought to 8 bits.
 
     Shapes: (H, W, 3), uint8.
@@ -30,7 +31,7 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return _read(path, _as_rgb)
 
 
-def read_gray(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def read_gray(path: StrPath) -> NDArray[np.uint8]:
     """An image file or URL as gray, to the last bit as OpenCV's imread makes it, which Caffe's layers call: the Y of a JPEG, libpng's
     weights for a PNG, OpenCV's for others.
 
@@ -40,7 +41,7 @@ def read_gray(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return _read(path, _as_gray)
 
 
-def _read(path: str | os.PathLike[str], convert: Callable[[Any], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _read(path: StrPath, convert: Callable[[Any], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     name = os.fspath(path)
     pillow("reading images")
     with open_file(name) as file, reading(name, "an image", error=NetsurgeryError):

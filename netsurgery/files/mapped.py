@@ -6,18 +6,13 @@ import mmap
 import os
 import stat
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..aliases import Array, StrPath
 from ..errors import NetsurgeryError, Source, WeightsError
 from .faults import guard
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
 
 Identity = tuple[int, int, int, int]
 """Device, inode, size and time of change of a file."""
@@ -55,7 +50,7 @@ class MappedFile(mmap.mmap):
         os.close(self.descriptor)
 
 
-def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = WeightsError) -> MappedFile:
+def map_file(path: StrPath, error: type[NetsurgeryError] = WeightsError) -> MappedFile:
     """Map a file. Raises: `error` if it is missing, unreadable, no ordinary file, or empty."""
     name = os.fspath(path)
     try:
@@ -87,7 +82,7 @@ def map_file(path: str | os.PathLike[str], error: type[NetsurgeryError] = Weight
     return mapped
 
 
-def identity(path: str | os.PathLike[str]) -> Identity | None:
+def identity(path: StrPath) -> Identity | None:
     """Which file that is, and as of when; None if there is none."""
     try:
         return _identity(os.stat(path))

@@ -16,11 +16,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import BinaryIO
 
+from ..aliases import StrPath
 from ..errors import NetsurgeryError, Source
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: StrPath) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends without an error; until then nothing changes.
 
     It is written beside `path` (beside what a symbolic link points to): taking its place is one step of the system.
@@ -32,7 +33,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replacing_all(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[BinaryIO]]:
+def replacing_all(paths: Sequence[StrPath]) -> Iterator[list[BinaryIO]]:
     """Files that belong together: all take their places, or none does. In between none of them is there, so that what is read is never
     a mixture of old and new; should the machine stop just then, the old ones are left under names that end in `.old`.
 

@@ -7,13 +7,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..aliases import StrPath
 from ..errors import NetsurgeryError
 from .signatures import HEAD, describe_wrong_file, is_binary, is_netdef
 
 WEIGHTS = (".caffemodel", ".caffemodel.h5", ".h5", ".hdf5")
 
 
-def is_weights(word: str | os.PathLike[str]) -> bool:
+def is_weights(word: StrPath) -> bool:
     """Whether a word names a file of weights: by its name, or as a binary file that is no picture."""
     name = os.fspath(word)
     if name.lower().endswith(WEIGHTS):
@@ -25,7 +26,7 @@ def is_weights(word: str | os.PathLike[str]) -> bool:
     return is_binary(head) and describe_wrong_file(head) is None
 
 
-def goes_with(word: str | os.PathLike[str], net: str | os.PathLike[str]) -> bool:
+def goes_with(word: StrPath, net: StrPath) -> bool:
     """Whether a word names the second file of a net: its weights; of a NetDef, the other one, which may be text."""
     if is_netdef(os.fspath(word)):
         return is_netdef(os.fspath(net))

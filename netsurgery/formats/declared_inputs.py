@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from math import prod
 
+from ..aliases import InputShapes
 from ..errors import ShapeError
 from ..kind import Kind
 from ..layers import make_layer
 from ..message import Field, Message
 from ..net import Net
 
-Shapes = Mapping[str, Sequence[int | str | None]]
+Shapes = InputShapes
 
 
 def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) -> list[Field]:

@@ -9,6 +9,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from .. import _proto
+from ..aliases import InputShapes, StrPath
 from ..errors import ParseError, Source, UnsupportedError
 from ..files.boundary import read_file
 from ..files.mapped import Identity, identity
@@ -48,8 +49,8 @@ DEFAULT = Reading()
 
 
 def load(
-    prototxt: str | os.PathLike[str],
-    weights: str | os.PathLike[str] | None = None,
+    prototxt: StrPath,
+    weights: StrPath | None = None,
     *,
     phase: str = "TEST",
     level: int = 0,
@@ -57,7 +58,7 @@ def load(
     settings: Mapping[str, str] | None = None,
     layers: Mapping[str, type[LayerType]] | None = None,
     ignore_unknown: bool = False,
-    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    input_shapes: InputShapes | None = None,
     initialize_missing: bool = False,
     seed: int = 0,
     crop: str = "caffe",
@@ -96,9 +97,7 @@ def load(
 
 
 @uncollected()
-def read_net(
-    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None, reading: Reading = DEFAULT
-) -> Net:
+def read_net(prototxt: StrPath, weights: StrPath | None = None, reading: Reading = DEFAULT) -> Net:
     """`load`, its options as one value. Weights are not made up here (`reading.initialize`): see passes.prepare.
 
     Raises: what `load` does."""
@@ -121,17 +120,13 @@ def read_net(
 
 
 @uncollected()
-def from_text(text: str | bytes, path: str = "", weights: str | os.PathLike[str] | None = None, **options: Any) -> Net:
+def from_text(text: str | bytes, path: str = "", weights: StrPath | None = None, **options: Any) -> Net:
     """`load` for text in memory; `path` is what errors call it. `options` are those of `load`."""
     return _load_text(text, path, weights, Reading(**options))
 
 
 def _load_text(
-    text: str | bytes,
-    path: str,
-    weights: str | os.PathLike[str] | None,
-    reading: Reading,
-    prototxt: Identity | None = None,
+    text: str | bytes, path: str, weights: StrPath | None, reading: Reading, prototxt: Identity | None = None
 ) -> Net:
     message = resolve(parse(text, path), "NetParameter")
     stored = _read_weights(weights) if weights is not None else None
@@ -147,7 +142,7 @@ def _of_files(net: Net, files: Mapping[str, str], identities: Mapping[str, Ident
     return replace(net, files=files, origin=replace(net.origin, identities=read))
 
 
-def _load_binary(path: str, weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
+def _load_binary(path: str, weights: StrPath | None, reading: Reading) -> Net:
     """A net from a binary NetParameter, which holds its weights unless `weights` does."""
     if weights is not None and not is_binary(read_file(os.fspath(weights), HEAD, "a .caffemodel")):
         raise ParseError(
@@ -172,7 +167,7 @@ def _load_binary(path: str, weights: str | os.PathLike[str] | None, reading: Rea
     return _of_files(net, files, {kind: file.identity for kind, file in kinds.items()})
 
 
-def _read_weights(path: str | os.PathLike[str]) -> ModelFile:
+def _read_weights(path: StrPath) -> ModelFile:
     from .weights.caffemodel import read_caffemodel
 
     return read_caffemodel(path)

@@ -16,7 +16,6 @@ A manifest, its paths relative to its own folder::
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..aliases import StrPath
 from ..errors import ParseError, Source
 from ..files.boundary import read_file, reading
 
@@ -69,7 +69,7 @@ class Model:
         return self.sources.get("", Source())
 
 
-def read_manifest(path: str | os.PathLike[str]) -> list[Model]:
+def read_manifest(path: StrPath) -> list[Model]:
     """The models of a manifest. Raises: ParseError."""
     file = Path(path)
     source = Source(str(path))
@@ -128,7 +128,7 @@ def _model(entry: dict[str, Any], number: int, file: Path, places: Mapping[str, 
     return Model(prototxt, paths["weights"], paths["onnx"], entry, places, pins, str(name), file.parent)
 
 
-def find_models(folder: str | os.PathLike[str]) -> list[Model]:
+def find_models(folder: StrPath) -> list[Model]:
     """The models below a folder: every prototxt but solvers, with the caffemodel of its name, else the only one beside it. Where a
     folder has prototxts named deploy, only those count.
 

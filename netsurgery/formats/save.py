@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
+from ..aliases import Array, StrPath
 from ..errors import NetsurgeryError, Source, UnsupportedError, WeightsError
 from ..files.output import replacing, replacing_all
 from ..limits import show_shapes
@@ -20,17 +20,12 @@ from ..net import IDENTITY, Layer, Net, require_net
 from .prototxt.phases import filter_net
 from .prototxt.text import parse
 from .prototxt.typed import resolve
-from .prototxt.versions import file_names
+from .prototxt.versions import file_names, layer_message
 from .prototxt.write import write_message
 from .weights.attach import known_shapes, shared_name
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-    Array = NDArray[Any]
-
-
-def save_caffe(net: Net, prototxt: str | os.PathLike[str], caffemodel: str | os.PathLike[str] | None = None) -> None:
+def save_caffe(net: Net, prototxt: StrPath, caffemodel: StrPath | None = None) -> None:
     """Writes the net as V2 prototxt and, if asked for, its weights as float32 caffemodel: both whole or none at all.
 
     Layers that only a phase or stages select which Caffe would not select by itself (TEST, none) lose their rules; layers that share
@@ -76,20 +71,6 @@ def to_prototxt(net: Net) -> str:
     names = file_names(net)
     header = f"name: {quote(net.name)}\n" if net.name else ""
     return header + "".join(_layer_text(layer, names) for layer in net.layers)
-
-
-def layer_message(layer: Layer, names: Mapping[str, str]) -> Message:
-    """The whole LayerParameter of a layer, blobs under the names of a file."""
-    return Message(
-        "LayerParameter",
-        (
-            Field("name", layer.name),
-            Field("type", layer.type),
-            *(Field("bottom", names[blob]) for blob in layer.bottoms),
-            *(Field("top", names[blob]) for blob in layer.tops),
-            *layer.params.fields,
-        ),
-    )
 
 
 def write_layer(message: Message, text: str = "") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from ..aliases import StrPath
 from ..errors import ParseError, Source
 from ..files.boundary import read_file
 from ..files.output import replacing, replacing_all
@@ -36,10 +37,7 @@ class Upgraded:
 
 
 def upgrade_files(
-    net: str | os.PathLike[str],
-    prototxt: str | os.PathLike[str],
-    weights: str | os.PathLike[str] | None = None,
-    caffemodel: str | os.PathLike[str] | None = None,
+    net: StrPath, prototxt: StrPath, weights: StrPath | None = None, caffemodel: StrPath | None = None
 ) -> Upgraded:
     """Writes `net` (a prototxt of any vintage, or a caffemodel) as V2 prototxt, and the weights, if there are any, as V2 `caffemodel`
     with float32 values in the shapes that Caffe gives them today: both whole or none at all.

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from ..aliases import InputShapes
 from ..layers import find, make_layer
 from ..message import Message
 from ..net import Layer, Net, require_net
@@ -26,7 +27,7 @@ def needs_deploy(net: Net) -> bool:
     return any(_is_source(layer) and layer.type != "Input" for layer in net.layers)
 
 
-def deploy(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]] | None = None) -> Net:
+def deploy(net: Net, input_shapes: InputShapes | None = None) -> Net:
     """The net without data layers, labels, losses and scores; the net itself if it has none. What it did is in `net.notes`.
 
     Tops of data layers become inputs of one item, or of a whole batch where the layers fit with that alone; the shape is the crop or

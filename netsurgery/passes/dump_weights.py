@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 
+from ..aliases import StrPath
 from ..errors import Source, WeightsError
 from ..formats.weights.tensor_files import read_tensors, write_tensors
 from ..net import Net
 from ._weights import as_float32, with_blobs
 
 
-def dump_weights(net: Net, path: str | os.PathLike[str]) -> Net:
+def dump_weights(net: Net, path: StrPath) -> Net:
     """Writes every blob as array `layer:number` into a .npz or .safetensors file, whole or not at all; gives the net as it is.
 
     Raises: NetsurgeryError for another ending, or if the file cannot be written.
@@ -22,7 +23,7 @@ def dump_weights(net: Net, path: str | os.PathLike[str]) -> Net:
     return net
 
 
-def load_weights(net: Net, path: str | os.PathLike[str]) -> Net:
+def load_weights(net: Net, path: StrPath) -> Net:
     """The net with the arrays `layer:number` of a .npz or .safetensors file as its blobs; those not in the file stay.
 
     Raises: WeightsError for an array of another name, or one that does not fit.

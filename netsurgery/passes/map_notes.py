@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..layers.innerproduct import InnerProduct
+from ..limits import show_shape
 from ..net import Layer, Net
 from .slide_pools import gates, whole_map
 
@@ -22,7 +23,7 @@ def map_notes(
     `left`: InnerProducts that stay; `slid`: tops of poolings that slide now."""
     notes = []
     if seen:
-        listed = ", ".join(f"{net.writer(top).name} {_times(shape[1:])}" for top, shape in seen.items())
+        listed = ", ".join(f"{net.writer(top).name} {show_shape(shape[1:])}" for top, shape in seen.items())
         notes.append(f"InnerProduct became Convolution, with kernel: {listed}")
     by_text: dict[str, list[Layer]] = {}
     for layer, text in _remarks(net, shapes, seen, slid):
@@ -37,7 +38,7 @@ def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[s
     for layer in net.layers:
         bottoms = [shapes[b] for b in layer.bottoms]
         if layer.tops and layer.tops[0] in slid:
-            yield layer, f"slides now, with a kernel of {_times(bottoms[0][2:])} and stride 1"
+            yield layer, f"slides now, with a kernel of {show_shape(bottoms[0][2:])} and stride 1"
         elif id(layer) not in on_the_way or layer.kind.flattens or isinstance(layer.kind, InnerProduct):
             continue
         elif (pool := whole_map(layer, shapes)) and not gates(net, layer, shapes):
@@ -51,7 +52,7 @@ def _remarks(net: Net, shapes: Shapes, seen: Collection[str], slid: Collection[s
                 yield (
                     layer,
                     (
-                        f"takes in the whole map at the declared size, and moves by {_times(stride)} over a larger one: one answer for "
+                        f"takes in the whole map at the declared size, and moves by {show_shape(stride)} over a larger one: one answer for "
                         "each image unless it is much larger (--sliding-pool lets it move by 1)"
                     ),
                 )
@@ -69,7 +70,3 @@ def _sees_all(reach: Sequence[Any] | None, shape: Sequence[Any]) -> bool:
 def _named(layers: Sequence[Layer]) -> str:
     shown = ", ".join(layer.title for layer in layers[:SHOWN])
     return shown + (f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else "")
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-
+from ..aliases import InputShapes, StrPath
 from ..errors import NetsurgeryError, RewriteError
 from ..formats.load import read_net
 from ..formats.options import Reading
@@ -22,19 +20,14 @@ SIDE = 224
 """Of a map whose size nothing says, where weights are made up."""
 
 
-def open_net(
-    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None, reading: Reading = READING
-) -> Net:
+def open_net(prototxt: StrPath, weights: StrPath | None = None, reading: Reading = READING) -> Net:
     """The net as the file has it, its weights made up if that is asked for. Raises: NetsurgeryError."""
     net = _read(prototxt, weights, reading)
     return net if reading.initialize is None else initialize(net, reading.seed, reading.initialize)
 
 
 def prepare(
-    prototxt: str | os.PathLike[str],
-    weights: str | os.PathLike[str] | None = None,
-    reading: Reading = READING,
-    surgery: Surgery = SURGERY,
+    prototxt: StrPath, weights: StrPath | None = None, reading: Reading = READING, surgery: Surgery = SURGERY
 ) -> tuple[Net, Net]:
     """The net as it was read, and as it is used. Raises: NetsurgeryError."""
     loaded = _read(prototxt, weights, reading)
@@ -50,7 +43,7 @@ def prepare(
     return loaded, net
 
 
-def _read(prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None, reading: Reading) -> Net:
+def _read(prototxt: StrPath, weights: StrPath | None, reading: Reading) -> Net:
     if reading.initialize is not None and weights is not None:
         raise NetsurgeryError(
             "weights are given, and others are to be made up",
@@ -60,7 +53,7 @@ def _read(prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | No
     return read_net(prototxt, weights, reading)
 
 
-def _sized(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
+def _sized(net: Net, input_shapes: InputShapes) -> Net:
     """The net with a size for each axis of an input that has only a name: made-up weights have to have some."""
     told = {(len(shape), i): n for shape in input_shapes.values() for i, n in enumerate(shape) if isinstance(n, int)}
 
@@ -76,7 +69,7 @@ def _sized(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> 
     return set_input_shape(net, sizes) if sizes else net
 
 
-def _deployed(net: Net, input_shapes: Mapping[str, Sequence[int | str | None]]) -> Net:
+def _deployed(net: Net, input_shapes: InputShapes) -> Net:
     """The net without what only training needs. A shape that is asked for counts as the input's own where the file tells none: an image
     of another size than the net was trained for need not fit its weights, yet."""
     try:

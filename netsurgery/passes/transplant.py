@@ -5,7 +5,6 @@ fc6-conv: W (4096, 256, 6, 6)      transplant(net, "caffenet.caffemodel", {"fc6-
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -13,6 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..aliases import StrPath
 from ..errors import Source, WeightsError
 from ..formats.weights.attach import known_shapes
 from ..limits import show_shapes
@@ -22,7 +22,7 @@ from ._weights import Blob, with_blobs
 Blobs = Sequence[NDArray[Any]]
 
 
-def transplant(net: Net, donor: Net | str | os.PathLike[str], mapping: Mapping[str, str] | None = None) -> Net:
+def transplant(net: Net, donor: Net | StrPath, mapping: Mapping[str, str] | None = None) -> Net:
     """The net with the blobs that the layers of another model have: {layer: donor's layer}, or, without a mapping, those of the same
     name. Blobs of another shape but as many numbers are taken as they lie (InnerProduct to Convolution). What was taken is in
     `net.notes`.
@@ -61,7 +61,7 @@ def transplant(net: Net, donor: Net | str | os.PathLike[str], mapping: Mapping[s
     return replace(host, notes=(*net.notes, note))
 
 
-def _blobs(donor: Net | str | os.PathLike[str]) -> tuple[dict[str, Blobs], str]:
+def _blobs(donor: Net | StrPath) -> tuple[dict[str, Blobs], str]:
     """The blobs of each layer of the donor that has any, and what errors call the donor."""
     if isinstance(donor, Net):
         return {x.name: x.weights for x in donor.layers if x.weights}, donor.files.get("weights", donor.name) or "<net>"

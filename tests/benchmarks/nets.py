@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 import netsurgery
-from netsurgery.formats.weights.write_caffemodel import write_caffemodel
+from netsurgery.files.output import replacing
+from netsurgery.formats.weights.write_caffemodel import write_to
 
 
 class Writer(Protocol):
@@ -229,5 +230,6 @@ def files(name: str, architecture: Callable[[Writer], None] | None = None) -> tu
     prototxt, caffemodel = cache() / f"{name}.prototxt", cache() / f"{name}.caffemodel"
     if not caffemodel.exists() or not prototxt.exists() or prototxt.read_text() != text:
         prototxt.write_text(text)
-        write_caffemodel(caffemodel, netsurgery.initialize(netsurgery.load(prototxt), 7, "random"))
+        with replacing(caffemodel) as out:
+            write_to(out, netsurgery.initialize(netsurgery.load(prototxt), 7, "random"), {})
     return prototxt, caffemodel

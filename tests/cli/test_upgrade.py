@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from saving import caffe_accepts
+from saving import caffe_accepts, write_caffemodel
 from small_nets import with_random_weights
 from surgery_commands import TEXT, Command
 
@@ -16,7 +16,6 @@ from netsurgery.difference import diff
 from netsurgery.formats.load import from_text
 from netsurgery.formats.prototxt.versions import file_names
 from netsurgery.formats.upgrade_files import upgrade_files
-from netsurgery.formats.weights.write_caffemodel import write_caffemodel
 
 
 @pytest.fixture

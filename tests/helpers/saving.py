@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from google.protobuf import text_format
 from wire_cases import NetParameter
 
 import netsurgery
+from netsurgery.errors import Source
+from netsurgery.files.output import replacing
 from netsurgery.formats.save import save_caffe
+from netsurgery.formats.weights.write_caffemodel import write_to
 from netsurgery.net import Net
+
+
+def write_caffemodel(path: str | os.PathLike[str], net: Net, names: Mapping[str, str] | None = None) -> None:
+    """The layers of a net as a caffemodel, whole or not at all."""
+    with replacing(path) as out:
+        write_to(out, net, names or {}, source=Source(os.fspath(path)))
 
 
 def caffe_accepts(text: str) -> str:

@@ -9,12 +9,13 @@ What several operators do together is one layer where netsurgery wrote them: it 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...aliases import InputShapes, StrPath
 from ...errors import ParseError, ShapeError, Source, UnsupportedError, UnsupportedLayersError
 from ...files.boundary import reading
 from ...layers.core.dims import numbers
@@ -32,11 +33,7 @@ MISFIT = "its inputs or arguments are not those of such an operator"
 SCHEMA = "an operator as Caffe2's schema has it"
 
 
-def load_netdef(
-    first: str | os.PathLike[str],
-    second: str | os.PathLike[str] | None,
-    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
-) -> Net:
+def load_netdef(first: StrPath, second: StrPath | None, input_shapes: InputShapes | None = None) -> Net:
     """The Net that an init and a predict net are, in either order. Inputs are the external inputs that the init net does not fill in,
     and those that `input_shapes` names; every input needs a shape, unless netsurgery wrote the net.
 
@@ -64,7 +61,7 @@ def load_netdef(
     return Net(tuple(net.layers), proto.name, source, tuple(net.notes), files, Origin("Caffe2", binary=True))
 
 
-def _told_apart(first: str | os.PathLike[str], second: str | os.PathLike[str] | None) -> tuple[Path, Path]:
+def _told_apart(first: StrPath, second: StrPath | None) -> tuple[Path, Path]:
     """The init net and the predict net. Raises: ParseError."""
     if second is None:
         raise ParseError(
@@ -117,9 +114,7 @@ def _unknown(op: Any, source: Source) -> UnsupportedError:
     return UnsupportedError("there is no layer of Caffe's for this operator", layer=layer, source=source)
 
 
-def _inputs(
-    net: Importer, proto: Any, input_shapes: Mapping[str, Sequence[int | str | None]], fills: dict[str, Any]
-) -> None:
+def _inputs(net: Importer, proto: Any, input_shapes: InputShapes, fills: dict[str, Any]) -> None:
     """Input layers. Raises: ShapeError."""
     told = {a.name.removeprefix(SHAPE): tuple(a.ints) for a in proto.arg if a.name.startswith(SHAPE)}
     names = [name for name in proto.external_input if name in told or name in input_shapes or name not in fills]

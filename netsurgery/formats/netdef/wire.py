@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._proto.caffe2 import new
+from ...aliases import StrPath
 from ...errors import ParseError, Source, UnsupportedError
 from ...files.boundary import reading
 from ...files.mapped import map_file
@@ -39,7 +40,7 @@ FILLS = {
 EXPECTED = "a NetDef of Caffe2: init_net.pb or predict_net.pb"
 
 
-def read_netdef(path: str | os.PathLike[str]) -> Any:
+def read_netdef(path: StrPath) -> Any:
     """A NetDef (a protobuf message), from .pb, or from text (.pbtxt). Raises: ParseError."""
     from google.protobuf import text_format
 
@@ -57,7 +58,7 @@ def read_netdef(path: str | os.PathLike[str]) -> Any:
     return net
 
 
-def filled_names(path: str | os.PathLike[str]) -> set[str]:
+def filled_names(path: StrPath) -> set[str]:
     """The blobs that an init net fills in. Raises: ParseError."""
     if not os.fspath(path).endswith(".pb"):
         return {name for op in read_netdef(path).op for name in op.output}
@@ -65,7 +66,7 @@ def filled_names(path: str | os.PathLike[str]) -> set[str]:
     return {name for output, _, _ in _operators(data, os.fspath(path)) for name in output}
 
 
-def read_fills(path: str | os.PathLike[str]) -> dict[str, Array]:
+def read_fills(path: StrPath) -> dict[str, Array]:
     """The blobs that an init net fills in, by name; float32 values stay where they are in the file where these lie side by side.
 
     Raises: ParseError for a file that is none, UnsupportedError for an operator that does not fill in given numbers."""

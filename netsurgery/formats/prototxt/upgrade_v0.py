@@ -45,60 +45,40 @@ V0_TYPES = {
 }
 """V0LayerParameter.type strings."""
 
+
+def _moved(*same: str, **others: str) -> dict[str, str]:
+    """Fields that kept their name, and those that have another one now."""
+    return {name: name for name in same} | others
+
+
+_LEARNED = _moved("num_output", "weight_filler", "bias_filler", biasterm="bias_term")
 PARAMS = {
     # For each type, the message that its fields moved to and what they are called there.
-    "conv": (
-        "convolution_param",
-        {
-            "num_output": "num_output",
-            "biasterm": "bias_term",
-            "weight_filler": "weight_filler",
-            "bias_filler": "bias_filler",
-            "pad": "pad",
-            "kernelsize": "kernel_size",
-            "group": "group",
-            "stride": "stride",
-        },
-    ),
-    "innerproduct": (
-        "inner_product_param",
-        {
-            "num_output": "num_output",
-            "biasterm": "bias_term",
-            "weight_filler": "weight_filler",
-            "bias_filler": "bias_filler",
-        },
-    ),
-    "pool": ("pooling_param", {"pad": "pad", "kernelsize": "kernel_size", "stride": "stride", "pool": "pool"}),
-    "dropout": ("dropout_param", {"dropout_ratio": "dropout_ratio"}),
-    "lrn": ("lrn_param", {"local_size": "local_size", "alpha": "alpha", "beta": "beta", "k": "k"}),
-    "concat": ("concat_param", {"concat_dim": "concat_dim"}),
-    "data": ("data_param", {"source": "source", "batchsize": "batch_size", "rand_skip": "rand_skip"}),
-    "hdf5_data": ("hdf5_data_param", {"source": "source", "batchsize": "batch_size"}),
+    "conv": ("convolution_param", _LEARNED | _moved("pad", "group", "stride", kernelsize="kernel_size")),
+    "innerproduct": ("inner_product_param", _LEARNED),
+    "pool": ("pooling_param", _moved("pad", "stride", "pool", kernelsize="kernel_size")),
+    "dropout": ("dropout_param", _moved("dropout_ratio")),
+    "lrn": ("lrn_param", _moved("local_size", "alpha", "beta", "k")),
+    "concat": ("concat_param", _moved("concat_dim")),
+    "data": ("data_param", _moved("source", "rand_skip", batchsize="batch_size")),
+    "hdf5_data": ("hdf5_data_param", _moved("source", batchsize="batch_size")),
     "images": (
         "image_data_param",
-        {
-            "source": "source",
-            "batchsize": "batch_size",
-            "rand_skip": "rand_skip",
-            "shuffle_images": "shuffle",
-            "new_height": "new_height",
-            "new_width": "new_width",
-        },
+        _moved("source", "rand_skip", "new_height", "new_width", batchsize="batch_size", shuffle_images="shuffle"),
     ),
     "window_data": (
         "window_data_param",
-        {
-            "source": "source",
-            "batchsize": "batch_size",
-            "det_fg_threshold": "fg_threshold",
-            "det_bg_threshold": "bg_threshold",
-            "det_fg_fraction": "fg_fraction",
-            "det_context_pad": "context_pad",
-            "det_crop_mode": "crop_mode",
-        },
+        _moved(
+            "source",
+            batchsize="batch_size",
+            det_fg_threshold="fg_threshold",
+            det_bg_threshold="bg_threshold",
+            det_fg_fraction="fg_fraction",
+            det_context_pad="context_pad",
+            det_crop_mode="crop_mode",
+        ),
     ),
-    "infogain_loss": ("infogain_loss_param", {"source": "source"}),
+    "infogain_loss": ("infogain_loss_param", _moved("source")),
 }
 TRANSFORMS = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}
 KEPT = ("name", "blobs", "blobs_lr", "weight_decay")

@@ -156,6 +156,20 @@ def file_names(net: Net) -> dict[str, str]:
     return _named(chains, base, {top: layer.name for top, layer in writer.items()})
 
 
+def layer_message(layer: Layer, names: Mapping[str, str]) -> Message:
+    """The whole LayerParameter of a layer, blobs under the names of a file where they have others there."""
+    return Message(
+        "LayerParameter",
+        (
+            Field("name", layer.name),
+            Field("type", layer.type),
+            *(Field("bottom", names.get(blob, blob)) for blob in layer.bottoms),
+            *(Field("top", names.get(blob, blob)) for blob in layer.tops),
+            *layer.params.fields,
+        ),
+    )
+
+
 def _named(chains: Sequence[Sequence[str]], base: Mapping[str, str], writers: Mapping[str, str]) -> dict[str, str]:
     """A name for each chain of versions: their plain name for the chain that has it in the net, else for the last one."""
     taken: set[str] = set()

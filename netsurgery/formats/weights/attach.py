@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ...aliases import Array
 from ...errors import ShapeError, Source, WeightsError
 from ...layers.core.dims import axis
 from ...layers.core.fillers import draw
@@ -18,12 +19,9 @@ from ...message import Message
 from ...net import Layer, Net
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .blob import StoredBlob
     from .model_file import ModelFile, StoredLayer
 
-    Array = NDArray[Any]
 
 WRONG_FILE = "give the weights that belong to this prototxt"
 

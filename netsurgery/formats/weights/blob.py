@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from array import array as packed_array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...aliases import Array
 from ...files.wire import (
     BYTES,
     FIXED32,
@@ -23,11 +23,6 @@ from ...files.wire import (
     varint,
 )
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
 MAX_AXES = 32
 """Caffe's kMaxBlobAxes."""
 MAX_COUNT = 2**31 - 1
@@ -35,6 +30,8 @@ MAX_COUNT = 2**31 - 1
 
 DATA, SHAPE, DOUBLE_DATA, RAW_TYPE, RAW_DATA = 5, 7, 8, 10, 12
 PAYLOADS = {5: "data", 6: "diff", 8: "double_data", 9: "double_diff", 12: "raw_data", 13: "raw_diff"}
+WIRES = {**dict.fromkeys((1, 2, 3, 4, RAW_TYPE), VARINT), SHAPE: BYTES, RAW_DATA: BYTES}
+"""Wire types of fields that are written in one way only."""
 RAW_DTYPES: dict[int | None, str] = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 
@@ -123,6 +120,8 @@ def read_blob(data: Buffer, start: int, end: int) -> StoredBlob:
     while at < end:
         tag_at = at
         number, wire, begin, at = field(data, at, end)
+        if wire != WIRES.get(number, wire):
+            raise _wire(number, wire, tag_at)
         if number in (DATA, DOUBLE_DATA):
             values, one = (singles, FIXED32) if number == DATA else (doubles, FIXED64)
             if wire == BYTES:
@@ -135,22 +134,14 @@ def read_blob(data: Buffer, start: int, end: int) -> StoredBlob:
             else:
                 raise _wire(number, wire, tag_at)
         elif number <= 4:
-            if wire != VARINT:
-                raise _wire(number, wire, tag_at)
             # An int32 is what the low 32 bits say.
             value = varint(data, begin, at)[0] & 0xFFFF_FFFF
             legacy[number] = value - (1 << 32) if value >> 31 else value
         elif number == SHAPE:
-            if wire != BYTES:
-                raise _wire(number, wire, tag_at)
             _read_dims(data, begin, at, dims)
         elif number == RAW_TYPE:
-            if wire != VARINT:
-                raise _wire(number, wire, tag_at)
             raw_type = varint(data, begin, at)[0]
         elif number == RAW_DATA:
-            if wire != BYTES:
-                raise _wire(number, wire, tag_at)
             raw = begin, at
     if raw and raw[0] < raw[1]:
         if raw_type not in RAW_DTYPES:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
+from ...aliases import Array, StrPath
 from ...errors import Source, WeightsError
 from ...files.mapped import map_file
 from ...files.signatures import describe_wrong_file, is_hdf5
@@ -15,11 +15,6 @@ from ..prototxt.upgrade_v0 import V0_TYPES
 from ..prototxt.v1_types import V1_TYPES
 from .blob import StoredBlob, read_blob
 from .model_file import MAX_BLOBS, MAX_LAYERS, ModelFile, StoredLayer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
 
 OVER_2_GB = f"{TRUNCATED}; protobuf writes nothing over 2 GB: if it was saved so, save HDF5 (snapshot_format: HDF5)"
 
@@ -37,7 +32,7 @@ class _Names:
 _V2, _V1, _V0 = _Names(1, 2, 7), _Names(4, 5, 6, inner=1), _Names(1, 2, 50)
 
 
-def read_caffemodel(path: str | os.PathLike[str]) -> ModelFile:
+def read_caffemodel(path: StrPath) -> ModelFile:
     """The layers of a weights file with their blobs: views of the mapped file where it holds float32 values.
 
     Raises: WeightsError if it is missing, damaged, or something else.
@@ -55,7 +50,7 @@ def read_caffemodel(path: str | os.PathLike[str]) -> ModelFile:
     return parse_caffemodel(data, name)
 
 
-def read_binaryproto(path: str | os.PathLike[str]) -> Array:
+def read_binaryproto(path: StrPath) -> Array:
     """The one blob of a .binaryproto file (a mean image), float32.
 
     Raises: WeightsError if it is missing, damaged, or something else.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from ...aliases import StrPath
 from ...errors import Source, WeightsError
 from ...files.mapped import MappedFile, map_file
 from ...files.signatures import is_hdf5
@@ -13,7 +14,7 @@ from .blob import PAYLOADS
 from .caffemodel import blob_spans
 
 
-def sha256(file: str | os.PathLike[str] | MappedFile) -> str:
+def sha256(file: StrPath | MappedFile) -> str:
     """The SHA-256 of the whole file, in hexadecimal. It is read, not mapped: pages that are mapped count as this process's memory.
 
     Raises: WeightsError if it cannot be read.
@@ -29,7 +30,7 @@ def sha256(file: str | os.PathLike[str] | MappedFile) -> str:
     return digest
 
 
-def structure_hash(file: str | os.PathLike[str] | MappedFile) -> str:
+def structure_hash(file: StrPath | MappedFile) -> str:
     """The SHA-256 of a caffemodel but for the values of its blobs: names, types, shapes, parameters, where values lie.
 
     A millisecond whatever the size. An edit of weights in place goes unseen; anything else changes it.

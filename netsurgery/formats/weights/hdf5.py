@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ...aliases import Array
 from ...errors import Source, WeightsError
 from ...files.boundary import reading
 from ...files.mapped import MappedFile, identity
 from ...limits import lift, limits
 from .blob import MAX_AXES, MAX_COUNT, StoredBlob
 from .model_file import MAX_BLOBS, MAX_LAYERS, ModelFile, StoredLayer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
 
 MAX_NESTING = 16
 """Groups within groups, which hold layers with a slash in their name."""

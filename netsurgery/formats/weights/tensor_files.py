@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ...aliases import Array, StrPath
 from ...errors import NetsurgeryError, Source, WeightsError
 from ...files.arrays import read_npz, write_npz
 from ...files.boundary import open_file, reading
@@ -16,15 +17,10 @@ from ...files.copy import copy_array
 from ...files.mapped import require_unchanged
 from ...files.output import replacing
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
 SUFFIXES = (".npz", ".safetensors")
 
 
-def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
+def write_tensors(path: StrPath, arrays: Mapping[str, Array]) -> None:
     """Writes the arrays as float32, whole or not at all, in the format that the name's ending says.
 
     Raises: NetsurgeryError for another ending, or if the file cannot be written.
@@ -57,7 +53,7 @@ def _write_safetensors(path: str, arrays: Mapping[str, Array]) -> None:
             copy_array(array, out)
 
 
-def read_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
+def read_tensors(path: StrPath) -> dict[str, Array]:
     """The arrays of a .npz or .safetensors file.
 
     Raises: WeightsError if it is missing, damaged, or something else.

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
+from ...aliases import Array
 from ...errors import Source, UnsupportedError
 from ...files.copy import copy_array
-from ...files.output import replacing
 from ...files.wire import BYTES, VARINT, put_bytes, put_tag, put_varint
 from ...message import Field, Message
 from ...net import Layer, Net
 from ..prototxt.binary import encode
+from ..prototxt.versions import layer_message
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .model_file import StoredLayer
 
-    Array = NDArray[Any]
 
 MAX_BYTES = 2**31 - 1
 """What protobuf, and with it Caffe, reads from a file."""
@@ -27,29 +24,18 @@ MAX_BYTES = 2**31 - 1
 _NAME, _LAYER, _BLOBS, _SHAPE, _DATA = 1, 100, 7, 7, 5
 
 
-def write_caffemodel(
-    path: str | os.PathLike[str],
-    net: Net,
-    names: Mapping[str, str] | None = None,
-    others: Sequence[StoredLayer] = (),
+def write_to(
+    out: BinaryIO, net: Net, names: Mapping[str, str], others: Sequence[StoredLayer] = (), source: Source | None = None
 ) -> None:
-    """Write the layers of `net` with their parameters and weights, float32.
+    """Writes the layers of `net` with their parameters and weights, float32, into an open file; errors name `source`.
 
     Parameters that only forks know are not written: their numbers mean other things to other readers.
 
     `names` are the blob names of the file where they differ from the net's (layers in place). `others` are layers of another weights
     file, written behind with their name, type and blobs.
 
-    Raises: UnsupportedError if the file would be over 2 GB, NetsurgeryError if it cannot be written.
+    Raises: UnsupportedError if the file would be over 2 GB.
     """
-    with replacing(path) as out:
-        write_to(out, net, names or {}, others, Source(os.fspath(path)))
-
-
-def write_to(
-    out: BinaryIO, net: Net, names: Mapping[str, str], others: Sequence[StoredLayer] = (), source: Source | None = None
-) -> None:
-    """`write_caffemodel` into a file that is open; errors name `source`."""
     plan = [_plan(layer, names) for layer in net.layers] + [_plan_other(layer) for layer in others]
     head = put_bytes(_NAME, net.name.encode("utf-8", "surrogateescape")) if net.name else b""
     size = len(head) + sum(len(start) + sum(len(h) + 4 * a.size for h, a in blobs) for start, blobs in plan)
@@ -70,27 +56,19 @@ def _plan(layer: Layer, names: Mapping[str, str]) -> tuple[bytes, list[tuple[byt
     """What stands before the blobs of a layer, and for each blob what stands before its values."""
     # Of a layer that is not known the shapes of old blobs, which have ones in front, stay as they are written there.
     old = not layer.kind.is_supported
-    return _planned(_fields(layer, names), [(array, old and array.ndim == 4) for array in layer.weights])
+    return _planned(layer_message(layer, names), [(array, old and array.ndim == 4) for array in layer.weights])
 
 
 def _plan_other(layer: StoredLayer) -> tuple[bytes, list[tuple[bytes, Array]]]:
-    fields = Field("name", layer.name), Field("type", layer.type)
-    return _planned(fields, [(blob.array, blob.legacy) for blob in layer.blobs if blob])
+    message = Message("LayerParameter", (Field("name", layer.name), Field("type", layer.type)))
+    return _planned(message, [(blob.array, blob.legacy) for blob in layer.blobs if blob])
 
 
-def _planned(fields: Iterable[Field], arrays: Iterable[tuple[Array, bool]]) -> tuple[bytes, list[tuple[bytes, Array]]]:
-    body = encode(Message("LayerParameter", tuple(fields)))
+def _planned(message: Message, arrays: Iterable[tuple[Array, bool]]) -> tuple[bytes, list[tuple[bytes, Array]]]:
+    body = encode(message)
     blobs = [(_blob_head(array, legacy), array) for array, legacy in arrays]
     length = len(body) + sum(len(head) + 4 * array.size for head, array in blobs)
     return put_tag(_LAYER, BYTES) + put_varint(length) + body, blobs
-
-
-def _fields(layer: Layer, names: Mapping[str, str]) -> Iterator[Field]:
-    yield Field("name", layer.name)
-    yield Field("type", layer.type)
-    yield from (Field("bottom", names.get(blob, blob)) for blob in layer.bottoms)
-    yield from (Field("top", names.get(blob, blob)) for blob in layer.tops)
-    yield from layer.params.fields
 
 
 def _blob_head(array: Array, legacy: bool) -> bytes:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import NetsurgeryError, Source, UnsupportedError
-from ...formats.prototxt.versions import file_names
-from ...formats.save import layer_message, write_layer
+from ...formats.prototxt.versions import file_names, layer_message
+from ...formats.save import write_layer
 from ...interpreter import run_layer
 from ...net import Layer, Net
 from ...passes.cut import cut

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from saving import write_caffemodel
 from wire_cases import NetParameter, arrays, floats, names, plain, protobuf_layers, same, small_net
 
 from netsurgery.errors import UnsupportedError
 from netsurgery.files.copy import copy_array
 from netsurgery.files.output import replacing
 from netsurgery.formats.weights.caffemodel import read_caffemodel
-from netsurgery.formats.weights.write_caffemodel import write_caffemodel
 from netsurgery.message import Field, Message
 from netsurgery.net import Layer, Net
 
