@@ -19,7 +19,7 @@ def simple(type: str, params: str = "") -> Rule:
     """An operator that is a layer of one bottom and one top."""
 
     def rule(net: Importer, op: Op) -> None:
-        net.add(op, type, [net.blob(op, op.inputs[0])], op.outputs[:1], params)
+        net.become(op, type, params)
 
     return rule
 
@@ -122,17 +122,11 @@ def _span(op: Op, x: Sequence[int], b: Sequence[int], legacy: int, axis: int | N
 
 def raise_to(net: Importer, op: Op) -> None:
     power = op.get_float("exponent") if op.has("exponent") else float(net.parameter(op, 1).reshape(()))
-    net.add(op, "Power", [net.blob(op, op.inputs[0])], op.outputs[:1], f"power_param {{ power: {number(power)} }}")
+    net.become(op, "Power", f"power_param {{ power: {number(power)} }}")
 
 
 def scale(net: Importer, op: Op) -> None:
-    net.add(
-        op,
-        "Power",
-        [net.blob(op, op.inputs[0])],
-        op.outputs[:1],
-        f"power_param {{ scale: {number(op.get_float('scale', 1.0))} }}",
-    )
+    net.become(op, "Power", f"power_param {{ scale: {number(op.get_float('scale', 1.0))} }}")
 
 
 def reduce(net: Importer, op: Op) -> None:

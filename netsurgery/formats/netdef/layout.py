@@ -80,7 +80,7 @@ def flatten(net: Importer, op: Op) -> None:
 
 
 def to_vector(net: Importer, op: Op) -> None:
-    net.add(op, "Reshape", [net.blob(op, op.inputs[0])], op.outputs[:1], "reshape_param { shape { dim: -1 } }")
+    net.become(op, "Reshape", "reshape_param { shape { dim: -1 } }")
 
 
 def transpose(net: Importer, op: Op) -> None:
@@ -98,7 +98,7 @@ def resize_nearest(net: Importer, op: Op) -> None:
         h, w = (float(n) for n in net.parameter(op, 1))
     if h != w or h != int(h) or h < 1:
         raise op.refuse(f"scales {h:g} and {w:g}", expected="one whole number for height and width")
-    net.add(op, "Upsample", [net.blob(op, op.inputs[0])], op.outputs[:1], f"upsample_param {{ scale: {int(h)} }}")
+    net.become(op, "Upsample", f"upsample_param {{ scale: {int(h)} }}")
 
 
 def resize_bilinear(net: Importer, op: Op) -> None:
@@ -113,7 +113,7 @@ def resize_bilinear(net: Importer, op: Op) -> None:
 
 def tile(net: Importer, op: Op) -> None:
     params = f"tile_param {{ tiles: {op.get_int('tiles', 1)} axis: {op.get_int('axis')} }}"
-    net.add(op, "Tile", [net.blob(op, op.inputs[0])], op.outputs[:1], params)
+    net.become(op, "Tile", params)
 
 
 def expand_dims(net: Importer, op: Op) -> None:
@@ -146,4 +146,4 @@ def shuffle(net: Importer, op: Op) -> None:
     if op.get_int("kernel", 1) != 1:
         raise op.refuse(f"kernel {op.get_int('kernel')}", expected="1")
     params = f"shuffle_channel_param {{ group: {op.get_int('group', 1)} }}"
-    net.add(op, "ShuffleChannel", [net.blob(op, op.inputs[0])], op.outputs[:1], params)
+    net.become(op, "ShuffleChannel", params)

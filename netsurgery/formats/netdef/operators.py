@@ -29,14 +29,14 @@ from .reader import Importer, Op, number, repeated
 
 def _as_it_is(net: Importer, op: Op) -> None:
     op.has("seed")
-    net.add(op, "Split", [net.blob(op, op.inputs[0])], op.outputs[:1])
+    net.become(op, "Split")
 
 
 def _dropout(net: Importer, op: Op) -> None:
     op.has("ratio")
     if not op.get_int("is_test"):
         raise op.refuse("it drops at random, without is_test", fix="set is_test to 1, as nets for prediction have it")
-    net.add(op, "Split", [net.blob(op, op.inputs[0])], op.outputs[:1])
+    net.become(op, "Split")
 
 
 def _conv(net: Importer, op: Op) -> None:
@@ -91,13 +91,7 @@ def _matmul(net: Importer, op: Op) -> None:
 
 
 def _leaky(net: Importer, op: Op) -> None:
-    net.add(
-        op,
-        "ReLU",
-        [net.blob(op, op.inputs[0])],
-        op.outputs[:1],
-        f"relu_param {{ negative_slope: {number(op.get_float('alpha', 0.01))} }}",
-    )
+    net.become(op, "ReLU", f"relu_param {{ negative_slope: {number(op.get_float('alpha', 0.01))} }}")
 
 
 def _prelu(net: Importer, op: Op) -> None:
@@ -109,24 +103,12 @@ def _prelu(net: Importer, op: Op) -> None:
 
 
 def _elu(net: Importer, op: Op) -> None:
-    net.add(
-        op,
-        "ELU",
-        [net.blob(op, op.inputs[0])],
-        op.outputs[:1],
-        f"elu_param {{ alpha: {number(op.get_float('alpha', 1.0))} }}",
-    )
+    net.become(op, "ELU", f"elu_param {{ alpha: {number(op.get_float('alpha', 1.0))} }}")
 
 
 def _clip(net: Importer, op: Op) -> None:
     low, high = op.get_float("min", -3.4028235e38), op.get_float("max", 3.4028235e38)
-    net.add(
-        op,
-        "Clip",
-        [net.blob(op, op.inputs[0])],
-        op.outputs[:1],
-        f"clip_param {{ min: {number(low)} max: {number(high)} }}",
-    )
+    net.become(op, "Clip", f"clip_param {{ min: {number(low)} max: {number(high)} }}")
 
 
 def _softmax(net: Importer, op: Op) -> None:
@@ -156,7 +138,7 @@ def _lrn(net: Importer, op: Op) -> None:
         raise op.refuse(f"size {size}", expected="an odd number")
     numbers = {"alpha": op.get_float("alpha"), "beta": op.get_float("beta"), "k": op.get_float("bias", 1.0)}
     fields = " ".join(f"{name}: {number(value)}" for name, value in numbers.items())
-    net.add(op, "LRN", [net.blob(op, op.inputs[0])], op.outputs[:1], f"lrn_param {{ local_size: {size} {fields} }}")
+    net.become(op, "LRN", f"lrn_param {{ local_size: {size} {fields} }}")
 
 
 def _spatial_bn(net: Importer, op: Op) -> None:
@@ -214,7 +196,7 @@ def _im2col(net: Importer, op: Op) -> None:
         repeated("dilation", dilation),
         f"pad: {pad}",
     ]
-    net.add(op, "Im2col", [net.blob(op, op.inputs[0])], op.outputs[:1], f"convolution_param {{ {' '.join(fields)} }}")
+    net.become(op, "Im2col", f"convolution_param {{ {' '.join(fields)} }}")
 
 
 def _padding(net: Importer, op: Op) -> None:

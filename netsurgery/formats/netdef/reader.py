@@ -121,6 +121,10 @@ class Importer:
         text = f"layer {{ name: {quote(name)} type: {quote(type)} {wiring} {params} }}"
         self.take(self.layer_of(text, self.source, weights))
 
+    def become(self, op: Op, type: str, params: str = "", weights: Sequence[Array] = ()) -> None:
+        """A layer of the operator's first input and output."""
+        self.add(op, type, [self.blob(op, op.inputs[0])], op.outputs[:1], params, weights)
+
     def take(self, layer: Layer) -> None:
         """A layer, whose bottoms are there; its tops get their shapes. Raises: UnsupportedError, ShapeError."""
         self._names.add(layer.name)
