@@ -17,6 +17,7 @@ from .layers.core.reach import Number
 from .limits import show_shape
 from .net import Layer, Net
 from .receptive_field import Reaches, geometry, reaches
+from .shapes import known_shapes
 
 Shapes = dict[str, tuple[Size, ...]]
 
@@ -120,25 +121,14 @@ def _computable(net: Net, input_shapes: InputShapes, strict: bool) -> tuple[Net,
             raise ShapeError(
                 f"the net has no input '{name}'", source=net.source, expected=f"one of: {', '.join(net.inputs)}"
             )
-    held: Shapes = {}
-    layers = []
+    sizes = {name: _input_shape(name, shape, input_shapes.get(name)) for name, shape in net.inputs.items()}
+    held = known_shapes(net, sizes, strict=strict)
+    layers: list[Layer] = []
+    written: set[str] = set()
     for layer in net.layers:
-        if not layer.kind.is_supported or not all(b in held for b in layer.bottoms):
-            continue
-        if layer.kind.is_input:
-            sizes = [_input_shape(top, net.inputs[top], input_shapes.get(top)) for top in layer.tops]
-            if any(shape is None for shape in sizes):
-                continue
-            tops: Sequence[Any] = sizes
-        else:
-            try:
-                tops = Net.layer_shapes(layer, [held[b] for b in layer.bottoms])
-            except ShapeError:
-                if strict:
-                    raise
-                continue
-        held.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
-        layers.append(layer)
+        if layer.kind.is_supported and written.issuperset(layer.bottoms) and held.keys() >= set(layer.tops):
+            written.update(layer.tops)
+            layers.append(layer)
     return net.with_layers(layers), held
 
 

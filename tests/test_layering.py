@@ -22,6 +22,7 @@ ROOMS = [
     ["naming"],
     ["wiring"],
     ["net"],
+    ["shapes"],
     ["layers.core"],
     ["layers.shared", "layers.caffe2"],
     ["layers"],

@@ -122,7 +122,7 @@ def require_inputs(net: Net, shapes: Shapes) -> None:
 def with_declared(net: Net, shapes: Shapes) -> Net:
     """The net whose Input layers declare the shapes that are given in numbers, where all of its weights fit; where they do not, the
     shapes of the file stay, and a note says so."""
-    from .weights.attach import known_shapes
+    from ..shapes import known_shapes
 
     other = {
         name: tuple(n for n in shape if isinstance(n, int))

@@ -17,12 +17,13 @@ from ..files.output import replacing, replacing_all
 from ..limits import show_shapes
 from ..message import Field, Message, quote
 from ..net import IDENTITY, Layer, Net, require_net
+from ..shapes import known_shapes
 from .prototxt.phases import filter_net
 from .prototxt.text import parse
 from .prototxt.typed import resolve
 from .prototxt.versions import file_names, layer_message
 from .prototxt.write import write_message
-from .weights.attach import known_shapes, shared_name
+from .weights.attach import shared_name
 
 
 def save_caffe(net: Net, prototxt: StrPath, caffemodel: StrPath | None = None) -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from math import prod
 
 from ..errors import NetsurgeryError, RewriteError, ShapeError, Source
-from ..formats.weights.attach import known_shapes
 from ..layers import make_layer
 from ..layers.core.dims import Shape, numbers
 from ..layers.innerproduct import InnerProduct
 from ..message import Field, Message
 from ..net import Layer, Net
+from ..shapes import known_shapes
 from ._data_words import told
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import WeightsError
-from ..formats.weights.attach import known_shapes, shared_name
+from ..formats.weights.attach import shared_name
 from ..limits import show_shapes
 from ..net import Layer, Net
+from ..shapes import known_shapes
 
 Blob = tuple[str, int]
 """(layer name, number of the blob)."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import RewriteError
-from ..formats.weights.attach import known_shapes
 from ..layers.core.dims import all_numbers, numbers
 from ..layers.core.fillers import draw
 from ..limits import show_shapes
 from ..message import Field, Message
 from ..net import Layer, Net
+from ..shapes import known_shapes
 
 
 def change_num_output(net: Net, layer: str, num_output: int, seed: int = 0) -> Net:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import RewriteError
 from ..formats.prototxt.versions import with_plain_names
-from ..formats.weights.attach import known_shapes
 from ..net import Layer, Net, as_names, base_name, require_net
+from ..shapes import known_shapes
 from ._inputs import check_shape, make_input
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import RewriteError, ShapeError
-from ..formats.weights.attach import known_shapes
 from ..net import Layer, Net
+from ..shapes import known_shapes
 
 
 def fold_preprocessing(

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import ShapeError
-from ..formats.weights.attach import known_shapes
 from ..layers.innerproduct import InnerProduct
 from ..limits import show_shapes
 from ..net import Net
+from ..shapes import known_shapes
 from ._inputs import check_shape, fitted, with_shape
 
 

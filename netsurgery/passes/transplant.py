@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..aliases import StrPath
 from ..errors import Source, WeightsError
-from ..formats.weights.attach import known_shapes
 from ..limits import show_shapes
 from ..net import Layer, Net
+from ..shapes import known_shapes
 from ._weights import Blob, with_blobs
 
 Blobs = Sequence[NDArray[Any]]

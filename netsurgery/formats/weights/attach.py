@@ -17,6 +17,7 @@ from ...layers.core.fillers import draw
 from ...limits import show_shapes
 from ...message import Message
 from ...net import Layer, Net
+from ...shapes import known_shapes
 
 if TYPE_CHECKING:
     from .blob import StoredBlob
@@ -247,35 +248,13 @@ def fit(shape: tuple[int, ...], legacy: bool, target: Sequence[Any]) -> tuple[in
     return sizes if fits else None
 
 
-def known_shapes(net: Net, undeclared: int = 0) -> dict[str, tuple[Any, ...]]:
-    """Shapes at the declared sizes as far as they follow: without blobs behind refused layers or inputs of undeclared shape. With
-    `undeclared`, such inputs have so many axes of unknown size.
-
-    Raises: ShapeError if shapes do not fit.
-    """
-    shapes: dict[str, tuple[Any, ...]] = {}
-    inputs = net.inputs
-    for layer in net.layers:
-        if not layer.kind.is_supported:
-            continue
-        if layer.kind.is_input:
-            for top in layer.tops:
-                shape = inputs[top]
-                if shape is not None:
-                    shapes[top] = shape
-                elif undeclared:
-                    shapes[top] = tuple(axis(top, i) for i in range(undeclared))
-        elif all(b in shapes for b in layer.bottoms):
-            tops = Net.layer_shapes(layer, [shapes[b] for b in layer.bottoms])
-            shapes.update(zip(layer.tops, (tuple(t) for t in tops), strict=True))
-    return shapes
-
-
 def _shapes_for(net: Net, stored: ModelFile) -> dict[str, tuple[Any, ...]]:
     """Known shapes; where the blobs are legacy ones, in whose time all blobs had four axes, so have inputs of undeclared shape."""
     if any(blob and blob.legacy for layer in stored.layers for blob in layer.blobs):
         try:
-            return known_shapes(net, 4)
+            return known_shapes(
+                net, {n: tuple(axis(n, i) for i in range(4)) for n, shape in net.inputs.items() if shape is None}
+            )
         except ShapeError:
             pass
     return known_shapes(net)
