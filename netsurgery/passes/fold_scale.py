@@ -16,9 +16,9 @@ from functools import cache
 
 import numpy as np
 
-from ..formats.weights.attach import known_shapes
 from ..layers.core import Shape
 from ..net import Layer, Net, as_names, require_net
+from ..shapes import known_shapes
 
 
 def fold_scale(net: Net, keep: Collection[str] = ()) -> Net:
