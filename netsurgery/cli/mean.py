@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Quiet, parse_size
-from .printing import note, print_json, progress
+from .options import Json, PictureFile, Quiet, parse_size
+from .printing import note, print_json, progress, write_figure
 
 
 def mean(
@@ -32,6 +32,7 @@ def mean(
     ] = None,
     gray: Annotated[bool, typer.Option("--gray", help="Reads image files as gray.")] = False,
     root: Annotated[str, typer.Option(metavar="FOLDER", help="Where the paths of a list begin.")] = "",
+    picture: PictureFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -41,9 +42,9 @@ def mean(
 
     Example: netsurgery mean train.txt --resize 256x256 -o mean.binaryproto
 
-    In fixtures/score: netsurgery mean list.txt -o mean.binaryproto
+    In fixtures/score: netsurgery mean list.txt -o mean.binaryproto --picture mean.png
     """
-    from ..vision.mean import channel_means, means_of, write_mean
+    from ..vision.mean import channel_means, mean_figure, means_of, write_mean
 
     size = None if resize is None else parse_size(resize, 2)
     with progress(quiet) as bar:
@@ -57,6 +58,8 @@ def mean(
         )
     if output is not None:
         write_mean(output, values)
+    if picture is not None:
+        write_figure(picture, mean_figure(values))
     means = channel_means(values)
     if as_json:
         print_json({"images": count, "shape": list(values.shape), "channels": means})

@@ -94,6 +94,10 @@ Unit = Annotated[
         metavar="BLOB:CHANNEL", help="The class: prob:281, 281, or a label. Default: the best one.", show_default=False
     ),
 ]
+PictureFile = Annotated[
+    Path | None,
+    typer.Option("--picture", help="Draws it: a name that ends in .png, .svg or .pdf.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 InPlace = Annotated[bool, typer.Option("--in-place", help="Write over the files that are read.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -195,6 +199,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "array": (),
     "dump_weights": (),
     "folder": (),
     "html": (".html", ".htm"),
@@ -202,6 +207,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "junit": (".xml",),
     "output": (),
     "output_file": (),
+    "picture": (),
     "record": (),
 }
 """Parameters that name what is written, and how such names end; else the writer says so."""

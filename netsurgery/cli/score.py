@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json, NetAndList, Only, Output, Quiet
-from .printing import EXIT_DIFFER, cell, console, note, open_images_net, print_json, progress
+from .options import Json, NetAndList, Only, Output, PictureFile, Quiet
+from .printing import EXIT_DIFFER, cell, console, note, open_images_net, print_json, progress, write_figure
 
 if TYPE_CHECKING:
     from ..formats.options import Pixels, Reading
@@ -46,6 +46,7 @@ def score(
         typer.Option(min=0, max=1, help="Exit code 1 if a top-1 accuracy is below this.", show_default=False),
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Writes a JUnit file.", show_default=False)] = None,
+    picture: PictureFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,6 +61,7 @@ def score(
     """
     from ..files.output import replacing
     from ..files.words import split_words
+    from ..vision.accuracy_figure import accuracy_figure
     from ..vision.score import Options
     from ..vision.score import score as score_net
     from ..vision.score_reports import failures, to_json, to_junit
@@ -88,6 +90,8 @@ def score(
     if junit is not None:
         with replacing(junit) as file:
             file.write(to_junit(tallies, best, least))
+    if picture is not None:
+        write_figure(picture, accuracy_figure(tallies, best))
     broken = failures(tallies, least)
     for line in broken:
         note(line)

@@ -56,6 +56,9 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
     return axes
 
 
+GRAYS = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
+"""Colours of a bar from black to white."""
+
 LEFT, TOP, RIGHT, BOTTOM = 0.6, 0.35, 0.15, 0.5
 """Inches around an image, for ticks and a title."""
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,14 @@ from ..errors import NetsurgeryError, ShapeError
 from ..exporters.onnx.session import cores
 from ..files.output import replacing
 from ..files.wire import BYTES, VARINT, put_tag, put_varint
-from ..formats.preprocessing import read_mean
+from ..formats.preprocessing import RAW, read_mean
 from ..shown import size_text
+from .figures import GRAYS, image_figure, inches, map_figure, show_picture
+from .picture import as_color, to_bytes, unit
 from .samples import Sample, samples
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float32]
 FORMS = (".binaryproto", ".npy")
@@ -139,6 +144,25 @@ def to_binaryproto(mean: NDArray[Any]) -> bytes:
     shape = {1: (len(values) if values.ndim else 1, 1, 1), 2: (1, *values.shape)}.get(values.ndim, values.shape)
     head = b"".join(put_tag(k, VARINT) + put_varint(n) for k, n in enumerate((1, *shape[-3:]), 1))
     return head + put_tag(5, BYTES) + put_varint(values.nbytes) + values.tobytes()
+
+
+def mean_figure(mean: NDArray[Any]) -> Figure:
+    """A mean image (C, H, W), blue first, or of one channel with a bar; values (C) are an even one.
+
+    Raises: NetsurgeryError without matplotlib (extra `vision`), ShapeError for other channels."""
+    values = np.asarray(mean, np.float32)
+    values = values.reshape(*values.shape, *(1,) * (3 - values.ndim)) if values.ndim < 3 else values
+    if values.ndim != 3 or len(values) not in (1, 3):
+        raise ShapeError(f"a mean of {size_text(values.shape)}", expected="1 or 3 channels, as a picture has")
+    size, low, high = (values.shape[1], values.shape[2]), float(values.min()), float(values.max())
+    title = f"mean: {', '.join(f'{value:.4g}' for value in channel_means(values))}"
+    if len(values) == 1:
+        shown = as_color(to_bytes(unit(values[0], low, high)))
+        return map_figure(shown, size, low, high, GRAYS, title=title, unit="pixel")
+    figure, axes = image_figure(*inches(*size))
+    show_picture(axes, to_bytes(values[::-1].transpose(1, 2, 0) / np.float32(RAW)), size)
+    axes.set_title(f"{title} (blue, green, red)", fontsize=10)
+    return figure
 
 
 def channel_means(mean: NDArray[Any]) -> list[float]:

@@ -6,10 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..errors import NetsurgeryError
-from .figures import BESIDE, DPI, LONGEST, add_bar, new_figure, place, plain
+from .figures import BESIDE, DPI, GRAYS, LONGEST, add_bar, new_figure, place, plain
 from .filters import Tiles
 from .overlay import range_of
 from .patches import Patch, Unit
@@ -48,8 +46,7 @@ def tiles_figure(tiles: Tiles) -> Figure:
     if tiles.normalize == "each":
         low, high = (-1.0, 1.0) if tiles.symmetric else (0.0, 1.0)
         unit = f"{unit}, of each tile's greatest" if tiles.symmetric else f"{unit}, of each tile's range"
-    grays = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
-    add_bar(figure, low, high, grays, unit, 0.5 + max(width, 1.6) + 0.1, 0.65, bar)
+    add_bar(figure, low, high, GRAYS, unit, 0.5 + max(width, 1.6) + 0.1, 0.65, bar)
     if tiles.normalize != "each":
         least, most = range_of(tiles.values)
         text = f"{least:.4g} to {most:.4g}"

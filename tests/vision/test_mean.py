@@ -17,7 +17,7 @@ from netsurgery.errors import NetsurgeryError, ShapeError
 from netsurgery.formats.weights.caffemodel import read_binaryproto
 from netsurgery.pycaffe.proto import caffe_pb2
 from netsurgery.vision.datum import read_datum
-from netsurgery.vision.mean import mean_image, means_of, to_binaryproto, write_mean
+from netsurgery.vision.mean import mean_figure, mean_image, means_of, to_binaryproto, write_mean
 from netsurgery.vision.resize_bytes import resize_bytes
 from netsurgery.vision.samples import Sample, read_pixels, samples
 
@@ -66,6 +66,20 @@ def test_the_mean_is_that_of_compute_image_mean_to_the_byte(
     assert blob(pixels[:-1]) != blob(pixels)
     assert np.allclose([float(n) for n in out.split(",")], pixels.mean(axis=(0, 2, 3)), rtol=1e-5)
     assert err == "of 12 images of 3x9x11\n"
+
+
+def test_a_mean_is_shown_as_it_looks(pictures: tuple[Path, Array], tmp_path: Path, command: Command) -> None:
+    path, pixels = pictures
+    assert command("mean", path, "--picture", tmp_path / "mean.png", "--quiet")[0] == 0
+    assert (tmp_path / "mean.png").read_bytes()[:4] == b"\x89PNG"
+    mean = pixels.astype(np.float64).mean(axis=0)
+    (axes,) = mean_figure(mean).axes
+    assert axes.get_title().endswith("(blue, green, red)")
+    assert np.abs(axes.images[0].get_array() - mean[::-1].transpose(1, 2, 0)).max() <= 0.5 + 1e-3
+    gray, bar = mean_figure(mean[:1]).axes
+    assert gray.images[0].get_array().max() == 255 and bar.get_ylim() == pytest.approx((mean[0].min(), mean[0].max()))
+    with pytest.raises(ShapeError, match="a mean of 2x9x11"):
+        mean_figure(mean[:2])
 
 
 def test_sums_beyond_what_float32_counts_are_added_as_caffe_adds_them() -> None:

@@ -21,7 +21,9 @@ import netsurgery
 from netsurgery.errors import NetsurgeryError, ShapeError
 from netsurgery.formats.preprocessing import Preprocessing, from_net
 from netsurgery.vision.accuracy import Tally, ranks
+from netsurgery.vision.accuracy_figure import accuracy_figure
 from netsurgery.vision.data_layer import transform
+from netsurgery.vision.figures import figure_png
 from netsurgery.vision.samples import read_pixels, samples
 from netsurgery.vision.score import Options, score
 
@@ -85,6 +87,20 @@ def test_converted_models_are_held_beside_the_reference(command: Command, tmp_pa
     assert abs(models["int8"]["top-1"]["change"]) <= 0.1
     low, high = models["worse.onnx"]["top-1"]["change_interval"]
     assert high < -0.3 and models["worse.onnx"]["top-1"]["change"] < -0.5 and low < high
+
+
+def test_accuracies_are_drawn_with_their_intervals(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "scores.svg"
+    code, _, _ = command("score", DEPLOY, WEIGHTS, LIST, *PIXELS, "--limit", 20, "--picture", path, "--quiet")
+    assert code == 0 and "of 20 samples" in "".join(ET.parse(path).getroot().itertext())
+    tallies = [Tally("$a$ $b$", ranks=[0, 0, 3, 9]), Tally("b", ranks=[0, 0, 0, 9])]
+    (axes,) = accuracy_figure(tallies, (1, 5)).axes
+    for k, drawn in zip((1, 5), axes.containers, strict=True):
+        points, _, (bars,) = drawn.lines
+        assert points.get_xdata().tolist() == [100 * tally.accuracy(k) for tally in tallies]
+        for bar, tally in zip(bars.get_segments(), tallies, strict=True):
+            assert bar[:, 0].tolist() == pytest.approx([100 * x for x in tally.interval(k)])
+    figure_png(axes.figure)
 
 
 def test_a_least_accuracy_fails_the_build(command: Command, tmp_path: Path) -> None:
