@@ -196,11 +196,12 @@ class Net:
 
         In place of another, it keeps the weights of that one if it has none and they fit, and its blobs are named as in a file: those
         that read the other's tops, in place or not, read its own. A new layer whose top is its bottom works in place: what reads that
-        blob behind it reads what it makes of it.
+        blob behind it reads what it makes of it. The whole net is checked at each call: where thousands of layers change, make the
+        list of all and call `with_layers` once.
         """
         if after is None and layer.name in self:
             return self._replaced(self[layer.name], layer)
-        at = self.layers.index(self[after]) + 1 if after is not None else len(self.layers)
+        at = self._place(self[after]) + 1 if after is not None else len(self.layers)
         before, behind = self.layers[:at], self.layers[at:]
         for i, blob in enumerate(layer.tops):
             if blob in layer.bottoms[i : i + 1]:
@@ -215,8 +216,11 @@ class Net:
                     layer = replace(layer, bottoms=tuple(old_version.get(b, b) for b in layer.bottoms))
         return self.with_layers((*before, layer, *behind))
 
+    def _place(self, layer: Layer) -> int:
+        return next(i for i, x in enumerate(self.layers) if x is layer)
+
     def _replaced(self, old: Layer, new: Layer) -> Net:
-        before = self.layers[: self.layers.index(old)]
+        before = self.layers[: self._place(old)]
         versions = {base_name(top, x): top for x in before for top in x.tops}
         written = {top for x in before for top in x.tops}
         tops = {base_name(top, old): top for top in old.tops}

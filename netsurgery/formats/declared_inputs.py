@@ -22,6 +22,8 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
     without bottoms that is not known, or says what is not understood; of an Input that declares none, or one that is none; of a bottom
     that no layer writes. A data layer of which some axes have only a name stays, for `deploy`.
     """
+    if not shapes:
+        return list(fields)
     written = {top for f in fields for top in f.value.all("top")}
     read = {bottom for f in fields if f.value.last("type") != "Silence" for bottom in f.value.all("bottom")}
     idle: set[str] = set()

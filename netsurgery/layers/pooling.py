@@ -44,6 +44,7 @@ class Pooling(LayerType):
 
     def read(self, p: Params) -> None:
         self.q = q = p.message(self.message)
+        self._windows: dict[int, Windows] = {}
         word = q.get_str("pool")
         self.counts_pad, self.method = word != "AVE_EXC_PAD", word.removesuffix("_EXC_PAD")
         self.round_up = read_rounding(q)
@@ -68,8 +69,10 @@ class Pooling(LayerType):
         return read_pool_windows(self.q, spatial, each=spatial != 2 or self.each)
 
     def windows(self, rank: int) -> Windows:
-        """Kernel, stride, padding and dilation for bottoms of `rank` axes."""
-        return self._read(rank - 2)
+        """Kernel, stride, padding and dilation for bottoms of `rank` axes; read once."""
+        if rank not in self._windows:
+            self._windows[rank] = self._read(rank - 2)
+        return self._windows[rank]
 
     def pools(self, shape: Sequence[object]) -> PoolWindows:
         """The windows on a bottom of this shape."""

@@ -110,6 +110,7 @@ class Params:
     ) -> None:
         self.type, self.title, self.source = type, title, source
         self._message = message
+        self._names = {f.name for f in message.fields}
         self._own = dict(
             own or {}
         )  # what a user's own layer declares: field -> default, or message -> {field: default}
@@ -120,7 +121,7 @@ class Params:
     def has(self, name: str) -> bool:
         """Whether the file sets the field. Counts as asking for it."""
         self._asked.add(name)
-        return self._message.has(name)
+        return name in self._names
 
     def sets(self, message: str, *names: str) -> bool:
         """Whether the file sets one of these fields of an inner message. Does not count as asking for it."""
@@ -249,6 +250,8 @@ class Params:
 
     def _values(self, name: str, kind: str) -> list[Any]:
         self._asked.add(name)
+        if name not in self._names:
+            return []
         return [self._typed(f, kind) for f in self._message.fields if f.name == name]
 
     def _typed(self, field: Field, kind: str) -> Any:

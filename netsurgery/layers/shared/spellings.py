@@ -27,18 +27,20 @@ STRIDE = Spelling("stride", "stride", 1, lengths=("stride_l", "temporal_stride")
 PAD = Spelling("pad", "pad", 0, least=0, lengths=("pad_l", "temporal_pad"))
 DILATION = Spelling("dilation", "dilation", 1, others=("hole", "filter_stride", "kernel_stride"))
 ALL = (KERNEL, STRIDE, PAD, DILATION)
+LENGTHS = tuple(name for s in ALL for name in s.lengths if name != "pad_l")
+SIDES = tuple(f"{stem}_{side}" for s in ALL for stem in (s.stem, *s.others) for side in "hw")
 
 
 def has_length(p: Params) -> bool:
     """Whether the axis before rows and columns has fields of its own. `pad_l` alone is Synopsys's padding on the left."""
-    return any(p.has(name) for s in ALL for name in s.lengths if name != "pad_l")
+    return any(map(p.has, LENGTHS))
 
 
 def least_axes(p: Params) -> int:
     """How many spatial axes the fields speak of: two with _h and _w, else as many as one has values; one value is for any number."""
     if has_length(p):
         return 3
-    if any(p.has(f"{stem}_{side}") for s in ALL for stem in (s.stem, *s.others) for side in "hw"):
+    if any(map(p.has, SIDES)):
         return 2
     counts = [len(_values(p, s)) for s in ALL]
     return max(1, *counts)
