@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import pip
 import pytest
 
 from netsurgery.errors import NetsurgeryError
@@ -17,7 +18,7 @@ from netsurgery.verification.side.lock import locked
 from netsurgery.verification.side.opened import open_side
 from netsurgery.verification.side.process import Side, SideError
 from netsurgery.verification.side.pythons import find_python, version_of
-from netsurgery.verification.side.recipe import CAFFE, CAFFE2, Recipe, here
+from netsurgery.verification.side.recipe import CAFFE, CAFFE2, Recipe, here, packages_folder
 
 VERSION = "%d.%d" % sys.version_info[:2]  # noqa: UP031
 SCRIPT = """
@@ -74,6 +75,17 @@ def installer(recipe: Small, tmp_path: Path) -> Installer:
     return made
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments that read pip from where the tests have it: to unpack it anew takes seconds."""
+
+    def make(self: Installer, folder: Path, base: str) -> None:
+        subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
+        (packages_folder(folder) / "pip.pth").write_text(str(Path(pip.__file__).parents[1]))
+
+    monkeypatch.setattr(Installer, "_venv", make)
+
+
 @pytest.mark.timeout(120)
 def test_an_environment_is_made_offline_and_removed(installer: Installer, tmp_path: Path) -> None:
     python = installer.install(sys.executable, tmp_path / "wheels")
@@ -90,6 +102,7 @@ def test_an_environment_is_made_offline_and_removed(installer: Installer, tmp_pa
     assert installer.uninstall() == 0
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.timeout(120)
 def test_what_was_downloaded_is_used_by_the_next_try(installer: Installer, tmp_path: Path) -> None:
     second = tmp_path / "wheels" / "smalltwo-1.0-py3-none-any.whl"
@@ -107,6 +120,7 @@ def test_what_was_downloaded_is_used_by_the_next_try(installer: Installer, tmp_p
     assert installer.install(sys.executable, tmp_path / "wheels").exists()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.timeout(120)
 def test_another_file_of_that_name_is_refused(installer: Installer, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "wheels" / "smalltwo-1.0-py3-none-any.whl", "a") as archive:
