@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from netsurgery.errors import UnavailableError
-from netsurgery.verification.runtimes.onnx_model import OnnxModel, open_onnx
+from netsurgery.files.packages import package
+from netsurgery.verification.runtimes.onnx_model import OnnxModel
 
 
 class Replanned(OnnxModel):
@@ -23,11 +23,9 @@ class Replanned(OnnxModel):
     def open(self, extra: Collection[str]) -> Any:
         return self.whole(extra)
 
-    def compute(self, instance: Any, asked: Sequence[str], feeds: Mapping[str, Any]) -> Sequence[Any]:
+    def compute(self, instance: Any, asked: Sequence[str], feeds: Mapping[str, Any]) -> Mapping[str, Any]:
         ordered = {name: np.ascontiguousarray(feeds[name]) for name in self.inputs}
-        names = [output.name for output in instance.graph.output]
-        by_name = dict(zip(names, self.answers(instance, ordered), strict=True))
-        return [by_name[blob] for blob in asked]
+        return dict(zip(self.ends, self.answers(instance, ordered), strict=True))
 
     def answers(self, model: onnx.ModelProto, feeds: Mapping[str, Any]) -> Sequence[Any]:
         """The model's outputs."""
@@ -36,6 +34,10 @@ class Replanned(OnnxModel):
 
 class Tvm(Replanned):
     name = "tvm"
+
+    @staticmethod
+    def library() -> Any:
+        return package("tvm", "tvm", "TVM", "pip install apache-tvm")
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -54,6 +56,10 @@ class Tvm(Replanned):
 
 class Ncnn(Replanned):
     name = "ncnn"
+
+    @staticmethod
+    def library() -> Any:
+        return package("pnnx", "ncnn", "ncnn and pnnx", "pip install ncnn pnnx torch")
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -83,14 +89,8 @@ class Ncnn(Replanned):
 
 
 RUNTIMES: dict[str, type[Replanned]] = {"tvm": Tvm, "ncnn": Ncnn}
-MODULES = {"tvm": ("tvm", "pip install apache-tvm"), "ncnn": ("pnnx", "pip install ncnn pnnx torch")}
 
 
 def open_model(model: Any, name: str) -> OnnxModel:
     """Raises: UnavailableError."""
-    module, fix = MODULES[name]
-    try:
-        __import__(module)
-    except ImportError as error:
-        raise UnavailableError(f"{name} is not installed: {error}", fix=fix) from None
-    return open_onnx(model, RUNTIMES[name], name)
+    return RUNTIMES[name].of(model)
