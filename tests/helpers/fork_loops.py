@@ -39,3 +39,16 @@ def hold(made: netsurgery.Net, feeds: list[Array], loops: Loops, share: float = 
         for got in (ours[top], onnx[top]):
             assert got.shape == want.shape
             np.testing.assert_allclose(got, want, rtol=0, atol=share * max(np.abs(want).max(initial=0), 1e-6))
+
+
+def inputs(**shapes: tuple[int, ...]) -> str:
+    return "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {"".join(f"dim: {n} " for n in shape)} }} }} }} '
+        for name, shape in shapes.items()
+    )
+
+
+def run_onnx(made: netsurgery.Net, feeds: dict[str, Array]) -> dict[str, Array]:
+    session = cases.session(netsurgery.to_onnx(made).SerializeToString())
+    names = [o.name for o in session.get_outputs()]
+    return dict(zip(names, session.run(None, feeds), strict=True))
