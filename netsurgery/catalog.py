@@ -15,6 +15,8 @@ from .exporters.caffe2.graph import TYPES
 from .layers import FILES, find, names
 from .layers.core.layer_type import LayerType
 
+METHODS = {"reshape": "Reshape", "square": "Mul"}
+"""Methods of the builder that are an operator each."""
 SSD = ("AnnotatedData", "VideoData")
 """The first and the last of the table's types that are of the SSD branch; those before are BVLC's, those behind of forks."""
 
@@ -52,6 +54,7 @@ def entries() -> Iterator[Entry]:
 def describe(name: str, cls: type[LayerType]) -> Entry:
     paragraphs = (inspect.getdoc(cls) or "").split("\n\n")
     operators = _operators(cls.emit)
+    words = _operators(cls.emit, plain=True)
     own = cls.is_input or cls.is_identity or cls.emit_caffe2 is not LayerType.emit_caffe2
     return Entry(
         name,
@@ -60,8 +63,7 @@ def describe(name: str, cls: type[LayerType]) -> Entry:
         "formula" if cls.note.startswith("by formula") else "numbers",
         operators,
         own
-        or {*operators}
-        <= {*TYPES},  # of a class that does not say, `emit` serves Caffe2, where Caffe2 has its operators
+        or {*words} <= {*TYPES},  # of a class that does not say, `emit` serves Caffe2, where Caffe2 has its operators
         " ".join(paragraphs[0].split()),
         cls.note,
     )
@@ -84,8 +86,9 @@ def _source(paragraph: str) -> str:
 
 
 @cache
-def _operators(emit: FunctionType) -> tuple[str, ...]:
-    """The ONNX operators that a layer's emission names, and those of the functions that it calls with the builder."""
+def _operators(emit: FunctionType, plain: bool = False) -> tuple[str, ...]:
+    """The ONNX operators that a layer's emission names, and those of the functions that it calls with the builder; `plain` leaves out
+    those for builders that are not."""
     seen: set[FunctionType] = set()
     operators: set[str] = set()
     waiting = [emit]
@@ -95,6 +98,8 @@ def _operators(emit: FunctionType) -> tuple[str, ...]:
             continue
         seen.add(function)
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        for branch in (node for node in ast.walk(tree) if plain and isinstance(node, ast.If)):
+            branch.body = [] if "not op.plain" in ast.unparse(branch.test) else branch.body
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             operators.update(_named(call))
             if any(isinstance(a, ast.Name) and a.id == "op" for a in call.args):
@@ -105,13 +110,13 @@ def _operators(emit: FunctionType) -> tuple[str, ...]:
 
 def _named(call: ast.Call) -> Iterator[str]:
     """The operator names in op("Add", ..), op.many(2, "Split", ..), reduce(op, "ReduceSum", ..): capitalised words among the first
-    arguments; and Reshape for op.reshape."""
+    arguments; and what op.reshape and op.square are."""
     builder = call.func.value if isinstance(call.func, ast.Attribute) else call.func
     names = [builder, *call.args[:1]]
     if not any(isinstance(name, ast.Name) and name.id in ("op", "inner") for name in names):
         return
-    if isinstance(call.func, ast.Attribute) and call.func.attr == "reshape":
-        yield "Reshape"
+    if isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
+        yield METHODS[call.func.attr]
         return
     for argument in call.args[:2]:
         compared = {id(part) for node in ast.walk(argument) if isinstance(node, ast.Compare) for part in ast.walk(node)}

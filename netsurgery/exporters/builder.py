@@ -151,6 +151,9 @@ class Builder(ABC):
             self.store.sizes[key] = self.shape_of(x, axis)
         return self.store.sizes[key]
 
+    def square(self, x: Value) -> Value:
+        return self("Mul", x, x)
+
     def ints(self, *parts: Any) -> Value:
         merged: list[Value | list[int]] = []
         for part in parts:

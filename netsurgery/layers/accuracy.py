@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
 from .caffe2.losses import at_least_one, count, keep_labels, labels, pick, places, total
 from .caffe2.operators import cast
 from .core import Arrays, Dim, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensor, Tensors, product
+from .core.aliases import Rng, Sample, Sizes
+from .shared.emission import emit_range
 from .shared.reduce import reduce
 
 
@@ -115,7 +115,7 @@ class Accuracy(LayerType):
     def _by_class(
         op: Op, hit: Tensor, labels: Tensor, counts: Tensor | None, size: Tensor, axis: int, others: Sequence[int]
     ) -> Tensor:
-        classes = op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64"))
+        classes = emit_range(op, size)
         classes = op.reshape(classes, -1, [1] * sum(i > axis for i in others))
         member = op("Cast", op("Equal", labels, classes), to=1)
         if counts is not None:
@@ -131,5 +131,5 @@ class Accuracy(LayerType):
     def per_position(self, params: Message, bottoms: Shapes) -> Message:
         return self.over_channels(params, "accuracy_param", self.along, len(bottoms[0]))
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None

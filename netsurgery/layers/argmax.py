@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..message import Field, Message
+from ..message import Message
 from .caffe2.operators import cast, turned
 from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensor, Tensors, product
+from .core.layer_type import with_field
 
 _TO_THE_START = np.iinfo(np.int64).min
 
@@ -130,5 +131,4 @@ class ArgMax(LayerType):
             raise self.refusal(
                 "gives index and value of each item as a whole, which ArgMax does not do for each position"
             )
-        inner = params.last("argmax_param", Message("ArgMaxParameter")).with_fields(Field("axis", 1))
-        return params.with_fields(Field("argmax_param", inner))
+        return with_field(params, "argmax_param", "axis", 1)

@@ -25,10 +25,8 @@ class Axpy(LayerType):
                 layer=self,
                 expected="(N, C, 1, 1), (N, C, H, W) and (N, C, H, W)",
             )
-        for i, (size, expected) in enumerate(zip(a, (*x[:2], *(1,) * (len(a) - 2)), strict=True)):
-            self.require(size, expected, f"axis {i} of the first bottom")
-        for i, (size, expected) in enumerate(zip(b, x, strict=True)):
-            self.require(size, expected, f"axis {i} of the third bottom")
+        self.require_alike(a, (*x[:2], *(1,) * (len(a) - 2)), "the first bottom")
+        self.require_alike(b, x, "the third bottom")
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import normalize, shifted
+from .caffe2.operators import normalize
 from .core import WHOLE, Array, Arrays, Filler, LayerType, Message, Op, Params, Reaches, Shape, Shapes, Tensors, near
+from .core.aliases import Rng, Sizes
+from .shared.emission import shifted
 from .shared.reduce import reduce
 
 
@@ -27,6 +26,7 @@ class BatchNorm(LayerType):
     note = "BVLC's; NVIDIA's and Intel's with five blobs by formula"
     in_place = True
     scope = "channels"
+    fewest_axes = 2
 
     def read(self, p: Params) -> None:
         q = p.message("batch_norm_param")
@@ -51,16 +51,10 @@ class BatchNorm(LayerType):
         channels: Shape = (bottoms[0][1],)
         return [channels, channels, (1,), *[channels] * (2 * self.scales)]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         mean, variance, _, *others = shapes
         scaled = (near(value, shape, rng) for value, shape in zip((1, 0), others, strict=False))
         return near(0, mean, rng), near(1, variance, rng), np.ones(1, np.float32), *scaled
-
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        (x,) = bottoms
-        if len(x) < 2:
-            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected="2 or more: (N, C, ...)")
-        return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import SAME, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
+from .core import SAME, Arrays, LayerType, Op, Reaches, Rng, Sample, ShapeError, Shapes, Sizes, Tensors
 
 
 class BatchReindex(LayerType):
@@ -41,5 +37,5 @@ class BatchReindex(LayerType):
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[SAME] * (len(bottoms[0]) - 2), ()]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, shapes[0][0], shapes[1]) if index == 1 else None

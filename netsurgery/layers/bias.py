@@ -33,16 +33,7 @@ class Bias(Along):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
-        if len(bottoms) == 1:
-            behind = self.behind(len(x.shape), weights[0].ndim)
-            return [op("Add", x, op.weight(weights[0].reshape(weights[0].shape + behind), "bias"))]
-        b = bottoms[1]
-        behind = self.behind(len(x.shape), len(b.shape))
-        return [op("Add", x, op.reshape(b, [0] * len(b.shape), behind) if behind else b)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x = bottoms[0]
-        return [op("Add", x, self.along_caffe2(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "b"))]
+        return [op("Add", x, self.emit_along(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "bias"))]
 
     def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from .core import NOWHERE, Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Size, Tensors
+from .shared.sampling import linear
 
 
 class BilinearInterpolation(LayerType):
@@ -33,8 +34,7 @@ class BilinearInterpolation(LayerType):
                 )
 
     def shapes(self, bottoms: Shapes) -> Shapes:
-        for i, shape in enumerate(bottoms):
-            self.rank(shape, 4, f"bottom {i}")
+        self.ranks(bottoms, 4)
         x = bottoms[0]
         size = bottoms[1][2:] if len(bottoms) == 2 else tuple(n * self.factor for n in x[2:])
         for new, old in zip(size, x[2:], strict=True):
@@ -49,11 +49,7 @@ class BilinearInterpolation(LayerType):
         new = bottoms[1].shape[2:] if len(bottoms) == 2 else tuple(n * self.factor for n in y.shape[2:])
         for axis, m in enumerate(new, 2):
             n = y.shape[axis]
-            at = np.arange(m, dtype=np.float32) * (np.float32(n - 1) / np.float32(max(m - 1, 1)))
-            near = at.astype(np.int64)
-            share = (at - near).astype(y.dtype).reshape(-1, *(1,) * (3 - axis))
-            far = np.minimum(near + 1, n - 1)
-            y = (1 - share) * y.take(near, axis) + share * y.take(far, axis)
+            y = linear(y, np.arange(m, dtype=np.float32) * (np.float32(n - 1) / np.float32(max(m - 1, 1))), axis)
         return [y]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors
-from .shared.python_layers import no_settings
+from .core import SAME, WHOLE, Arrays, Op, Reaches, ShapeError, Shapes, Tensors
+from .shared.python_layers import NoSettings
 from .shared.remap import remap
 from .shared.remap_onnx import emit_places, emit_remap
 
 
-class BilinearSampler(LayerType):
+class BilinearSampler(NoSettings):
     """The flow has two channels for each of F views: how far down, for all, then how far right. View i is channels i c .. i c + c - 1 of
     the image, c being 3 or 1:
 
@@ -26,13 +26,9 @@ class BilinearSampler(LayerType):
     bottoms = (2, 2)
     note = "of Caffe_Light_Field"
 
-    def read(self, p: Params) -> None:
-        no_settings(p)
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, flow = bottoms
-        self.rank(x, 4, "the image")
-        self.rank(flow, 4, "the flow")
+        self.ranks(bottoms, 4, ("the image", "the flow"))
         for axis, what in ((0, "batch"), (2, "height"), (3, "width")):
             self.require(flow[axis], x[axis], f"{what} of the flow")
         if (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..errors import ShapeError
-from .caffe2.operators import normalize, shifted
+from .caffe2.operators import normalize
 from .core import WHOLE, Array, Arrays, Filler, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, near
+from .core.aliases import Rng, Sizes
+from .shared.emission import shifted
 from .shared.reduce import reduce
 
 SEGNET_EPS = 1e-9
@@ -29,6 +28,7 @@ class BN(LayerType):
     tops = (1, 3)
     in_place = True
     scope = "channels"
+    fewest_axes = 2
     note = "PSPNet's form (4 blobs) and SegNet's (2 blobs, or bn_mode)"
 
     def read(self, p: Params) -> None:
@@ -49,7 +49,7 @@ class BN(LayerType):
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], 1, 1)] * (2 if self.segnet else 4)
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         return [near(value, shape, rng) for value, shape in zip((1.0, 0.0, 0.0, 1.0), shapes, strict=False)]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
@@ -57,9 +57,7 @@ class BN(LayerType):
         if self.segnet:
             self.rank(x, 4)
             return [x, *[(1, x[1], 1, 1)] * (2 * self.learn)]
-        if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
-        return [x]
+        return super().shapes(bottoms)
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

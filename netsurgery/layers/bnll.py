@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Tensors
+from .core import Arrays, Elementwise, Op, Tensors
 
 
-class BNLL(LayerType):
+class BNLL(Elementwise):
     """y = log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|)).
 
     Shapes: any.
@@ -15,8 +15,6 @@ class BNLL(LayerType):
     """
 
     types = ("BNLL",)
-    in_place = True
-    scope = "number"
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

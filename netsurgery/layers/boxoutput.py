@@ -59,9 +59,7 @@ class BoxOutput(LayerType):
             self.rank(bottom, 4, f"bottom {i}")
             self.require(bottom[0], bottoms[0][0], f"batch of bottom {i}")
             self.require(bottom[1], bottoms[0][1], f"channels of bottom {i}")
-        channels = bottoms[0][1]
-        if isinstance(channels, int) and channels < 6:
-            self.require(channels, 6, "channels, at least: two classes and four numbers")
+        self.require_least(bottoms[0][1], 6, "channels, at least: two classes and four numbers")
         count = by_data(self.name, "boxes")
         return [(count, 5, 1, 1), (count, 6, 1, 1)][: self.top_count]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
+from .core import Arrays, LayerType, Op, Shapes, Tensors
 from .shared.reduce import magnitude
 
 
@@ -18,9 +18,6 @@ class ChannelNorm(LayerType):
     types = ("ChannelNorm",)
     scope = "channels"
 
-    def read(self, p: Params) -> None:
-        """It has no parameters."""
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 4)
@@ -32,6 +29,3 @@ class ChannelNorm(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [op("Sqrt", magnitude(op, bottoms[0], (1,), keep=True))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Sqrt", op("ReduceSum", op("Sqr", bottoms[0]), axes=(1,), keepdims=1))]

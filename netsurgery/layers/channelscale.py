@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from .core import Arrays, Filler, LayerType, Op, Params, Shape, ShapeError, Shapes, Tensors, near, product
+from .core import Arrays, Filler, LayerType, Op, Params, Rng, ShapeError, Shapes, Sizes, Tensors, near, product
 
 
 class ChannelScale(LayerType):
@@ -37,7 +33,7 @@ class ChannelScale(LayerType):
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1,)] if self.global_scale else []
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         return [near(1, shape, rng) for shape in shapes]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
@@ -47,9 +43,7 @@ class ChannelScale(LayerType):
                 f"bottoms of {len(x)} and {len(s)} axes", layer=self, expected="(N, C, H, W) and (N, 1, H, W)"
             )
         if len(s) in (len(x), len(x) - 1):
-            scale_shape: Shape = (x[0], *((1,) if len(s) == len(x) else ()), *x[2:])
-            for i, (size, expected) in enumerate(zip(s, scale_shape, strict=True)):
-                self.require(size, expected, f"axis {i} of the second bottom")
+            self.require_alike(s, (x[0], *((1,) if len(s) == len(x) else ()), *x[2:]), "the second bottom")
         else:
             self.require(s[0], x[0], "axis 0 of the second bottom")
             self.require(product(s), x[0] * product(x[2:]), "count of the second bottom")

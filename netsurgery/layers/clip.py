@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.operators import like
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class Clip(LayerType):
+class Clip(Elementwise):
     """y = max(min, min(x, max)): `min` where x is NaN or the bounds cross.
 
     Shapes: any.
@@ -17,8 +17,6 @@ class Clip(LayerType):
 
     types = ("Clip",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("clip_param")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors
+from .core import Array, Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors
 from .shared.cluster_onnx import emit_clusters
 
 MOST = 50
@@ -62,8 +61,7 @@ class ClusterDetections(LayerType):
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         coverage, boxes = bottoms
-        self.rank(coverage, 4, "coverage")
-        self.rank(boxes, 4, "boxes")
+        self.ranks(bottoms, 4, ("coverage", "boxes"))
         self.require(coverage[1], self.classes, "channels of coverage")
         self.require(boxes[1], 4, "channels of boxes")
         for axis, what in ((0, "batch"), (2, "height"), (3, "width")):
@@ -120,7 +118,7 @@ class ClusterDetections(LayerType):
         maps = op.many(self.classes, "Split", coverage, op.ints(*[1] * self.classes), axis=1)
         return [emit_clusters(op, self, x, boxes, max(1, ceil(log2(cells)))) for x in maps]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 0:
             return rng.uniform(0, 1, shapes[0])
         boxes: Array = rng.uniform(0, 60, shapes[1]) * np.array([-1, -1, 1, 1])[:, None, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import choose, like, pad_image, refuse
+from .caffe2.operators import like, pad_image, refuse
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensor, Tensors
 
 
@@ -82,7 +82,7 @@ class Combination(LayerType):
                 y = laid
                 continue
             here = pad_image(op, like(op, x, 1.0), *border)
-            y = choose(op, op("GT", here, op.const(0.0)), laid, y)
+            y = op("Where", op("GT", here, op.const(0.0)), laid, y)
         if y is None:
             raise refuse(self, "there is no bottom")
         return [y]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, product
-from .shared.python_layers import no_settings
+from .core import Array, Arrays, Op, Rng, Sample, Shapes, Sizes, Tensor, Tensors, product
+from .shared.python_layers import NoSettings
 
 
-class CombineRegressions(LayerType):
+class CombineRegressions(NoSettings):
     """For each pixel of class q: (q + r - 1) / (K - 1), r being channel q of the K of its regression, 0 for class 0 and where
     there is no such class; what is negative becomes -1. Once across (bottoms 0 and 2), once down (bottoms 1 and 3).
 
@@ -24,9 +20,6 @@ class CombineRegressions(LayerType):
     bottoms = (4, 4)
     tops = (2, 2)
     note = "of DenseReg"
-
-    def read(self, p: Params) -> None:
-        no_settings(p)
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         for i, bottom in enumerate(bottoms):
@@ -64,7 +57,7 @@ class CombineRegressions(LayerType):
             tops.append(self.emit_combined(op, value, kind, k))
         return tops
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, shapes[2][1], shapes[index]) if index < 2 else rng.uniform(0, 1, shapes[index])
 
     def emit_combined(self, op: Op, value: Tensor, kind: Tensor, channels: Tensor) -> Tensor:

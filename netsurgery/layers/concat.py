@@ -37,9 +37,7 @@ class Concat(LayerType):
                 raise ShapeError(
                     f"a bottom has {len(x)} axes", layer=self, expected=f"{len(first)} axes, as the first bottom has"
                 )
-            for i, (size, expected) in enumerate(zip(x, first, strict=True)):
-                if i != axis:
-                    self.require(size, expected, f"axis {i} of a bottom")
+            self.require_alike(x, (*first[:axis], x[axis], *first[axis + 1 :]), "a bottom")
             total = total + x[axis]
         return [(*first[:axis], total, *first[axis + 1 :])]
 

@@ -20,9 +20,7 @@ class ContinuationIndicator(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("continuation_indicator_param")
-        self.steps, self.streams, self.along = q.get_int("time_step"), q.get_int("batch_size"), q.get_int("axis")
-        if self.steps < 1:
-            raise q.refuse("time_step", f"time_step is {self.steps}", expected="a positive number")
+        self.steps, self.streams, self.along = q.get_positive("time_step"), q.get_int("batch_size"), q.get_int("axis")
         if self.streams < 1 and not self.bottom_count:
             raise q.refuse("batch_size", f"batch_size is {self.streams}", expected="a positive number, or a bottom")
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, total
-from .caffe2.operators import cast, choose
-from .core import Arrays, Op, Params, Shapes, Tensors
+from .caffe2.operators import cast
+from .core import Arrays, Op, Params, Rng, Sample, Shapes, Sizes, Tensors
 from .shared.losses import Loss, emit_count, emit_mean, emit_rows
 
 
@@ -76,7 +72,7 @@ class ContrastiveLoss(Loss):
             apart = op("Sqr", op("Relu", op("Sub", margin, op("Sqrt", squares))))
         similar = cast(op, labels(op, bottoms[2]), "bool")
         number = op("Mul", count(op, bottoms[0], [0]), op.const(2.0))
-        return [op("Div", total(op, choose(op, similar, squares, apart), 1), number)]
+        return [op("Div", total(op, op("Where", similar, squares, apart), 1), number)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, 2, shapes[2]) if index == 2 else None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..message import Message
 from .caffe2 import convlstm as _convlstm_caffe2
-from .core import Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shape, ShapeError, Shapes, Size, Sizes, Tensors, product
 from .shared import convlstm_onnx as _convlstm_onnx
 from .shared.convlstm_cell import ConvLSTMCell
 from .shared.convolve import convolve
@@ -89,8 +87,7 @@ class ConvLSTM(LayerType):
         state: Shape = (1, x[1], self.units, *x[3:])
         for i, shape in enumerate(bottoms[2:], 2):
             self.rank(shape, 5, f"bottom {i}")
-            for n, expected in zip(shape, state, strict=True):
-                self.require(n, expected, f"a size of the state (bottom {i})")
+            self.require_alike(shape, state, f"the state (bottom {i})", ["a size"] * 5)
         return [(*x[:2], *state[2:]), *[state] * (2 * self.hidden)]
 
     def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
@@ -132,7 +129,7 @@ class ConvLSTM(LayerType):
         x, blobs = bottoms[0], self.weight_shapes(bottoms)
         return x[0] * x[1] * product(x[3:]) * (product(blobs[0]) + product(blobs[3]))
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
 
     def _cell(self, weights: Arrays) -> ConvLSTMCell:

@@ -8,11 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..message import Field, Message
-from .caffe2.operators import conv
-from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Surgery, Tensors, product, window
+from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Surgery, Tensors, product
 from .shared.conv_onnx import emit_conv
 from .shared.convolve import convolve
-from .shared.grouped import spread_groups, take_in
+from .shared.grouped import spread_groups, take_in, with_bias
 from .shared.windows import Windows, least_axes, read_windows, require_room, require_second
 
 
@@ -80,13 +79,12 @@ class Convolution(LayerType):
         self.require(first[1] - first[1] // self.group * self.group, 0, f"channels modulo group {self.group}")
         for i, x in enumerate(bottoms[1:], 1):
             self.rank(x, len(first), f"bottom {i}")
-            for axis, (n, m) in enumerate(zip(x, first, strict=True)):
-                self.require(
-                    n,
-                    m,
-                    f"axis {axis} of bottom {i}, that of bottom 0 being expected",
-                    fix='give each shape a layer of its own: those with the same names (param { name: "w" }) share weights',
-                )
+            self.require_alike(
+                x,
+                first,
+                f"bottom {i}, that of bottom 0 being expected",
+                fix='give each shape a layer of its own: those with the same names (param { name: "w" }) share weights',
+            )
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         tops = []
@@ -102,14 +100,8 @@ class Convolution(LayerType):
         bias = op.weight(weights[1], "bias") if self.bias_term else None
         return [emit_conv(op, x, w, bias, self.windows(weights[0].ndim), self.group) for x in bottoms]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        w = op.weight(weights[0], "w")
-        bias = op.weight(weights[1], "b") if self.bias_term else None
-        return [conv(op, x, w, bias, self.windows(len(x.shape)), self.group) for x in bottoms]
-
     def reach(self, bottoms: Shapes) -> Reaches:
-        sizes = [self.windows(len(x)) for x in bottoms]
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)] for at in sizes]
+        return [self.windows(len(x)).reach for x in bottoms]
 
     def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         weight = product(self.weight_shapes(bottoms)[0])
@@ -126,11 +118,7 @@ class Convolution(LayerType):
         spread = np.broadcast_to(scale, (self.num_output,)).reshape(-1, *(1,) * (weights[0].ndim - 1))
         w = weights[0].astype(np.float64) * spread
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
-        param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
-        return params.with_fields(Field("convolution_param", param)), (
-            w.astype(np.float32),
-            (old * scale + shift).astype(np.float32),
-        )
+        return with_bias(params, "convolution_param", w, old * scale + shift)
 
     def ungrouped(self, params: Message, weights: Arrays) -> Surgery | None:
         if self.group == 1:
@@ -145,6 +133,4 @@ class Convolution(LayerType):
         if taken is None or not shift.any():
             return taken and (params, (taken[0].astype(np.float32), *weights[1:]), True)
         bias = taken[1] + (weights[1] if self.bias_term else 0)
-        param = params.last("convolution_param").with_fields(Field("bias_term", True))
-        blobs = taken[0].astype(np.float32), bias.astype(np.float32)
-        return params.with_fields(Field("convolution_param", param)), blobs, not any(self.windows(len(bottom)).pad)
+        return *with_bias(params, "convolution_param", taken[0], bias), not any(self.windows(len(bottom)).pad)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .caffe2.operators import conv
-from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensors, product, window
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensors, product
+from .shared.conv_onnx import emit_conv
 from .shared.convolve import convolve
-from .shared.windows import Windows, require_room
+from .shared.windows import read_video_windows, require_room
 
 
 class Convolution3D(LayerType):
@@ -28,21 +28,13 @@ class Convolution3D(LayerType):
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
         filter_group = q.get_int("filter_group", 1)
         q.ignore("group", why="the layer does not read it")
-        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride", 1), q.get_int("pad", 0)
-        depth, step = q.get_int("kernel_depth", 0), q.get_int("temporal_stride", 1)
-        before = q.get_int("temporal_pad", 0)
-        self.windows = Windows((depth, k, k), (step, s, s), (before, pad, pad), (1, 1, 1))
+        self.windows = read_video_windows(q, q.get_int("temporal_pad", 0))
         if self.num_output < 1 or filter_group < 1 or self.num_output % filter_group:
             raise q.refuse(
                 "num_output",
                 f"num_output is {self.num_output}, filter_group {filter_group}",
                 expected="positive numbers, num_output a multiple of filter_group",
             )
-        for name, size in zip(
-            ("kernel_size", "kernel_depth", "stride", "temporal_stride"), (k, depth, s, step), strict=True
-        ):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         weight = (self.num_output, bottoms[0][1], *self.windows.kernel)
@@ -59,27 +51,11 @@ class Convolution3D(LayerType):
         return [y + weights[1].reshape(-1, 1, 1, 1) if self.bias_term else y]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        at = self.windows.over(x.shape[2:])
-        return [
-            op(
-                "Conv",
-                x,
-                op.weight(weights[0], "weight"),
-                op.weight(weights[1].reshape(-1), "bias") if self.bias_term else None,
-                kernel_shape=at.kernel,
-                strides=at.stride,
-                pads=(*at.pad, *at.ends),
-            )
-        ]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        bias = op.weight(weights[1].reshape(-1), "b") if self.bias_term else None
-        return [conv(op, bottoms[0], op.weight(weights[0], "w"), bias, self.windows)]
+        bias = op.weight(weights[1].reshape(-1), "bias") if self.bias_term else None
+        return [emit_conv(op, bottoms[0], op.weight(weights[0], "weight"), bias, self.windows, 1)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+        return [self.windows.reach]
 
     def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)

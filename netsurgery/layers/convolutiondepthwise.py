@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..message import Field, Message
-from .caffe2.operators import conv
-from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Surgery, Tensors, product, window
+from ..message import Message
+from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Surgery, Tensors, product
 from .shared.conv_onnx import emit_conv
 from .shared.convolve import convolve
+from .shared.grouped import with_bias
 from .shared.windows import Windows, read_windows, require_room
 
 
@@ -54,13 +54,8 @@ class ConvolutionDepthwise(LayerType):
         (x,) = bottoms
         return [emit_conv(op, x, w, bias, self.windows, weights[0].shape[0])]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        bias = op.weight(weights[1], "b") if self.bias_term else None
-        return [conv(op, bottoms[0], op.weight(weights[0], "w"), bias, self.windows, weights[0].shape[0])]
-
     def reach(self, bottoms: Shapes) -> Reaches:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+        return [self.windows.reach]
 
     def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         return product(tops[0]) * product(self.windows.kernel)
@@ -69,6 +64,4 @@ class ConvolutionDepthwise(LayerType):
         channels = weights[0].shape[0]
         w = weights[0].astype(np.float64) * np.broadcast_to(scale, (channels,)).reshape(-1, 1, 1, 1)
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(channels)
-        b = np.broadcast_to(old * scale + shift, (channels,))
-        param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
-        return params.with_fields(Field("convolution_param", param)), (w.astype(np.float32), b.astype(np.float32))
+        return with_bias(params, "convolution_param", w, np.broadcast_to(old * scale + shift, (channels,)))

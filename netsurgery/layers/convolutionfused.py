@@ -39,8 +39,7 @@ class ConvolutionFused(Convolution):
         (y,) = super().shapes(bottoms[:1])
         for x in bottoms[1:]:
             self.rank(x, len(y), "bottom 1")
-            for axis, (n, expected) in enumerate(zip(x, y, strict=True)):
-                self.require(n, expected, f"axis {axis} of bottom 1, that of the top being expected")
+            self.require_alike(x, y, "bottom 1, that of the top being expected")
         return [y]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -51,14 +50,6 @@ class ConvolutionFused(Convolution):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (y,) = super().emit(op, bottoms[:1], weights)
-        for x in bottoms[1:]:
-            y = op("Add", y, x)
-        if not self.relu:
-            return [y]
-        return [op("LeakyRelu", y, alpha=self.slope) if self.slope else op("Relu", y)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (y,) = super().emit_caffe2(op, bottoms[:1], weights)
         for x in bottoms[1:]:
             y = op("Add", y, x)
         if not self.relu:

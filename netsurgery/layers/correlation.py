@@ -53,10 +53,8 @@ class Correlation(LayerType):
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         a, b = bottoms
-        for i, shape in enumerate(bottoms):
-            self.rank(shape, 4, f"bottom {i}")
-        for size, expected, what in zip(b, a, ("items", "channels", "height", "width"), strict=True):
-            self.require(size, expected, f"{what} of bottom 1")
+        self.ranks(bottoms, 4)
+        self.require_alike(b, a, "bottom 1", ("items", "channels", "height", "width"))
         span = [n + 2 * (self.pad - self.furthest) - self.kernel for n in a[2:]]
         if any(isinstance(n, int) and n < 0 for n in span):
             raise ShapeError(

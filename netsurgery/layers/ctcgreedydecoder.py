@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import cast, choose, like, part, refuse
+from .caffe2.operators import cast, like, part, refuse
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
 from .shared.reduce import reduce
 
@@ -98,5 +98,5 @@ class CTCGreedyDecoder(LayerType):
         keys, order = op.many(2, "TopK", keys, k=steps, axis=1)
         row = op("Mul", op.reshape(op("Range", op.size(x, 1)), -1, 1), op.ints(steps))
         spelt = cast(op, op("Gather", op.reshape(best, -1), op("Add", order, row)), "float")
-        y = choose(op, op("GT", keys, op.const(0.0)), spelt, like(op, spelt, -1))
+        y = op("Where", op("GT", keys, op.const(0.0)), spelt, like(op, spelt, -1))
         return [op("ExpandDims", y, dims=(2, 3))]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.boxes import grid
 from .caffe2.operators import expand, part
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.boxes_onnx import emit_grid
 from .shared.python_layers import settings, size
 
@@ -50,9 +47,7 @@ class TextProposal(LayerType):
             self.require(bottom[1], 2 * A, f"channels of {name}")
         for i, what in ((2, "height"), (3, "width")):
             self.require(deltas[i], scores[i], f"{what} of deltas")
-        count = product(info)
-        if isinstance(count, int) and count < 2:
-            self.require(count, 2, "numbers in im_info, at least")
+        self.require_least(product(info), 2, "numbers in im_info, at least")
         cells = product(scores[2:]) * A
         return [(cells, 4), (cells, 1)]
 
@@ -107,7 +102,7 @@ class TextProposal(LayerType):
         score = part(op, scores, 4, 1, A, 2 * A)
         return [op.reshape(boxes, -1, 4), op.reshape(op("Transpose", score, axes=(0, 2, 3, 1)), -1, 1)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index < 2:
             return rng.normal(0, 0.3, shapes[1]) if index else rng.uniform(0, 1, shapes[0])
         info = np.ones(prod(shapes[2]))

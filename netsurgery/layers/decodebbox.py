@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.bbox_reg import read_normalization
 from .shared.boxes_onnx import emit_halves
 
@@ -64,7 +60,7 @@ class DecodeBBox(LayerType):
         corner = op("Sub", middle, op("Mul", less, op.const(0.5)))
         return [op("Unsqueeze", op("Concat", image, corner, op("Add", corner, less), axis=1), op.ints(2, 3))]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 0:
             return rng.normal(0, 0.3, shapes[0])
         corners = np.sort(rng.uniform(0, 200, (shapes[1][0], 2, 2)), axis=1).reshape(-1, 4)

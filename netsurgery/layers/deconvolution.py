@@ -8,11 +8,13 @@ from math import prod
 import numpy as np
 
 from ..errors import ShapeError
-from ..message import Field, Message
+from ..message import Message
 from .caffe2.deconvolution import emit_3d
 from .caffe2.operators import places, refuse
 from .convolution import Convolution
 from .core import Array, Arrays, Op, Reaches, Shape, Shapes, Size, Surgery, Tensors, he_normal, near, product, spread
+from .core.aliases import Rng, Sizes
+from .shared.grouped import with_bias
 
 
 class Deconvolution(Convolution):
@@ -31,7 +33,7 @@ class Deconvolution(Convolution):
         weight: Shape = (x[1], self.num_output // self.group, *self.windows(len(x)).kernel)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         at = self.windows(len(shapes[0]))  # about kernel / stride values of each channel of the group meet in an output
         fan_in = shapes[0][0] // self.group * prod(at.kernel) / prod(at.stride)
         return [he_normal(shapes[0], fan_in, rng), *(near(0, shape, rng) for shape in shapes[1:])]
@@ -112,11 +114,7 @@ class Deconvolution(Convolution):
         factor = np.broadcast_to(scale, (self.num_output,)).reshape(self.group, 1, -1, *(1,) * (w.ndim - 2))
         grouped = w.reshape(self.group, -1, *w.shape[1:]) * factor
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
-        param = params.last("convolution_param", Message("ConvolutionParameter")).with_fields(Field("bias_term", True))
-        return params.with_fields(Field("convolution_param", param)), (
-            grouped.reshape(w.shape).astype(np.float32),
-            (old * scale + shift).astype(np.float32),
-        )
+        return with_bias(params, "convolution_param", grouped.reshape(w.shape), old * scale + shift)
 
     def absorb_input(
         self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array

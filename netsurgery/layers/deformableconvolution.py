@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Size, Tensor, Tensors, product
+from .shared.emission import between, emit_range
 from .shared.windows import Windows, read_windows, require_room
 
 
@@ -44,8 +45,7 @@ class DeformableConvolution(LayerType):
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, offsets = bottoms
-        self.rank(x, 4, "bottom 0")
-        self.rank(offsets, 4, "the offsets")
+        self.ranks(bottoms, 4, ("bottom 0", "the offsets"))
         require_room(self, self.windows, x[2:])
         top = (x[0], self.num_output, *self.windows.out(x[2:]))
         self.require(offsets[0], x[0], "batch of the offsets")
@@ -105,7 +105,7 @@ class DeformableConvolution(LayerType):
         low, share, inside = [], [], []
         for i, (size, ends) in enumerate(((h, (1, -1, 1)), (wide, (1, 1, -1)))):
             stride, pad, dilation = (t[i] for t in (self.windows.stride, self.windows.pad, self.windows.dilation))
-            place = op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64"))
+            place = emit_range(op, size)
             place = op.reshape(op("Mul", op("Cast", place, to=1), op.const(stride)), *ends)
             base = op("Add", place, (k[i] * dilation - pad).astype(np.float32).reshape(-1, 1, 1))
             at = op("Add", op("Gather", o, op.const(i, "int64"), axis=3), base)  # (N, D, taps, H, W)
@@ -128,11 +128,8 @@ class DeformableConvolution(LayerType):
             index = op.reshape(index, op("Mul", op.size(x, 0), op.ints(d)), -1, 1)
             return op("GatherND", pixels, index, batch_dims=1)  # (N D, taps H W, C / D)
 
-        def between(one: Tensor, other: Tensor, t: Tensor) -> Tensor:
-            return op("Add", op("Mul", one, op("Sub", op.const(1), t)), op("Mul", other, t))
-
-        upper, lower = (between(value(r, 0), value(r, 1), share[1]) for r in (0, 1))
-        cols = between(upper, lower, share[0])
+        upper, lower = (between(op, value(r, 0), value(r, 1), share[1]) for r in (0, 1))
+        cols = between(op, upper, lower, share[0])
         mask = op.reshape(op("Cast", fits, to=1), op("Mul", op.size(x, 0), op.ints(d)), -1, 1)
         cols = op("Transpose", op("Mul", cols, mask), perm=(0, 2, 1))  # (N D, C / D, taps H W)
         # as channels of a map of 1 x 1 kernels: channel by channel, tap by tap

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
 from .caffe2.operators import conv
 from .core import Array, Arrays, Filler, LayerType, Op, Params, Reach, Reaches, Shape, Shapes, Size, Tensor, Tensors
+from .core.aliases import Rng, Sizes
 from .core.dims import product
 from .core.fillers import he_normal, near
 from .shared.convolve import convolve
@@ -58,7 +58,7 @@ class DenseBlock(LayerType):
             blobs += [(1, 4 * g, 1, 1) for _ in range(4) for i in t]
         return [*blobs, (1,)]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         around = (0.0, 1.0, 0.0, 0.0, 1.0) * 2  # (filters), scales, biases, means, variances
         blobs = [
             near(around[i // self.steps], shape, rng) if i // self.steps % 5 else he_normal(shape, prod(shape[1:]), rng)

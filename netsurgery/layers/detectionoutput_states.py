@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, by_data
 from .shared.boxes import by_score, suppress
 from .shared.boxes_onnx import LOWEST, emit_halves, emit_nms, emit_none, emit_only_best
 from .shared.detection_boxes import DetectionBoxes
@@ -75,7 +74,7 @@ class StateDetectionOutput(DetectionBoxes):
             table[: 7 * n : 7] = np.arange(n)
         return [table.reshape(1, 1, -1, width)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.uniform(0, 1, shapes[3]) if index == 3 else super().sample(index, shapes, rng)
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .core import Arrays, Op, Params, Shapes, Tensors
+from .core import Arrays, Op, Shapes, Tensors
 from .shared.losses import Loss
-from .shared.python_layers import no_settings
+from .shared.python_layers import NoSettings
 from .shared.reduce import magnitude
 
 
-class Distance(Loss):
+class Distance(NoSettings, Loss):
     """y = sum over rows i and columns j of ((x_ij - mean of the other rows in column j) / N)^2
 
     As the mean of the others is (sum - x_ij) / (N - 1), what is squared is (x_ij N - sum) / (N (N - 1)).
@@ -23,14 +23,10 @@ class Distance(Loss):
     has_labels = False
     note = "of DeepOneClass"
 
-    def read(self, p: Params) -> None:
-        no_settings(p)
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
         self.rank(x, 2)
-        if isinstance(x[0], int) and x[0] < 2:
-            self.require(x[0], 2, "rows, at least")
+        self.require_least(x[0], 2, "rows, at least")
         return [(1,)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

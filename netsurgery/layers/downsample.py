@@ -6,7 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensor, Tensors
+from .caffe2.operators import along_axis
+from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
+from .shared.emission import emit_line
 
 
 class Downsample(LayerType):
@@ -31,8 +33,7 @@ class Downsample(LayerType):
             )
 
     def shapes(self, bottoms: Shapes) -> Shapes:
-        for i, shape in enumerate(bottoms):
-            self.rank(shape, 4, f"bottom {i}")
+        self.ranks(bottoms, 4)
         x = bottoms[0]
         top = (*x[:2], *(bottoms[1][2:] if len(bottoms) == 2 else self.size))
         if 1 in top[2:] and all(isinstance(n, int) for n in (*x[2:], *top[2:])) and x[2:] != top[2:]:
@@ -60,10 +61,10 @@ class Downsample(LayerType):
         for axis in (2, 3):
             old, new = op.size(x, axis), op.size(target, axis) if target else op.ints(self.size[axis - 2])
             last, end = (op("Cast", op("Sub", n, op.ints(1)), to=1) for n in (old, new))
-            places = op("Mul", op("Div", _line(op, new), end), last)  # in this order, as the original rounds
-            rows, columns = op.reshape(places, -1, 1), _line(op, old)
+            places = op("Mul", op("Div", emit_line(op, new), end), last)  # in this order, as the original rounds
+            rows, columns = op.reshape(places, -1, 1), emit_line(op, old)
             if axis == 3:
-                rows, columns = op.reshape(_line(op, old), -1, 1), places
+                rows, columns = op.reshape(emit_line(op, old), -1, 1), places
             far = op("Div", op("Abs", op("Sub", rows, columns)), op("Div", last, end))
             k = op("Max", op("Sub", op.const(1.0), far), op.const(0.0))
             matrices.append(op("Div", k, op("ReduceSum", k, op.ints(3 - axis), keepdims=1)))
@@ -75,14 +76,10 @@ class Downsample(LayerType):
         new = tuple(op.number(n) for n in (bottoms[1].shape[2:] if len(bottoms) == 2 else self.size))
         if old == new:
             return [x]
-        for axis, (n, m) in enumerate(zip(old, new, strict=True)):
+        for axis, (n, m) in enumerate(zip(old, new, strict=True), 2):
             at = np.arange(m, dtype=np.float32)[:, None] / np.float32(m - 1) * np.float32(n - 1)
             k = np.maximum(1 - np.abs(np.arange(n) - at) * ((m - 1) / max(n - 1, 1)), 0)
-            shares = op.const(k / k.sum(axis=1, keepdims=True))
-            if axis == 0:
-                x = op("BatchMatMul", shares, x, broadcast=1)
-            else:
-                x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
+            x = along_axis(op, x, k / k.sum(axis=1, keepdims=True), axis)
         return [x]
 
     def reach(self, bottoms: Shapes) -> Reaches:
@@ -106,7 +103,3 @@ def _shares(old: int, new: int) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         k = np.maximum(0, 1 - far / factor)
         return np.asarray(k / k.sum(axis=1, keepdims=True))
-
-
-def _line(op: Op, size: Tensor) -> Tensor:
-    return op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)

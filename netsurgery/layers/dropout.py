@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .caffe2.operators import scaled
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled
 
 
-class Dropout(LayerType):
+class Dropout(Elementwise):
     """y = x. With `scale_train: false` (forks of Fast R-CNN's line), where training does not scale up what it keeps:
     y = (1 - dropout_ratio) x.
 
@@ -16,8 +16,6 @@ class Dropout(LayerType):
 
     types = ("Dropout",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("dropout_param")
@@ -38,8 +36,4 @@ class Dropout(LayerType):
         return [x if self.is_identity else x * x.dtype.type(self.factor)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        return [x if self.is_identity else op("Mul", x, op.const(self.factor))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [scaled(op, bottoms[0], self.factor)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
-from .shared.python_layers import no_settings
+from .core import Arrays, Op, Shapes, Tensors
+from .shared.python_layers import NoSettings
 from .silence import Silence
 
 CHANNELS, SIDE = 512, 14
 
 
-class ChannelAttention(LayerType):
+class ChannelAttention(NoSettings):
     """The second top, if any, is w x, each channel times its weight, the first its mean over the channels.
 
     Shapes: w (N, 512, 1), x (N, 512, 14, 14) -> (N, 1, 14, 14), (N, 512, 14, 14).
@@ -21,18 +21,14 @@ class ChannelAttention(LayerType):
     tops = (1, 2)
     note = "by formula, of september618/cfa_final"
 
-    def read(self, p: Params) -> None:
-        no_settings(p)
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         w, x = bottoms
         self.rank(w, 3, "bottom 0")
         self.rank(x, 4, "bottom 1")
-        n = w[0]
-        for bottom, sizes, name in ((w, (n, CHANNELS, 1), "0"), (x, (n, CHANNELS, SIDE, SIDE), "1")):
-            for size, expected, what in zip(bottom, sizes, ("items", "channels", "height", "width"), strict=False):
-                self.require(size, expected, f"{what} of bottom {name}")
-        return [(n, 1, SIDE, SIDE), x][: self.top_count]
+        axes = ("items", "channels", "height", "width")
+        self.require_alike(w, (w[0], CHANNELS, 1), "bottom 0", axes)
+        self.require_alike(x, (w[0], CHANNELS, SIDE, SIDE), "bottom 1", axes)
+        return [(w[0], 1, SIDE, SIDE), x][: self.top_count]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         w, x = bottoms
@@ -46,7 +42,7 @@ class ChannelAttention(LayerType):
         return [mean, y][: self.top_count]
 
 
-class DummyLayer(Silence):
+class DummyLayer(NoSettings, Silence):
     """No tops, and it does nothing with its bottoms.
 
     Source: september618/cfa_final, lib/rpn/dummylayer.py
@@ -55,6 +51,3 @@ class DummyLayer(Silence):
     types = ("Python:rpn.dummylayer.dummyLayer",)
     bottoms = (0, None)
     note = "by formula, of september618/cfa_final: has no tops"
-
-    def read(self, p: Params) -> None:
-        no_settings(p)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import scaled
-from .core import Array, Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors, show
+from .core import Array, Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensor, Tensors, show
+from .shared.emission import scaled
 
 
 class Eltwise(LayerType):
@@ -52,8 +52,7 @@ class Eltwise(LayerType):
                     layer=self,
                     expected=f"that of bottom 1: ({', '.join(map(show, first))})",
                 )
-            for i, (size, expected) in enumerate(zip(x, first, strict=True)):
-                self.require(size, expected, f"axis {i} of bottom {number}")
+            self.require_alike(x, first, f"bottom {number}")
         return [first]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -73,37 +72,21 @@ class Eltwise(LayerType):
         return [y]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        first, *others = bottoms
-        if not others:
-            return [op("Mul", first, op.const(self.coeff[0])) if self._scales else first]
-        if self.operation in ("MAX", "MIN", "DIV"):
-            return [op(self.operation.capitalize(), *bottoms)]
-        if self.operation == "PROD":
-            y = first
-            for x in others:
-                y = op("Mul", y, x)
-            return [y]
-        if self.coeff == (1, -1):
-            return [op("Sub", *bottoms)]
-        terms = [x if c == 1 else op("Mul", x, op.const(c)) for x, c in zip(bottoms, self.coeff, strict=True)]
-        return [op("Add" if len(terms) == 2 else "Sum", *terms)]
-
-    @property
-    def _scales(self) -> bool:
-        """Whether a single bottom is multiplied by another number than 1."""
-        return self.operation == "SUM" and self.coeff[0] != 1
+        return [self._joined(op, "Add" if len(bottoms) == 2 else "Sum", bottoms)]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+        return [self._joined(op, "Sum", bottoms)]
+
+    def _joined(self, op: Op, addition: str, bottoms: Tensors) -> Tensor:
         first, *others = bottoms
         if not others:
-            return [scaled(op, first, self.coeff[0]) if self._scales else first]
+            return scaled(op, first, self.coeff[0]) if self.operation == "SUM" else first
         if self.operation in ("MAX", "MIN", "DIV"):
-            return [op(self.operation.capitalize(), *bottoms)]
+            return op(self.operation.capitalize(), *bottoms)
         if self.operation == "PROD":
-            y = first
             for x in others:
-                y = op("Mul", y, x)
-            return [y]
+                first = op("Mul", first, x)
+            return first
         if self.coeff == (1, -1):
-            return [op("Sub", *bottoms)]
-        return [op("Sum", *(scaled(op, x, c) for x, c in zip(bottoms, self.coeff, strict=True)))]
+            return op("Sub", *bottoms)
+        return op(addition, *(scaled(op, x, c) for x, c in zip(bottoms, self.coeff, strict=True)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class ELU(LayerType):
+class ELU(Elementwise):
     """y = x where x > 0, else alpha (exp(x) - 1).
 
     Shapes: any.
@@ -16,8 +16,6 @@ class ELU(LayerType):
 
     types = ("ELU",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         self.alpha = p.message("elu_param").get_float("alpha")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors, near
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, ShapeError, Shapes, Sizes, Tensors, near
 
 
 class Embed(LayerType):
@@ -24,17 +22,14 @@ class Embed(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("embed_param")
-        self.num_output, self.input_dim = q.get_int("num_output", 0), q.get_int("input_dim", 0)
+        self.num_output, self.input_dim = q.get_positive("num_output", 0), q.get_positive("input_dim", 0)
         self.bias_term = q.get_bool("bias_term")
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
-        for name in ("num_output", "input_dim"):
-            if (value := q.get_int(name, 0)) < 1:
-                raise q.refuse(name, f"{name} is {value}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(self.input_dim, self.num_output), (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         return [near(0, shape, rng, spread) for shape, spread in zip(shapes, (1.0, 0.1), strict=False)]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
@@ -53,7 +48,7 @@ class Embed(LayerType):
         y = op("Gather", op.weight(weights[0], "weight"), op("Cast", bottoms[0], to=7), axis=0)
         return [op("Add", y, op.weight(weights[1], "bias")) if self.bias_term else y]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, self.input_dim, shapes[0])
 
 

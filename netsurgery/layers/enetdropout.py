@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Array, Arrays, LayerType, Op, Params, ParamStr, Tensors
+from .core import Array, Arrays, Elementwise, Op, Params, ParamStr, Tensors
 
 
-class ENetDropout(LayerType):
+class ENetDropout(Elementwise):
     """y = x / (1 - p), outside of training, too: unlike Dropout it does not leave x as it is.
 
     Shapes: any.
@@ -15,8 +15,6 @@ class ENetDropout(LayerType):
     """
 
     types = ("Python:spatial_dropout.SpatialDropoutLayer",)
-    in_place = True
-    scope = "number"
     note = "by formula of ENet's module, which scales by 1 / (1 - p) in the TEST phase, too"
 
     def read(self, p: Params) -> None:

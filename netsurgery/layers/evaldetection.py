@@ -7,6 +7,7 @@ import numpy as np
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, product
 from .shared.boxes import by_score, suppress
 from .shared.boxes_onnx import emit_grid, emit_nms
+from .shared.emission import emit_range
 from .shared.evaluation import Evaluation, Truth
 from .shared.evaluation_onnx import emit_evaluation
 
@@ -113,23 +114,12 @@ class EvalDetection(Evaluation):
             op("GatherND", box, pairs),
         )
         difficult, present, kind, true_box = op.many(4, "Split", true, op.ints(cells, cells, cells, 4 * cells), axis=1)
-        every = op("Range", op.const(0, "int64"), op("Squeeze", batch), op.const(1, "int64"))
+        every = emit_range(op, batch)
         item = op.reshape(op("Expand", op("Unsqueeze", every, op.ints(1)), op("Shape", kind)), -1)
         counts = op("Not", op("Equal", op.reshape(present, -1), op.const(0)))
         truth = (item, op("Cast", op.reshape(kind, -1), to=7), op.reshape(true_box, -1, 4), counts)
         hard = op("Equal", op.reshape(difficult, -1), op.const(1))
-        top = emit_evaluation(
-            op,
-            detections,
-            truth,
-            hard,
-            batch=batch,
-            classes=self.classes,
-            room=self.room,
-            threshold=self.threshold,
-            misses_count=True,
-        )
-        return [top]
+        return [emit_evaluation(op, self, detections, truth, hard, batch)]
 
     def _emit_survivors(self, op: Op, box: Tensor, score: Tensor, batch: Tensor) -> Tensor:
         """(image, box) of those that stay, by image and falling score: (K, 2)."""
@@ -140,6 +130,6 @@ class EvalDetection(Evaluation):
             survivors = emit_nms(op, box, chance, most, least, centred=True)
             return op("Gather", survivors, op.ints(0, 2), axis=1)
         _, order = op.many(2, "TopK", score, op.ints(self.room), axis=1)
-        every = op("Range", op.const(0, "int64"), op("Squeeze", batch), op.const(1, "int64"))
+        every = emit_range(op, batch)
         image = op("Expand", op("Unsqueeze", every, op.ints(1)), op("Shape", order))
         return op("Concat", *(op.reshape(t, -1, 1) for t in (image, order)), axis=1)

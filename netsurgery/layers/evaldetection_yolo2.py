@@ -121,15 +121,4 @@ class EvalDetectionYolo2(Evaluation):
         true_box = op("Concat", centre, op("Sub", high, low), axis=1)
         counts = op("GreaterOrEqual", item, op.const(0, "int64"))
         truth = (item, op("Sub", true_kind, op.ints(1)), true_box, counts)
-        top = emit_evaluation(
-            op,
-            detections,
-            truth,
-            None,
-            batch=batch,
-            classes=self.classes,
-            room=self.room,
-            threshold=self.threshold,
-            misses_count=False,
-        )
-        return [top]
+        return [emit_evaluation(op, self, detections, truth, None, batch)]

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from .caffe2.operators import scaled
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled
 
 
-class Exp(LayerType):
+class Exp(Elementwise):
     """y = base ^ (shift + scale x), computed as base ^ shift * exp(log(base) scale x); base -1 stands for e.
 
     Shapes: any.
@@ -18,8 +18,6 @@ class Exp(LayerType):
     """
 
     types = ("Exp",)
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("exp_param")
@@ -35,9 +33,4 @@ class Exp(LayerType):
         return [x.dtype.type(self.outer) * np.exp(x.dtype.type(self.inner) * x)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        y = op("Exp", x if self.inner == 1 else op("Mul", x, op.const(self.inner)))
-        return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return [scaled(op, op("Exp", scaled(op, bottoms[0], self.inner)), self.outer)]

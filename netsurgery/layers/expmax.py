@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .caffe2.operators import scaled
-from .core import Arrays, LayerType, Message, Op, Params, ShapeError, Shapes, Tensors
+from .core import Arrays, LayerType, Message, Op, Params, Shapes, Tensors
+from .shared.emission import scaled
 from .shared.reduce import reduce
 
 
@@ -23,6 +23,7 @@ class ExpMax(LayerType):
 
     types = ("ExpMax",)
     scope = "channels"
+    fewest_axes = 2
     note = "by formula"
 
     def read(self, p: Params) -> None:
@@ -33,12 +34,6 @@ class ExpMax(LayerType):
         log = 1.0 if base == -1 else math.log(base)
         self.inner, self.outer = log * scale, math.exp(log * shift)
 
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        (x,) = bottoms
-        if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
-        return [x]
-
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms
         below = x - x.max(axis=1, keepdims=True)
@@ -47,12 +42,6 @@ class ExpMax(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         below = op("Sub", x, reduce(op, "ReduceMax", x, (1,), keep=True))
-        y = op("Exp", below if self.inner == 1 else op("Mul", below, op.const(self.inner)))
-        return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        below = op("Sub", x, op("ReduceMax", x, axes=(1,), keepdims=1))
         return [scaled(op, op("Exp", scaled(op, below, self.inner)), self.outer)]
 
     def per_position(self, params: Message, bottoms: Shapes) -> Message:

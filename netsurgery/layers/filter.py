@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
 from .caffe2.operators import cast
-from .core import SAME, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, by_data
+from .core import SAME, Arrays, LayerType, Op, Params, Reaches, Rng, Sample, ShapeError, Shapes, Sizes, Tensors, by_data
 from .shared.pick import pick
 
 
@@ -60,5 +54,5 @@ class Filter(LayerType):
     def reach(self, bottoms: Shapes) -> Reaches:
         return [*([SAME] * (len(x) - 2) for x in bottoms[:-1]), ()]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, 2, shapes[-1]) if index == len(shapes) - 1 else None

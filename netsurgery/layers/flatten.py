@@ -49,13 +49,9 @@ class Flatten(LayerType):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         start, end = self._range(len(x.shape))
-        if end == start + 1:
-            return [x]
-        if start == 1 and end == len(x.shape):
+        if start == 1 and 2 < end == len(x.shape):
             return [op("Flatten", x, axis=1)]
-        flat = product(x.shape[start:end])
-        rest = [op.size(x, i) for i in range(end, len(x.shape))]
-        return [op.reshape(x, [0] * start, flat if isinstance(flat, int) else -1, *rest)]
+        return self.emit_caffe2(op, bottoms, weights)
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .caffe2.operators import cast, choose, expand, like
-from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Shapes, Tensor, Tensors
-from .shared.sampling import bilinear, channel_caffe2, emit_bilinear, emit_bilinear_caffe2
+from .caffe2.operators import cast, expand, like, part
+from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Rng, Sample, Shapes, Sizes, Tensor, Tensors
+from .shared.emission import emit_range
+from .shared.sampling import bilinear, emit_bilinear, emit_bilinear_caffe2
 
 
 class FlowWarp(LayerType):
@@ -32,10 +31,8 @@ class FlowWarp(LayerType):
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, flow = bottoms
-        self.rank(x, 4, "bottom 0")
-        self.rank(flow, 4, "bottom 1")
-        for size, expected, what in zip(flow, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True):
-            self.require(size, expected, f"{what} of the flow (bottom 1)")
+        self.ranks(bottoms, 4)
+        self.require_alike(flow, (x[0], 2, *x[2:]), "the flow (bottom 1)", ("items", "channels", "height", "width"))
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -57,7 +54,7 @@ class FlowWarp(LayerType):
         at: list[Tensor] = []
         for shift, axis in zip(shifts, (3, 2), strict=True):
             size = op.size(x, axis)
-            place = op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64"))
+            place = emit_range(op, size)
             place = op("Cast", place if axis == 3 else op("Unsqueeze", place, op.ints(1)), to=1)
             u = op("Add", shift, place)
             if self.to_the_edge:
@@ -77,19 +74,19 @@ class FlowWarp(LayerType):
         for i, axis in ((0, 3), (1, 2)):  # x, y
             size = op.size(x, axis)
             line = op.reshape(cast(op, op("Range", size), "float"), 1, 1, *([1, -1] if axis == 3 else [-1, 1]))
-            u = op("Add", channel_caffe2(op, flow, i), line)
+            u = op("Add", part(op, flow, 4, 1, i, i + 1), line)
             end = op("LE", u, cast(op, op("Sub", size, op.ints(1)), "float")) if self.to_the_edge else None
             inside.append(op("And", op("GE", u, op.const(0.0)), end or op("LT", u, cast(op, size, "float"))))
             at.append(u)
         fits = op("And", *inside)  # (N, 1, H, W)
-        u, v = (choose(op, fits, t, like(op, t, 0)) for t in at)
+        u, v = (op("Where", fits, t, like(op, t, 0)) for t in at)
         y = emit_bilinear_caffe2(op, x, u, v)
         mask = cast(op, expand(op, cast(op, fits, "float"), *(op.size(x, i) for i in range(4))), "bool")
-        return [choose(op, mask, y, like(op, y, self.fill))]
+        return [op("Where", mask, y, like(op, y, self.fill))]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * 2, [SAME] * 2]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         """Flows of some pixels, some of them over the edge."""
         return rng.uniform(-2, 2, shapes[1]) if index == 1 else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
+from .core import Array, Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, by_data
 from .shared.boxes import suppress
 from .shared.faster_rcnn import FasterRcnnProposals
 from .shared.proposals import anchors
@@ -74,7 +74,7 @@ class PyramidProposals(FasterRcnnProposals):
     def survivors(self, boxes: Array) -> Sequence[int]:
         return suppress(boxes, self.overlap, plus=1, most=self.most)
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index:
             score = index > 5
             return rng.uniform(0, 1, shapes[index]) if score else rng.normal(0, 0.3, shapes[index])

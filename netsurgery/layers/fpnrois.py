@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, by_data, product
+from .core import Array, Arrays, Op, Rng, Sample, Shapes, Sizes, Tensor, Tensors, by_data, product
 from .shared.boxes_onnx import emit_none
 from .shared.pick import pick
-from .shared.python_layers import no_settings
+from .shared.python_layers import NoSettings
 
 LEAST, MOST = 2, 5
 USUAL_SIDE = 224
 """The side of a region that belongs to level 4."""
 
 
-class RegionLevels(LayerType):
+class RegionLevels(NoSettings):
     """A region of w = x2 - x1 and h = y2 - y1 has level floor(4 + log2(sqrt(w h) / 224)), cut to 2 .. 5; where w h is not
     positive it counts as 1e-6. The first top has the regions by level, then one top for each level has its own; the order within is kept.
     A level without any has four rows of zeros, in the first top as well.
@@ -32,9 +28,6 @@ class RegionLevels(LayerType):
     choices = (0, 1, 2, 3, 4)
     columns = -1
     note = "of FPN"
-
-    def read(self, p: Params) -> None:
-        no_settings(p)
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         self.require(product(bottoms[0][1:]), 5, "numbers per region")
@@ -67,7 +60,7 @@ class RegionLevels(LayerType):
         ]
         return [op("Concat", *levels, axis=0), *levels]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         corners = rng.uniform(0, 300, (*shapes[0][:1], 2))
         rows = [np.zeros((len(corners), 1)), corners, corners + rng.uniform(8, 600, corners.shape)]
         return np.concatenate(rows, axis=1).reshape(shapes[0])

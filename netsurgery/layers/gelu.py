@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 INNER, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
-class GELU(LayerType):
+class GELU(Elementwise):
     """y = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), the usual approximation of x times the normal distribution of x.
 
     `enable_bert_version` chooses another implementation of the same numbers.
@@ -21,8 +21,6 @@ class GELU(LayerType):
     """
 
     types = ("GELU", "Gelu")
-    in_place = True
-    scope = "number"
     note = "by formula"
 
     def read(self, p: Params) -> None:

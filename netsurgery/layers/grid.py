@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.operators import cast, expand
-from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
+from .core import Arrays, LayerType, Op, Reaches, Shapes, Tensors
 
 
 class Grid(LayerType):
@@ -17,9 +17,6 @@ class Grid(LayerType):
 
     types = ("Grid",)
     note = "by formula"
-
-    def read(self, p: Params) -> None:
-        """It reads no parameters."""
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms

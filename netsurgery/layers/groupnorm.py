@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .caffe2.operators import shifted
-from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, near
+from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, Rng, Shapes, Sizes, Tensors, near
+from .shared.emission import shifted
 
 
 class GroupNorm(LayerType):
@@ -22,6 +20,7 @@ class GroupNorm(LayerType):
 
     types = ("GroupNorm",)
     in_place = True
+    fewest_axes = 2
     mixes = "takes its mean over all positions of the map"
     note = "by formula"
 
@@ -41,15 +40,14 @@ class GroupNorm(LayerType):
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [(1, bottoms[0][1], 1, 1)] * (2 * self.scales)
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         return [near(value, shape, rng) for value, shape in zip((1.0, 0.0), shapes, strict=False)]
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
-        if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
+        tops = super().shapes(bottoms)
         self.require(x[1] - x[1] // self.groups * self.groups, 0, f"channels modulo {self.groups} groups")
-        return [x]
+        return tops
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import scaled, shifted
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled, shifted
 
 
-class HardSigmoid(LayerType):
+class HardSigmoid(Elementwise):
     """y = min(max(alpha x + beta, 0), 1); alpha is 1 / 5 and beta 1 / 2 unless they are set.
 
     Shapes: any.
@@ -16,8 +16,6 @@ class HardSigmoid(LayerType):
     """
 
     types = ("HardSigmoid", "HSigmoid")
-    in_place = True
-    scope = "number"
     note = "by formula"
 
     def read(self, p: Params) -> None:

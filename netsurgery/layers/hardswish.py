@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from .caffe2.operators import scaled, shifted
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled, shifted
 
 
-class HardSwish(LayerType):
+class HardSwish(Elementwise):
     """y = x min(max(x + 3, 0), 6) / 6
 
     Shapes: any.
@@ -18,8 +18,6 @@ class HardSwish(LayerType):
     """
 
     types: ClassVar[tuple[str, ...]] = ("HardSwish", "HSwish")
-    in_place = True
-    scope = "number"
     note = "by formula; one fork (dialect keras-hard) has the line x / 5 + 1 / 2"
     slope, shift = 1 / 6, 0.5
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, Op, Params, Shapes, Tensors
+from .core import Arrays, Op, Shapes, Tensors
 from .shared.losses import Loss
-from .shared.python_layers import no_settings
+from .shared.python_layers import NoSettings
 
 
-class HingeDotProduct(Loss):
+class HingeDotProduct(NoSettings, Loss):
     """y = the mean over rows of max(0, 1 - a . b)
 
     Shapes: two of (N, C) -> (1).
@@ -20,14 +20,9 @@ class HingeDotProduct(Loss):
     tops = (1, 1)
     note = "of sri3705/embedding_segmentation"
 
-    def read(self, p: Params) -> None:
-        no_settings(p)
-
     def shapes(self, bottoms: Shapes) -> Shapes:
-        for i, bottom in enumerate(bottoms):
-            self.rank(bottom, 2, f"bottom {i}")
-        for axis, what in ((0, "rows"), (1, "columns")):
-            self.require(bottoms[1][axis], bottoms[0][axis], f"{what} of bottom 1")
+        self.ranks(bottoms, 2)
+        self.require_alike(bottoms[1], bottoms[0], "bottom 1", ("rows", "columns"))
         return [(1,)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, total
 from .caffe2.operators import part
-from .core import Arrays, Op, Params, Shapes, Tensors, product
+from .core import Arrays, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
+from .shared.emission import emit_range
 from .shared.losses import Loss, emit_count, emit_mean, emit_rows
 from .shared.reduce import magnitude
 
@@ -52,7 +50,7 @@ class HingeLoss(Loss):
             index = op.reshape(index, -1)
             if product(label.shape) != x.shape[0]:
                 index = op("Slice", index, op.ints(0), op.size(x, 0), op.ints(0))
-        every = op("Range", op.const(0, "int64"), op("Squeeze", op.size(rows, 1)), op.const(1, "int64"))
+        every = emit_range(op, op.size(rows, 1))
         own = op("Equal", op("Unsqueeze", index, op.ints(1)), every)  # some runtimes have no OneHot
         signs = op("Where", own, op.const(-1.0), op.const(1.0))
         margins = op("Relu", op("Add", op("Mul", rows, signs), op.const(1.0)))
@@ -69,5 +67,5 @@ class HingeLoss(Loss):
         margins = op("Sqr", margins) if self.squared else margins
         return [op("Div", total(op, margins, 2), count(op, x, [0]))]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, prod(shapes[0][1:]), shapes[1]) if index == 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, product
+from .shared.sampling import linear
 
 
 class HyperColumns(LayerType):
@@ -49,10 +50,7 @@ class HyperColumns(LayerType):
         for x in maps:
             for axis, whole in enumerate(size, 2):
                 n = x.shape[axis]
-                at = np.clip((np.arange(whole) + 0.5) * n / whole - 0.5, 0, n - 1)
-                near = at.astype(np.int64)
-                share = (at - near).astype(x.dtype).reshape(-1, *(1,) * (3 - axis))
-                x = (1 - share) * x.take(near, axis) + share * x.take(np.minimum(near + 1, n - 1), axis)
+                x = linear(x, np.clip((np.arange(whole) + 0.5) * n / whole - 0.5, 0, n - 1), axis)
             columns.append(x)
         y, z = np.concatenate(columns, axis=1), picture[:, :3] * picture.dtype.type(1 / 128) - 1
         return [t.transpose(0, 2, 3, 1).reshape(-1, t.shape[1]) for t in (y, z)]

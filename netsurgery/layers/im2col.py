@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import columns_of, conv
-from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors, product, window
+from .caffe2.operators import columns_of
+from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors, product
 from .shared.convolve import padded, views
 from .shared.windows import Windows, read_windows, require_room, require_second
 
@@ -61,18 +61,9 @@ class Im2col(LayerType):
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
-        at, rank = self.windows(len(x.shape)).over(x.shape[2:]), len(x.shape)
-        if rank == 4:
-            return [columns_of(op, x, at)]
-        # each kernel has a single 1: a convolution of every channel by itself, whatever the number of channels
-        count = int(np.prod(at.kernel))
-        picks = op.const(np.eye(count).reshape(count, 1, *at.kernel))
-        y = conv(op, op.reshape(x, -1, 1, *(op.size(x, i) for i in range(2, rank))), picks, None, at)
-        channels = x.shape[1] * count
-        if isinstance(channels, int):
-            return [op.reshape(y, -1, channels, *[0] * (rank - 2))]
-        return [op.reshape(y, op.size(x, 0), -1, *[0] * (rank - 2))]
+        if len(x.shape) != 4:
+            return super().emit_caffe2(op, bottoms, weights)
+        return [columns_of(op, x, self.windows(4))]
 
     def reach(self, bottoms: Shapes) -> Reaches:
-        at = self.windows(len(bottoms[0]))
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+        return [self.windows(len(bottoms[0])).reach]

@@ -6,7 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from .caffe2.operators import along_axis
 from .core import Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Tensor, Tensors
+from .shared.emission import emit_range
 from .shared.reduce import reduce
 
 _TAPS = (-1, 0, 1, 2)
@@ -84,17 +86,14 @@ class ImResize(LayerType):
                 d = p - q
                 share = constant + d * (linear + d * (square + d * cube))
                 np.add.at(shares, (np.arange(new), np.clip(q + tap, 0, old - 1).astype(int)), share)
-            if axis == 2:
-                x = op("BatchMatMul", op.const(shares), x, broadcast=1)
-            else:
-                x = op("BatchMatMul", x, op.const(shares), trans_b=1, broadcast=1)
+            x = along_axis(op, x, shares, axis)
         return [x]
 
     @staticmethod
     def _taps(op: Op, old: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
         """Where the taps of each new position are, and their shares."""
         step = op("Div", op("Cast", old, to=1), op("Cast", new, to=1))
-        i = op("Range", op.const(0, "int64"), op("Squeeze", new), op.const(1, "int64"))
+        i = emit_range(op, new)
         middle = op("Add", op("Cast", i, to=1), op.const(0.5))
         p = op.reshape(op("Sub", op("Mul", middle, step), op.const(0.5)), -1, 1)
         q = op("Max", op("Cast", op("Add", p, op.const(1e-5)), to=7), op.const(0, "int64"))

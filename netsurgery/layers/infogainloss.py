@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.losses import divide, keep_labels, labels, places, total
-from .caffe2.operators import cast, choose, like, softmax
-from .core import Arrays, Field, Message, Op, Params, ShapeError, Shapes, Tensors, product
+from .caffe2.operators import cast, like, softmax
+from .core import Arrays, Field, Message, Op, Params, Rng, Sample, ShapeError, Shapes, Sizes, Tensors, product
 from .shared.losses import SMALLEST_PROBABILITY, Loss, LossParam, emit_labels
 
 
@@ -105,13 +102,13 @@ class InfogainLoss(Loss):
         rows = op("Gather", op.reshape(matrix, classes, classes), index, axis=0)
         terms = op("ReduceSum", op("Mul", rows, logs), axes=(1,), keepdims=0)
         if counts is not None:
-            terms = choose(op, cast(op, counts, "bool"), terms, like(op, terms, 0))
+            terms = op("Where", cast(op, counts, "bool"), terms, like(op, terms, 0))
         return [divide(op, self.loss, op("Negative", total(op, terms, 1)), counts, x, axis), p]
 
     def per_position(self, params: Message, bottoms: Shapes) -> Message:
         return self.over_channels(params, "infogain_loss_param", self.along, len(bottoms[0]))
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 1:
             return rng.integers(0, shapes[0][self.along], shapes[1])
         return rng.uniform(0, 1, shapes[2]) if index == 2 else None

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..message import Field, Message
-from .core import Array, Arrays, LayerType, Op, Params, Shape, Shapes, Size, Surgery, Tensors, he_normal, near
-from .core.dims import product
-from .shared.grouped import take_in
+from ..message import Message
+from .core import Array, Arrays, LayerType, Op, Params, Shape, Shapes, Size, Surgery, Tensors, he_normal, near, product
+from .core.aliases import Rng, Sizes
+from .shared.grouped import take_in, with_bias
 from .shared.matrices import product_with, times_bottom, times_bottom_caffe2, to_convolution, unit_rows
 
 
@@ -48,7 +48,7 @@ class InnerProduct(LayerType):
         weight: Shape = (k, self.num_output) if self.transpose else (self.num_output, k)
         return [weight, (self.num_output,)][: 1 + self.bias_term]
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         weight = he_normal(shapes[0], shapes[0][0 if self.transpose else 1], rng)
         return [weight, *(near(0, shape, rng) for shape in shapes[1:])]
 
@@ -115,11 +115,8 @@ class InnerProduct(LayerType):
         if self.from_axis != 1 or self.normalize or not weights:
             return None
         factor = scale if self.transpose or scale.ndim == 0 else scale[:, None]
-        w = (weights[0].astype(np.float64) * factor).astype(np.float32)
         old = weights[1].astype(np.float64) if self.bias_term else np.zeros(self.num_output)
-        b = (old * scale + shift).astype(np.float32)
-        param = params.last("inner_product_param", Message("InnerProductParameter"))
-        return params.with_fields(Field("inner_product_param", param.with_fields(Field("bias_term", True)))), (w, b)
+        return with_bias(params, "inner_product_param", weights[0].astype(np.float64) * factor, old * scale + shift)
 
     def absorb_input(
         self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
@@ -135,8 +132,7 @@ class InnerProduct(LayerType):
         if not shift.any():
             return params, (matrix, *weights[1:]), True
         bias = taken[1] + (weights[1] if self.bias_term else 0)
-        param = params.last("inner_product_param").with_fields(Field("bias_term", True))
-        return params.with_fields(Field("inner_product_param", param)), (matrix, bias.astype(np.float32)), True
+        return *with_bias(params, "inner_product_param", matrix, bias), True
 
     def as_convolution(self, params: Message, kernel: Sequence[int]) -> Message:
         """Its parameters as those of a Convolution with that kernel, in the style of Caffe's models."""

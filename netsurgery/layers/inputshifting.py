@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors
+from .shared.emission import emit_range
 from .shared.python_layers import settings
 
 A = -0.75
@@ -61,7 +62,7 @@ class InputShifting(LayerType):
         moved = op.reshape(op("Conv", wide, np.outer(*self.taps)[None, None]), -1, c, h, w)
         if x.shape[1] in (1, 3):
             return [moved]
-        number = op("Range", op.const(0, "int64"), op("Squeeze", c), op.const(1, "int64"))
+        number = emit_range(op, c)
         survivors = op("Or", op("Equal", number, op.ints(0)), op("Equal", c, op.ints(3)))
         return [op("Where", op.reshape(survivors, -1, 1, 1), moved, op.const(0))]
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class Insanity(LayerType):
+class Insanity(Elementwise):
     """y = max(x, 0) + min(x, 0) / m, m = (ub - lb) / (log |ub| - log |lb|): the mean of the slopes 1 / s for s between lb and ub.
 
     Shapes: two axes or more.
@@ -17,8 +17,7 @@ class Insanity(LayerType):
     """
 
     types = ("Insanity",)
-    in_place = True
-    scope = "number"
+    fewest_axes = 2
     note = "by formula"
 
     def read(self, p: Params) -> None:
@@ -27,12 +26,6 @@ class Insanity(LayerType):
         if high <= low or low * high == 0:
             raise q.refuse("lb", f"lb is {low:g}, ub {high:g}", expected="lb less than ub, neither of them 0")
         self.slope = (math.log(abs(high)) - math.log(abs(low))) / (high - low)
-
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        (x,) = bottoms
-        if len(x) < 2:
-            raise ShapeError(f"bottom has {len(x)} axes", layer=self, expected="2 or more")
-        return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

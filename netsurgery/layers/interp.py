@@ -7,8 +7,11 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import ShapeError
-from .caffe2.operators import cast, part, shifted
-from .core import NOWHERE, Array, Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors
+from .caffe2.operators import cast, part
+from .core import NOWHERE, Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors
+from .core.dims import numbers
+from .shared.emission import shifted
+from .shared.sampling import linear
 
 _TO_THE_END = np.iinfo(np.int64).max
 
@@ -64,23 +67,12 @@ class Interp(LayerType):
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,), (begin, end) = bottoms, self.crop
         y = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
-        old = y.shape[2:]
-        for axis in (0, 1):
-            new = self._new(old[axis], axis)
-            line = self._line(np.moveaxis(y, axis + 2, -1), int(new) if isinstance(new, int) else 0)
-            y = np.moveaxis(line, -1, axis + 2)
+        for axis, old in enumerate(y.shape[2:]):
+            (new,) = numbers([self._new(old, axis)])
+            step = np.float32(old - 1) / np.float32(new - 1) if new > 1 else np.float32(0)
+            # positions are float32 whatever the numbers are, as in Caffe
+            y = linear(y, step * np.arange(new, dtype=np.float32), axis + 2)
         return [np.ascontiguousarray(y)]
-
-    @staticmethod
-    def _line(x: Array, new: int) -> Array:
-        """x resized along its last axis. Positions are float32 whatever the numbers are, as in Caffe."""
-        old = x.shape[-1]
-        step = np.float32(old - 1) / np.float32(new - 1) if new > 1 else np.float32(0)
-        at = step * np.arange(new, dtype=np.float32)
-        first = at.astype(np.int64)
-        behind = (at - first).astype(x.dtype)
-        second = np.minimum(first + 1, old - 1)
-        return (1 - behind) * x[..., first] + behind * x[..., second]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms

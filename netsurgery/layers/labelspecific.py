@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .. import _proto
-from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
+from .core import Arrays, Elementwise, Op, Params, ShapeError, Tensors
 
 
-class LabelSpecificAdd(LayerType):
+class LabelSpecificAdd(Elementwise):
     """y = x: `bias` is added to the score of the label in the TRAIN phase alone (`transform_test` changes nothing).
 
     Shapes: scores (N, ...), labels -> the scores.
@@ -18,8 +18,6 @@ class LabelSpecificAdd(LayerType):
     types = ("LabelSpecificAdd",)
     bottoms: ClassVar[tuple[int, int | None]] = (2, 3)
     tops: ClassVar[tuple[int, int | None]] = (1, 2)
-    in_place = True
-    scope = "number"
     has_labels = True
     copies_first = True
     message: ClassVar[str] = "label_specific_add_param"
@@ -33,9 +31,6 @@ class LabelSpecificAdd(LayerType):
                 expected="one top",
                 fix="remove the second top",
             )
-
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        return [bottoms[0]]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         return [bottoms[0]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.operators import columns_of
-from .core import Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Tensors, product, window
+from .core import Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Tensors, product
 from .shared.convolve import padded, views
 from .shared.windows import Windows, require_room
 
@@ -24,14 +24,11 @@ class Local(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("local_param")
-        self.num_output = q.get_int("num_output", 0)
+        self.num_output = q.get_positive("num_output", 0)
         self.bias_term = q.get_bool("bias_term")
         self.fillers = q.filler("weight_filler"), q.filler("bias_filler")
-        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride"), q.get_int("pad")
+        k, s, pad = q.get_positive("kernel_size", 0), q.get_positive("stride"), q.get_int("pad")
         self.windows = Windows((k, k), (s, s), (pad, pad), (1, 1))
-        for name, size in zip(("num_output", "kernel_size", "stride"), (self.num_output, k, s), strict=True):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
@@ -91,8 +88,7 @@ class Local(LayerType):
         return [op.reshape(op("Transpose", y, axes=(2, 1, 0)), 0, self.num_output, rows, columns)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+        return [self.windows.reach]
 
     def macs(self, bottoms: Shapes, tops: Shapes) -> Size:
         return product(tops[0]) * bottoms[0][1] * product(self.windows.kernel)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .caffe2.operators import scaled, shifted
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Rng, Sample, Sizes, Tensors
+from .shared.emission import scaled, shifted
 
 
-class Log(LayerType):
+class Log(Elementwise):
     """y = log(shift + scale x) / log(base); base -1 stands for e.
 
     Shapes: any.
@@ -21,8 +18,6 @@ class Log(LayerType):
     """
 
     types = ("Log",)
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("log_param")
@@ -38,17 +33,8 @@ class Log(LayerType):
         return [np.log(x * number(self.scale) + number(self.shift)) * number(self.outer)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        if self.scale != 1:
-            x = op("Mul", x, op.const(self.scale))
-        if self.shift != 0:
-            x = op("Add", x, op.const(self.shift))
-        y = op("Log", x)
-        return [y if self.outer == 1 else op("Mul", y, op.const(self.outer))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         y = op("Log", shifted(op, scaled(op, bottoms[0], self.scale), self.shift))
         return [scaled(op, y, self.outer)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return (rng.uniform(0.1, 2, shapes[0]) - self.shift) / (self.scale or 1)

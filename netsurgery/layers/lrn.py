@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import pool, scaled, shifted
+from .caffe2.operators import pool
 from .core import Array, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensor, Tensors, window
+from .shared.emission import scaled, shifted
 
 MOST_CHANNELS = 384
 """Up to so many channels the band matrix of their neighbours is faster than the node, whose work does not grow with their square."""

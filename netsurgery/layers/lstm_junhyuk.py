@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.operators import cast, full
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2
 from .caffe2.recurrence import unroll
-from .core import Arrays, LayerType, Op, Params, Shape, Shapes, Size, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shape, Shapes, Size, Sizes, Tensors, product
+from .shared.emission import emit_range
 from .shared.recurrence import emit_lstm, emit_scan, lstm_step, zeros
 
 
@@ -38,15 +37,13 @@ class LstmJunhyuk(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("lstm_param")
-        self.num_output = q.get_int("num_output", 0)
+        self.num_output = q.get_positive("num_output", 0)
         w, b = q.filler("weight_filler"), q.filler("bias_filler")
         self.fillers = w, w, b
         self.memory = ("h", "c") if self.bottom_count == 2 else ()
         self.only_here = "no Caffe gives its states to an Lstm" if self.bottom_count > 2 else ""
         q.ignore("clipping_threshold", why="cuts gradients")
         self.streams = q.get_int("batch_size")  # of a bottom of three axes the second one
-        if self.num_output < 1:
-            raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x, width = bottoms[0], 4 * self.num_output
@@ -64,8 +61,7 @@ class LstmJunhyuk(LayerType):
         state = self._state(bottoms)
         for i, shape in enumerate(bottoms[2:], 2):
             self.rank(shape, 3, f"bottom {i}")
-            for size, expected in zip(shape, state, strict=True):
-                self.require(size, expected, f"a size of the state (bottom {i})")
+            self.require_alike(shape, state, f"the state (bottom {i})", ["a size"] * 3)
         return [(x[0], self.num_output) if len(x) == 2 else (x[0], x[1], self.num_output), *[state] * len(bottoms[2:])]
 
     def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
@@ -113,9 +109,7 @@ class LstmJunhyuk(LayerType):
         if x.shape[1] == 1:
             cont = op("Unsqueeze", on, op.ints(1, 2))
         else:
-            rows, columns = (
-                op("Range", op.const(0, "int64"), op("Squeeze", op.size(x, i)), op.const(1, "int64")) for i in (0, 1)
-            )
+            rows, columns = (emit_range(op, op.size(x, i)) for i in (0, 1))
             cont = op(
                 "Gather", on, op("Add", op("Unsqueeze", rows, op.ints(1, 2)), op("Unsqueeze", columns, op.ints(1)))
             )
@@ -145,5 +139,5 @@ class LstmJunhyuk(LayerType):
         rows = x[0] if len(x) == 2 else x[0] * x[1]
         return rows * sum((product(blob) for blob in self.weight_shapes(bottoms)[:2]), 0)
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None

@@ -19,10 +19,8 @@ class MaskPooling(LayerType):
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, mask = bottoms
-        self.rank(x, 4, "bottom 0")
-        self.rank(mask, 4, "the mask")
-        for i, (size, what) in enumerate(zip((x[0], 1, *x[2:]), ("items", "channels", "height", "width"), strict=True)):
-            self.require(mask[i], size, f"{what} of the mask")
+        self.ranks(bottoms, 4, ("bottom 0", "the mask"))
+        self.require_alike(mask, (x[0], 1, *x[2:]), "the mask", ("items", "channels", "height", "width"))
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -20,10 +20,7 @@ class MaskResize(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("mask_resize_param")
-        self.size = q.get_int("output_height", 0), q.get_int("output_width", 0)
-        for name, size in zip(("output_height", "output_width"), self.size, strict=True):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
+        self.size = q.get_positive("output_height"), q.get_positive("output_width")
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms

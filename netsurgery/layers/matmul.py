@@ -42,8 +42,7 @@ class MatMul(LayerType):
         inner, n = (b[-1], b[-2]) if self.turn_b else (b[-2], b[-1])
         self.require(inner, k, "the axis of the second matrix that is summed over")
         if len(a) == len(b):
-            for i, (size, expected) in enumerate(zip(b[:-2], a[:-2], strict=True)):
-                self.require(size, expected, f"axis {i} of the second matrix")
+            self.require_alike(b[:-2], a[:-2], "the second matrix")
         return [(*a[:-2], m, n)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

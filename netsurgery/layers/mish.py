@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Tensors
+from .core import Arrays, Elementwise, Op, Tensors
 
 
-class Mish(LayerType):
+class Mish(Elementwise):
     """y = x tanh(log(1 + exp(x)))
 
     Shapes: any.
@@ -15,8 +15,6 @@ class Mish(LayerType):
     """
 
     types = ("Mish",)
-    in_place = True
-    scope = "number"
     note = "by formula"
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
+from .core import Arrays, Op, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.boxes_onnx import emit_corners, emit_halves
-from .shared.python_layers import no_settings
+from .shared.python_layers import NoSettings
 
 
-class StageBridge(LayerType):
+class StageBridge(NoSettings):
     """Each region moved by the four deltas of its likeliest class, the background being one, as proposals are (w = x2 - x1 + 1,
     x1 + w / 2 + dx w -+ exp(dw) w / 2), and cut to the image. Rows (0, x1, y1, x2, y2).
 
@@ -27,18 +23,13 @@ class StageBridge(LayerType):
     columns = -1
     note = "of MNC"
 
-    def read(self, p: Params) -> None:
-        no_settings(p)
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         rois, deltas, scores, info = bottoms
         self.require(product(rois[1:]), 5, "numbers per region")
         for bottom, name in ((deltas, "deltas"), (scores, "scores")):
             self.require(bottom[0], rois[0], f"rows of {name}")
         self.require(product(deltas[1:]), product(scores[1:]) * 4, "numbers per row of deltas")
-        count = product(info)
-        if isinstance(count, int) and count < 2:
-            self.require(count, 2, "numbers in im_info, at least")
+        self.require_least(product(info), 2, "numbers in im_info, at least")
         return [(rois[0], 5)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -64,7 +55,7 @@ class StageBridge(LayerType):
         edge = op("Sub", op("Gather", op.reshape(bottoms[3], -1), op.ints(1, 0, 1, 0)), op.const(1))
         return [op("Pad", op("Max", op("Min", boxes, edge), op.const(0)), op.ints(0, 1, 0, 0))]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 0:
             corners = np.sort(rng.uniform(0, 200, (shapes[0][0], 2, 2)), axis=1).reshape(-1, 4)
             return np.pad(corners, ((0, 0), (1, 0))).reshape(shapes[0])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
-from .shared.python_layers import no_settings
+from .core import Arrays, Op, Shapes, Tensors, product
+from .shared.python_layers import NoSettings
 
 SIDE = 21
 
 
-class MncMask(LayerType):
+class MncMask(NoSettings):
     """Rows of 441 numbers as maps of 21 x 21.
 
     Shapes: (R, 441) -> (R, 1, 21, 21).
@@ -17,9 +17,6 @@ class MncMask(LayerType):
 
     types = ("Python:pylayer.mask_layer.MaskLayer",)
     note = "of MNC; its configuration's size: 21 x 21"
-
-    def read(self, p: Params) -> None:
-        no_settings(p)
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms

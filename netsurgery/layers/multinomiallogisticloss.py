@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf, prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.losses import count, items, labels, pick, total
-from .core import Arrays, Op, Shapes, Tensors
+from .core import Arrays, Op, Rng, Sample, Shapes, Sizes, Tensors
 from .shared.losses import SMALLEST_PROBABILITY, Loss, emit_count, emit_labels, emit_mean, emit_rows
 
 
@@ -49,5 +46,5 @@ class MultinomialLogisticLoss(Loss):
         sum_of = total(op, op("Log", op("Clip", p, min=SMALLEST_PROBABILITY, max=inf)), 1)
         return [op("Negative", op("Div", sum_of, count(op, bottoms[0], [0])))]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.uniform(0, 1, shapes[0]) if index == 0 else rng.integers(0, prod(shapes[0][1:]), shapes[1])

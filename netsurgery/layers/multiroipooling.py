@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.regions import round_half_away
 
 
@@ -44,7 +44,7 @@ class MultiROIPooling(LayerType):
         self.require(product(marks[2:]), 2, "numbers per landmark")
         return [(*x[:2], *self.pooled)] * self.count
 
-    def sample(self, index: int, shapes: Any, rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 0:
             return None
         height, width = (n / self.scale for n in shapes[0][2:])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import shifted
 from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors
+from .shared.emission import shifted, with_four_axes
 from .shared.reduce import reduce
 
 
@@ -43,24 +43,11 @@ class MVN(LayerType):
         return [y / (np.sqrt((y * y).mean(axis=self.axes, keepdims=True)) + x.dtype.type(self.eps))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        rank = len(x.shape)
-        if rank < 4:
-            x = op.reshape(x, [0] * rank, [1] * (4 - rank))
+        x = with_four_axes(op, bottoms[0])
         y = op("Sub", x, reduce(op, "ReduceMean", x, self.axes, keep=True))
         if not self.normalize_variance:
             return [y]
-        variance = reduce(op, "ReduceMean", op("Mul", y, y), self.axes, keep=True)
-        return [op("Div", y, op("Add", op("Sqrt", variance), op.const(self.eps)))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        if (missing := 4 - len(x.shape)) > 0:
-            x = op.reshape(x, [0] * len(x.shape), [1] * missing)
-        y = op("Sub", x, op("ReduceMean", x, axes=self.axes, keepdims=1))
-        if not self.normalize_variance:
-            return [y]
-        variance = op("ReduceMean", op("Sqr", y), axes=self.axes, keepdims=1)
+        variance = reduce(op, "ReduceMean", op.square(y), self.axes, keep=True)
         return [op("Div", y, shifted(op, op("Sqrt", variance), self.eps))]
 
     def reach(self, bottoms: Shapes) -> Reaches:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class NegSquare(LayerType):
+class NegSquare(Elementwise):
     """y = -x^2
 
     Shapes: any.
@@ -13,8 +13,6 @@ class NegSquare(LayerType):
     """
 
     types = ("NegSquare",)
-    in_place = True
-    scope = "number"
     note = "by formula"
 
     def read(self, p: Params) -> None:

@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from .caffe2.nms import emit_peaks
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors
 from .shared.boxes_onnx import emit_grid
+from .shared.emission import emit_range
 from .shared.pick import pick
 
 NEAR = 3
@@ -48,8 +49,7 @@ class Nms(LayerType):
         self.rank(x, 4)
         self.require(x[0], 1, "batch", fix="one image at a time: the fork mixes up the channels of others")
         for size, least, what in ((x[1], self.parts, "channels"), (x[2], 3, "height"), (x[3], 3, "width")):
-            if isinstance(size, int) and size < least:
-                self.require(size, least, f"{what}, at least")
+            self.require_least(size, least, f"{what}, at least")
         return [(1, self.parts, self.most + 1, 3)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -96,7 +96,7 @@ class Nms(LayerType):
         )  # part by part, row by row
         part = op("Gather", at, op.ints(1), axis=1)
         first = op("Gather", op.reshape(op("CumSum", count, op.const(1, "int64"), exclusive=1), -1), part)
-        every = op("Range", op.const(0, "int64"), op("Squeeze", op.size(at, 0)), op.const(1, "int64"))
+        every = emit_range(op, op.size(at, 0))
         rank = op("Sub", op("Unsqueeze", every, op.ints(1)), first)
         mask = op.reshape(op("Less", rank, op.ints(self.most)), -1)
         at, place = pick(op, mask, at, op("Concat", part, rank, axis=1))

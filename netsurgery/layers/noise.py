@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .core import LayerType, Params
+from .core import Elementwise, Params
 
 
-class Noise(LayerType):
+class Noise(Elementwise):
     """y = x: happynear's adds numbers drawn at random in the TRAIN phase alone.
 
     Shapes: any.
@@ -13,9 +13,7 @@ class Noise(LayerType):
     """
 
     types = ("Noise",)
-    in_place = True
     is_identity = True
-    scope = "number"
     note = "by formula; that of naibaf7's Caffe, which draws in the TEST phase, too, is refused by its fields"
 
     def read(self, p: Params) -> None:

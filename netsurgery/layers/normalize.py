@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import shifted
-from .core import WHOLE, Arrays, Field, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors
+from .core import WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors, with_field
+from .shared.emission import shifted, with_four_axes
 from .shared.reduce import magnitude
 
 
@@ -74,13 +74,11 @@ class Normalize(LayerType):
         return [x / norm * weights[0].reshape(-1, *(1,) * (x.ndim - 2))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        rank = len(x.shape)
-        if not self.learned and rank < 4:
-            x = op.reshape(x, [0] * rank, [1] * (4 - rank))
+        rank = len(bottoms[0].shape)
+        x = bottoms[0] if self.learned else with_four_axes(op, bottoms[0])
         axes = range(1, rank) if self.across_spatial else [1]
         total = magnitude(op, x, axes, power=1 if self.l1 else 2, keep=True)
-        norm = op("Add", total, op.const(self.eps))
+        norm = shifted(op, total, self.eps)
         if not self.l1:
             norm = op("Sqrt", norm)
         y = op("Div", x, norm)
@@ -89,26 +87,10 @@ class Normalize(LayerType):
         behind = () if self.channel_shared else (1,) * (rank - 2)
         return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "scale"))]
 
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        rank = len(x.shape)
-        if not self.learned and rank < 4:
-            x = op.reshape(x, [0] * rank, [1] * (4 - rank))
-        axes = tuple(range(1, rank)) if self.across_spatial else (1,)
-        norm = op("ReduceSum", op("Abs" if self.l1 else "Sqr", x), axes=axes, keepdims=1)
-        norm = shifted(op, norm, self.eps)
-        norm = norm if self.l1 else op("Sqrt", norm)
-        y = op("Div", x, norm)
-        if not self.learned:
-            return [y, norm]
-        behind = () if self.channel_shared else (1,) * (rank - 2)
-        return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "w"))]
-
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * (len(bottoms[0]) - 2)] if self.across_spatial else super().reach(bottoms)
 
     def per_position(self, params: Message, bottoms: Shapes) -> Message:
         if not self.across_spatial:
             return params
-        inner = params.last("norm_param", Message("NormalizeParameter")).with_fields(Field("across_spatial", False))
-        return params.with_fields(Field("norm_param", inner))
+        return with_field(params, "norm_param", "across_spatial", False)

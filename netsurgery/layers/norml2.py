@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import shifted
 from .core import WHOLE, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
+from .shared.emission import with_four_axes
 from .shared.reduce import magnitude
 
 EPS = 1e-7
@@ -34,18 +34,9 @@ class NormL2(LayerType):
         return [x / np.sqrt((x * x).sum(axis=(1, 2, 3), keepdims=True) + x.dtype.type(EPS))]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        rank = len(x.shape)
-        x = op.reshape(x, [0] * rank, [1] * (4 - rank)) if rank < 4 else x
+        x = with_four_axes(op, bottoms[0])
         total = magnitude(op, x, (1, 2, 3), keep=True)
         return [op("Div", x, op("Sqrt", op("Add", total, op.const(EPS))))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        rank = len(x.shape)
-        x = op.reshape(x, [0] * rank, [1] * (4 - rank)) if rank < 4 else x
-        total = op("ReduceSum", op("Sqr", x), axes=(1, 2, 3), keepdims=1)
-        return [op("Div", x, op("Sqrt", shifted(op, total, EPS)))]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * (len(bottoms[0]) - 2)]

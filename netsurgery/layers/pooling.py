@@ -8,9 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import ShapeError
 from .caffe2 import pooling as _pooling_caffe2
-from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, show, window
+from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors, show
 from .shared import pooling_onnx as _pooling_onnx
 from .shared.pool_windows import PoolWindows, check_global, read_pool_windows, read_rounding, whole_map, with_kernel
 from .shared.pools import greatest, greatest_places, spans, sums
@@ -137,8 +136,7 @@ class Pooling(LayerType):
         rank = len(bottoms[0])
         if self.global_pooling:
             return [(NOWHERE,) * (rank - 2)]
-        at = self.windows(rank)
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, at.dilation, strict=True)]]
+        return [self.windows(rank).reach]
 
     def with_window(self, params: Message, sizes: Sequence[int]) -> Message:
         """Its parameters with a kernel of these sizes and stride 1 in place of what they say of its windows."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.pooling import emit_average, emit_max
-from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors, window
+from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors
 from .pooling import Pooling
 from .shared.pool_windows import PoolWindows
 from .shared.pools import LOWEST, greatest, sums
-from .shared.windows import Windows
+from .shared.windows import read_video_windows
 
 P3D_FIELDS = ("kernel_l", "stride_l", "pad_l", "kernel_h", "kernel_w", "global_pooling")
 
@@ -33,17 +33,11 @@ class Pooling3D(LayerType):
     def read(self, p: Params) -> None:
         q = p.message("pooling3d_param" if p.has("pooling3d_param") else "pooling_param")
         self.method = q.get_str("pool")
-        k, s, pad = q.get_int("kernel_size", 0), q.get_int("stride", 1), q.get_int("pad", 0)
-        depth, step = q.get_int("kernel_depth", 0), q.get_int("temporal_stride", 1)
-        self.windows = Windows((depth, k, k), (step, s, s), (0, pad, pad), (1, 1, 1))
         if self.method not in ("MAX", "AVE"):
             raise q.refuse("pool", f"pool is {self.method}", expected="MAX or AVE")
-        for name, size in zip(
-            ("kernel_size", "kernel_depth", "stride", "temporal_stride"), (k, depth, s, step), strict=True
-        ):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
-        if pad and (self.method == "MAX" or pad >= k):
+        self.windows = read_video_windows(q, 0)
+        pad = self.windows.pad[1]
+        if pad and (self.method == "MAX" or pad >= self.windows.kernel[1]):
             raise q.refuse("pad", f"pad is {pad}", expected="0 for MAX" if self.method == "MAX" else "less than kernel")
 
     @property
@@ -115,8 +109,7 @@ class Pooling3D(LayerType):
         return [emit_average(op, x, self.pools, out, layer=self)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
-        at = self.windows
-        return [[window(*axis) for axis in zip(at.extent, at.stride, at.pad, strict=True)]]
+        return [self.windows.reach]
 
 
 class Pooling3DP3D(Pooling):

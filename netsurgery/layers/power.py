@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import like, scaled, shifted
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .caffe2.operators import like
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled, shifted
 
 
-class Power(LayerType):
+class Power(Elementwise):
     """y = (shift + scale x) ^ power; where scale or power is 0, a constant whatever x is.
 
     Shapes: any.
@@ -16,8 +17,6 @@ class Power(LayerType):
     """
 
     types = ("Power",)
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         q = p.message("power_param")
@@ -35,10 +34,7 @@ class Power(LayerType):
         (x,) = bottoms
         if self.is_constant:
             return [op("Expand", op("Pow", op.const(self.shift), op.const(self.power)), op("Shape", x))]
-        if self.scale != 1:
-            x = op("Mul", x, op.const(self.scale))
-        if self.shift != 0:
-            x = op("Add", x, op.const(self.shift))
+        x = shifted(op, scaled(op, x, self.scale), self.shift)
         return [x if self.power == 1 else op("Pow", x, op.const(self.power))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 
 class PReLU(LayerType):
@@ -18,6 +18,7 @@ class PReLU(LayerType):
     gives_features = True
     in_place = True
     scope = "channels"
+    fewest_axes = 2
 
     def read(self, p: Params) -> None:
         q = p.message("prelu_param")
@@ -26,12 +27,6 @@ class PReLU(LayerType):
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         return [()] if self.channel_shared else [(bottoms[0][1],)]
-
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        (x,) = bottoms
-        if len(x) < 2:
-            raise ShapeError(f"the bottom has {len(x)} axes", layer=self, expected="2 or more: (N, C, ...)")
-        return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         (x,) = bottoms

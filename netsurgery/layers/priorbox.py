@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.boxes import grid, halves
-from .caffe2.operators import cast, expand, like
-from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Tensors, product
+from .caffe2.operators import expand, like
+from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Tensor, Tensors, product
 from .shared.boxes_onnx import emit_grid
 from .shared.priors import Priors, read_dense_priors, read_offset_priors, read_pair, read_priors
 
@@ -89,15 +89,16 @@ class PriorBox(LayerType):
         half = self.priors.sizes / 2
         return np.concatenate([self.priors.shifts - half, self.priors.shifts + half], axis=1)
 
-    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x = bottoms[0]
-        w, h = (op.size(x, axis) if len(x.shape) > axis else op.ints(1) for axis in (3, 2))
-        if self.image:
-            image = op.const([*self.image] * 2)
-        else:
-            sides = [op.size(bottoms[1], axis) if len(bottoms[1].shape) > axis else op.ints(1) for axis in (3, 2)]
-            image = op("Cast", op.ints(*sides, *sides), to=1)
+    def _emit_sizes(self, op: Op, bottoms: Tensors) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Width and height of the map, and (w, h, w, h) of the image and of a step."""
+        used = bottoms[: 1 if self.image else 2]
+        (w, h), *sides = ([op.size(x, i) if len(x.shape) > i else op.ints(1) for i in (3, 2)] for x in used)
+        image = op.const([*self.image] * 2) if self.image else op("Cast", op.ints(*sides[0], *sides[0]), to=1)
         step = op.const([*self.step] * 2) if self.step else op("Div", image, op("Cast", op.ints(w, h, w, h), to=1))
+        return w, h, image, step
+
+    def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
+        w, h, image, step = self._emit_sizes(op, bottoms)
         centres = op("Mul", op("Add", emit_grid(op, w, h, repeat=2), op.const(self._offsets())), step)
         boxes = op("Div", op("Add", centres, self._ends()), image)
         if self.priors.bounded:
@@ -109,14 +110,7 @@ class PriorBox(LayerType):
         return [op.reshape(op("Concat", boxes, variances, axis=0), 1, 2, -1)]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x = bottoms[0]
-        w, h = (op.size(x, axis) if len(x.shape) > axis else op.ints(1) for axis in (3, 2))
-        if self.image:
-            image = op.const([*self.image] * 2)
-        else:
-            sides = [op.size(bottoms[1], axis) if len(bottoms[1].shape) > axis else op.ints(1) for axis in (3, 2)]
-            image = cast(op, op.ints(*sides, *sides), "float")
-        step = op.const([*self.step] * 2) if self.step else op("Div", image, cast(op, op.ints(w, h, w, h), "float"))
+        w, h, image, step = self._emit_sizes(op, bottoms)
         k, offsets = len(self.priors.sizes), self._offsets()
         cells = grid(op, w, h, repeat=2)
         if offsets.ndim:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, Op, Params, Shapes, Tensor, Tensors
-from .shared.regions import Regions
+from .core import Arrays, Op, Params, Tensor, Tensors
+from .shared.emission import between
+from .shared.regions import PositionSensitive
 
 
-class PSROIAlign(Regions):
+class PSROIAlign(PositionSensitive):
     """y[r, k, i, j] = the sum of samples of x[item, (k g + i) g + j] in bin (i, j) of a g x g grid / S^2, g = group_size, S = sample_num.
 
     x1 spatial_scale to (x2 + 1) spatial_scale, at least 0.1 wide, not rounded, is cut into g bins, whose ends are kept within the map.
@@ -24,8 +25,7 @@ class PSROIAlign(Regions):
 
     def read(self, p: Params) -> None:
         q = p.message("psroi_align_param")
-        self.scale = q.get_float("spatial_scale")
-        self.outputs, self.group = q.get_int("output_dim"), q.get_int("group_size")
+        self.read_maps(q)
         if not q.has("sample_num"):
             raise q.refuse(
                 "sample_num",
@@ -33,16 +33,7 @@ class PSROIAlign(Regions):
                 expected="sample_num, of afantideng's R-FCN",
                 fix="sample_num: 2, if the net is of that fork, where it is the default",
             )
-        self.samples = q.get_int("sample_num")
-        for name, size in (("output_dim", self.outputs), ("group_size", self.group), ("sample_num", self.samples)):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
-
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        self.check(bottoms)
-        x, rois = bottoms
-        self.require(x[1], self.outputs * self.group**2, "channels, output_dim times group_size squared being expected")
-        return [(rois[0], self.outputs, self.group, self.group)]
+        self.samples = q.get_positive("sample_num")
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, g, s = bottoms[0], self.group, self.samples
@@ -112,11 +103,9 @@ class PSROIAlign(Regions):
             rows, columns = (op("Expand", spread(places, n), whole) for n in (row, column))
             return op("GatherND", maps, op("Concat", of, grid, rows, columns, axis=5))
 
-        def between(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
-            return op("Add", op("Mul", one, op("Sub", op.const(1.0), share)), op("Mul", other, share))
-
         a, b = (spread(op("Sub", at, near), n) for n in (0, 1))
-        values = between(between(pixels(1, 0), pixels(1, 2), a), between(pixels(3, 0), pixels(3, 2), a), b)
+        upper, lower = (between(op, pixels(row, 0), pixels(row, 2), a) for row in (1, 3))
+        values = between(op, upper, lower, b)
         values = op("Mul", values, op("Mul", spread(counts, 0), spread(counts, 1)))
         total = op("ReduceSum", values, op.ints(3, 4), keepdims=0)
         return [op("Transpose", op("Div", total, op.const(float(s * s))), perm=(0, 3, 1, 2))]

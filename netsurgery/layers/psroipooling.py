@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.psroi import emit_psroi
-from .core import Array, Arrays, Op, Params, Shapes, Tensor, Tensors
-from .shared.regions import Regions, round_half_away
+from .core import Array, Arrays, Op, Params, Tensor, Tensors
+from .shared.regions import PositionSensitive, round_half_away
 
 
-class PSROIPooling(Regions):
+class PSROIPooling(PositionSensitive):
     """y[r, k, i, j] = the mean of x[item, (k g + i) g + j] over bin (i, j) of a g x g grid, g = group_size, 0 where the bin is outside.
 
     x1 = round(x1) spatial_scale, x2 = (round(x2) + 1) spatial_scale, w = max(x2 - x1, 0.1); the bin spans columns floor(j w / g + x1) to
@@ -22,18 +22,7 @@ class PSROIPooling(Regions):
     types = ("PSROIPooling",)
 
     def read(self, p: Params) -> None:
-        q = p.message("psroi_pooling_param")
-        self.scale = q.get_float("spatial_scale")
-        self.outputs, self.group = q.get_int("output_dim"), q.get_int("group_size")
-        for name, size in (("output_dim", self.outputs), ("group_size", self.group)):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
-
-    def shapes(self, bottoms: Shapes) -> Shapes:
-        self.check(bottoms)
-        x, rois = bottoms
-        self.require(x[1], self.outputs * self.group**2, "channels, output_dim times group_size squared being expected")
-        return [(rois[0], self.outputs, self.group, self.group)]
+        self.read_maps(p.message("psroi_pooling_param"))
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
         x, g = bottoms[0], self.group

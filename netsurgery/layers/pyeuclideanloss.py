@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .core import Arrays, Op, Params, Shapes, Tensors
+from .core import Arrays, Op, Shapes, Tensors
 from .euclideanloss import EuclideanLoss
-from .shared.python_layers import no_settings
+from .shared.python_layers import NoSettings
 
 
-class PyEuclideanLoss(EuclideanLoss):
+class PyEuclideanLoss(NoSettings, EuclideanLoss):
     """As EuclideanLoss: y = sum (a - b)^2 / (2 N), its top having an axis.
 
     Shapes: two bottoms (N, ...) of equal counts -> (1).
@@ -17,9 +17,6 @@ class PyEuclideanLoss(EuclideanLoss):
     types = ("Python:pyloss.EuclideanLossLayer",)
     tops = (1, 1)
     note = "of BVLC's pycaffe examples"
-
-    def read(self, p: Params) -> None:
-        no_settings(p)
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         super().shapes(bottoms)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, by_data
+from .shared.emission import emit_range
 from .shared.faster_rcnn import FasterRcnnProposals
 from .shared.python_layers import settings, size, sizes
 
@@ -63,7 +60,7 @@ class WindowProposals(FasterRcnnProposals):
         rows = np.stack([flat[survivors], low[survivors], high[survivors]], axis=1)
         return [rows, score[survivors, None]][: self.top_count]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.normal(0, 0.3, shapes[1]) if index else rng.uniform(0, 1, shapes[0])
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
@@ -73,7 +70,7 @@ class WindowProposals(FasterRcnnProposals):
         d = op("Transpose", op.reshape(bottoms[1], a, 2, -1), perm=(1, 2, 0))  # (2, L, A)
         shift, growth = op.many(2, "Split", d, op.ints(1, 1), axis=0)
         span = self.windows[:, 1] - self.windows[:, 0] + 1
-        at = op("Range", op.const(0, "int64"), op("Squeeze", length), op.const(1, "int64"))
+        at = emit_range(op, length)
         at = op("Mul", op("Cast", op.reshape(at, -1, 1), to=1), op.const(self.stride))
         centre = op("Add", op("Mul", shift, span), op("Add", at, self.windows[:, 0] + span / 2))
         half = op("Mul", op("Exp", growth), span / 2)

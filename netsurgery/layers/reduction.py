@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import scaled
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
+from .shared.emission import scaled
 from .shared.reduce import magnitude, reduce
 
 OPERATIONS = ("SUM", "ASUM", "SUMSQ", "MEAN")
@@ -51,12 +51,4 @@ class Reduction(LayerType):
             y = magnitude(op, x, axes, power=1 if self.operation == "ASUM" else 2)
         else:
             y = reduce(op, "ReduceMean" if self.operation == "MEAN" else "ReduceSum", x, axes)
-        return [y if self.coeff == 1 else op("Mul", y, op.const(self.coeff))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        if self.operation in ("ASUM", "SUMSQ"):
-            x = op("Abs" if self.operation == "ASUM" else "Sqr", x, shape=x.shape)
-        axes = range(self.axis(self.from_axis, len(x.shape)), len(x.shape))
-        kind = "ReduceMean" if self.operation == "MEAN" else "ReduceSum"
-        return [scaled(op, op(kind, x, axes=tuple(axes), keepdims=0), self.coeff)]
+        return [scaled(op, y, self.coeff)]

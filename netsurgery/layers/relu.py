@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class ReLU(LayerType):
+class ReLU(Elementwise):
     """y = max(x, 0) + negative_slope * min(x, 0)
 
     Shapes: any.
@@ -16,8 +16,6 @@ class ReLU(LayerType):
 
     types = ("ReLU",)
     gives_features = True
-    scope = "number"
-    in_place = True
 
     def read(self, p: Params) -> None:
         self.slope = p.message("relu_param").get_float("negative_slope")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.operators import LOWEST
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class ReLU6(LayerType):
+class ReLU6(Elementwise):
     """y = min(max(x, 0) + negative_slope * min(x, 0), 6)
 
     Shapes: any.
@@ -17,8 +17,6 @@ class ReLU6(LayerType):
 
     types = ("ReLU6",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         self.slope = p.message("relu6_param").get_float("negative_slope")

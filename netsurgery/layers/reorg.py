@@ -23,9 +23,7 @@ class Reorg(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("reorg_param")
-        self.stride, self.reverse = q.get_int("stride", USUAL_STRIDE), q.get_bool("reverse")
-        if self.stride < 1:
-            raise q.refuse("stride", f"stride is {self.stride}", expected="a positive number")
+        self.stride, self.reverse = q.get_positive("stride", USUAL_STRIDE), q.get_bool("reverse")
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
@@ -66,16 +64,12 @@ class Reorg(LayerType):
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         s = self.stride
-        if s == 1:
-            return [x]
+        if s == 1 or not self.reverse:
+            return super().emit_caffe2(op, bottoms, weights)
         c, h, w = (op.size(x, i) for i in (1, 2, 3))
-        if self.reverse:
-            blocks = op.reshape(x, 0, s, s, op("Div", c, op.ints(s * s)), h, w)
-            moved = op("Transpose", blocks, axes=(0, 3, 4, 1, 5, 2))
-            return [op.reshape(moved, 0, op("Div", c, op.ints(s * s)), *(op("Mul", n, op.ints(s)) for n in (h, w)))]
-        blocks = op.reshape(x, 0, op("Div", c, op.ints(s * s)), h, s, w, s)
-        moved = op("Transpose", blocks, axes=(0, 3, 5, 1, 2, 4))
-        return [op.reshape(moved, 0, op("Mul", c, op.ints(s * s)), *(op("Div", n, op.ints(s)) for n in (h, w)))]
+        blocks = op.reshape(x, 0, s, s, op("Div", c, op.ints(s * s)), h, w)
+        moved = op("Transpose", blocks, axes=(0, 3, 4, 1, 5, 2))
+        return [op.reshape(moved, 0, op("Div", c, op.ints(s * s)), *(op("Mul", n, op.ints(s)) for n in (h, w)))]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[spread(self.stride, self.stride, 0)] * 2 if self.reverse else ()]  # else from all over the map

@@ -43,8 +43,7 @@ class Resample(LayerType):
             )
 
     def shapes(self, bottoms: Shapes) -> Shapes:
-        for shape, name in zip(bottoms, ("bottom", "the second bottom"), strict=False):
-            self.rank(shape, 4, name)
+        self.ranks(bottoms, 4, ("bottom", "the second bottom"))
         x = bottoms[0]
         top = (*x[:2], *(bottoms[1][2:] if len(bottoms) == 2 else self._size(x)))
         factors = self._factors(x, top)

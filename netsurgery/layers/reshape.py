@@ -81,24 +81,12 @@ class Reshape(LayerType):
         (shape,) = self.shapes([x.shape])
         if shape == x.shape:
             return [x]
-        new = [
-            self.dims[i] if not isinstance(n, int) else n for i, n in enumerate(shape[start : start + len(self.dims)])
-        ]
-        shift = len(self.dims) - (end - start)
-        rest = [op.size(x, i) if shift else 0 for i in range(end, len(x.shape))]
-        return [op.reshape(x, [0] * start, new, *rest)]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        start, end = self._range(len(x.shape))
-        (shape,) = self.shapes([x.shape])
-        if shape == x.shape:
-            return [x]
         sizes = shape[start : start + len(self.dims)]
         new = [n if isinstance(n, int) else self.dims[i] for i, n in enumerate(sizes)]
         # a 0 copies the axis of the bottom at its own place; where that is another one, its size is spelt out
         shift = len(self.dims) - (end - start)
-        return [op.reshape(x, [0] * start, new, *(op.size(x, i) if shift else 0 for i in range(end, len(x.shape))))]
+        rest = [op.size(x, i) if shift else 0 for i in range(end, len(x.shape))]
+        return [op.reshape(x, [0] * start, new, *rest)]
 
     def reach(self, bottoms: Shapes) -> Reaches:
         (x,) = bottoms

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.operators import cast
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors
+from .shared.emission import emit_range
 
 
 class ReverseTime(LayerType):
@@ -50,7 +47,7 @@ class ReverseTime(LayerType):
         y = op("ReverseSequence", x, length, time_axis=0, batch_axis=1)
         if self.copy_remaining:
             return [y]
-        steps = op("Range", op.const(0, "int64"), op("Squeeze", op.size(x, 0)), op.const(1, "int64"))
+        steps = emit_range(op, op.size(x, 0))
         inside = op("Less", op("Unsqueeze", steps, op.ints(1)), length)
         if len(x.shape) > 2:
             inside = op("Unsqueeze", inside, op.ints(*range(2, len(x.shape))))
@@ -72,5 +69,5 @@ class ReverseTime(LayerType):
         mask = op.reshape(cast(op, inside, "float"), 0, 0, [1] * (rank - 2))
         return [op("Mul", y, mask)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(1, shapes[0][0] + 1, shapes[1]) if index == 1 else None

@@ -29,11 +29,8 @@ class ROIPooling(Regions):
 
     def read(self, p: Params) -> None:
         q = p.message("roi_pooling_param")
-        self.pooled = q.get_int("pooled_h"), q.get_int("pooled_w")
+        self.pooled = q.get_positive("pooled_h"), q.get_positive("pooled_w")
         self.scale, self.pad = q.get_float("spatial_scale", 1.0), q.get_float("pad_ratio")
-        for name, size in zip(("pooled_h", "pooled_w"), self.pooled, strict=True):
-            if size < 1:
-                raise q.refuse(name, f"{name} is {size}", expected="a positive number")
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         self.check(bottoms)

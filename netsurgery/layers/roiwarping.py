@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from .core import Array, Arrays, Op, Params, Shapes, Tensor, Tensors
 from .shared.boxes_onnx import LOWEST
+from .shared.emission import emit_line
 from .shared.regions import Regions, round_half_away
 
 
@@ -108,7 +109,7 @@ class ROIWarping(Regions):
         )
         fits = op("And", op.reshape(op("LessOrEqual", t, first + 1), -1), fits)
         near = op("Max", op("Min", at, op("Sub", edge, op.const(1))), op.const(0))
-        pixels = op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", size), op.const(1, "int64")), to=1)
+        pixels = emit_line(op, size)
         away = op("Abs", op("Sub", op("Unsqueeze", near, op.ints(1)), pixels))
         return op("Relu", op("Sub", op.const(1), away)), fits, op.size(t, 1)
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.boxes import corners, grid, halves
 from .caffe2.operators import part
-from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, product
+from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.boxes_onnx import emit_corners, emit_grid, emit_halves
 from .shared.proposals import anchors
 from .shared.python_layers import settings, whole_numbers
@@ -45,13 +41,11 @@ class RonDetections(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         objects, classes, deltas = bottoms
         a = len(self.anchors)
-        sizes = {"objects": (1, 2 * a, *deltas[2:]), "deltas": (1, 4 * a, *deltas[2:])}
-        for bottom, name in ((objects, "objects"), (classes, "classes"), (deltas, "deltas")):
-            self.rank(bottom, 4, name)
-        sizes["classes"] = (1, self.classes, deltas[2] * a, deltas[3])
-        for bottom, name in ((objects, "objects"), (classes, "classes"), (deltas, "deltas")):
-            for size, expected, axis in zip(bottom, sizes[name], ("batch", "channels", "height", "width"), strict=True):
-                self.require(size, expected, f"{axis} of {name}")
+        self.ranks(bottoms, 4, ("objects", "classes", "deltas"))
+        axes = ("batch", "channels", "height", "width")
+        self.require_alike(objects, (1, 2 * a, *deltas[2:]), "objects", axes)
+        self.require_alike(classes, (1, self.classes, deltas[2] * a, deltas[3]), "classes", axes)
+        self.require_alike(deltas, (1, 4 * a, *deltas[2:]), "deltas", axes)
         cells = product(deltas[2:]) * a
         return [(1, cells, 4), (1, cells, self.classes)]
 
@@ -98,5 +92,5 @@ class RonDetections(LayerType):
         scores = op("Transpose", both, axes=(0, 3, 4, 2, 1))
         return [op.reshape(boxes, 1, -1, 4), op.reshape(scores, 1, -1, self.classes)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.normal(0, 0.3, shapes[2]) if index == 2 else rng.uniform(0, 1, shapes[index])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .core import Arrays, LayerType, Op, OpsetError, Params, Shapes, Tensor, Tensors, product
+from .core import Arrays, LayerType, Op, OpsetError, Params, Rng, Sample, Shapes, Sizes, Tensor, Tensors, product
+from .shared.emission import emit_line
 from .shared.pick import pick
 
 OLDEST_OPSET = 18
@@ -44,12 +41,10 @@ class RotateROIPooling(LayerType):
         x, rois, info = bottoms
         self.rank(x, 4, "bottom 0")
         self.require(product(rois[1:]), 6, "numbers per roi")
-        count = product(info)
-        if isinstance(count, int) and count < 2:
-            self.require(count, 2, "numbers in im_info, at least")
+        self.require_least(product(info), 2, "numbers in im_info, at least")
         return [(rois[0], x[1], *self.pooled)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 0:
             return None
         height, width = (n / self.scale for n in shapes[0][2:])
@@ -89,9 +84,7 @@ class RotateROIPooling(LayerType):
         limit = op("Min", op("Cast", limit, to=7), op.ints(op.size(x, 2), op.size(x, 3)))
         h, w = op.many(2, "Split", limit, op.ints(1, 1), axis=0)
         x = op("Slice", x, op.ints(0, 0), op.ints(h, w), op.ints(2, 3))
-        v, u = (
-            op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", n), op.const(1, "int64")), to=1) for n in (h, w)
-        )
+        v, u = (emit_line(op, n) for n in (h, w))
         v = op("Unsqueeze", v, op.ints(1))
         pooled, count = np.array(self.pooled, np.float32), self.pooled[0] * self.pooled[1]
 

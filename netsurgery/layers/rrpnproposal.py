@@ -51,9 +51,7 @@ class RotatedProposals(FasterRcnnProposals):
             self.require(bottom[1], channels * a, f"channels of {name}")
         for i, what in ((2, "height"), (3, "width")):
             self.require(deltas[i], scores[i], f"{what} of deltas")
-        count = product(info)
-        if isinstance(count, int) and count < 3:
-            self.require(count, 3, "numbers in im_info")
+        self.require_least(product(info), 3, "numbers in im_info")
         regions = by_data(self.name, "regions")
         return [(regions, 6), (regions, 1)][: self.top_count]
 

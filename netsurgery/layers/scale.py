@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..message import Field, Message
+from ..message import Message
 from .core import Array, Arrays, Op, Params, Shape, Shapes, Tensors
 from .shared.along import Along
+from .shared.grouped import with_bias
 
 EPSILON = 1e-5
 """What BatchNormalization adds to a variance where nothing is said."""
@@ -43,28 +44,13 @@ class Scale(Along):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         x = bottoms[0]
-        count = len(bottoms[1].shape) if len(bottoms) == 2 else weights[0].ndim
-        behind = self.behind(len(x.shape), count)
-        if len(bottoms) == 1:
-            s = op.weight(weights[0].reshape(weights[0].shape + behind), "scale")
-        else:
-            s = op.reshape(bottoms[1], [0] * count, behind) if behind else bottoms[1]
-        change = None if op.plain or not self.bias_term or len(x.shape) != 4 else self.affine(weights)
-        if change is not None and isinstance(channels := x.shape[1], int):
+        channels = x.shape[1] if len(x.shape) == 4 else None
+        if not op.plain and self.bias_term and isinstance(channels, int) and (change := self.affine(weights)):
             # one pass instead of two, which in onnxruntime stays in the blocked layout of convolutions and takes in the ReLU behind
             scale, bias = (np.broadcast_to(numbers, (channels,)) for numbers in change)
             return [op("BatchNormalization", x, scale, bias, np.zeros(channels), np.full(channels, 1 - EPSILON))]
-        y = op("Mul", x, s)
-        if not self.bias_term:
-            return [y]
-        return [op("Add", y, op.weight(weights[-1].reshape(weights[-1].shape + behind), "bias"))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        x = bottoms[0]
-        y = op("Mul", x, self.along_caffe2(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "w"))
-        if self.bias_term:
-            y = op("Add", y, self.along_caffe2(op, x, weights[-1], "b"))
-        return [y]
+        y = op("Mul", x, self.emit_along(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "scale"))
+        return [op("Add", y, self.emit_along(op, x, weights[-1], "bias")) if self.bias_term else y]
 
     def absorb_input(
         self, params: Message, weights: Arrays, bottom: Shape, order: Sequence[int], scale: Array, shift: Array
@@ -72,9 +58,7 @@ class Scale(Along):
         change = self.affine(weights)
         if change is None or list(order) != sorted(order):
             return None
-        param = params.last("scale_param", Message("ScaleParameter")).with_fields(Field("bias_term", True))
-        blobs = (change[0] * scale).astype(np.float32), (change[0] * shift + change[1]).astype(np.float32)
-        return params.with_fields(Field("scale_param", param)), blobs, True
+        return *with_bias(params, "scale_param", change[0] * scale, change[0] * shift + change[1]), True
 
     def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
         if self.bottom_count == 2 or not (weights[0].ndim == 0 or (weights[0].ndim == 1 and self.from_axis == 1)):

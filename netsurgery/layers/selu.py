@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class SeLU(LayerType):
+class SeLU(Elementwise):
     """y = lambda x where x > 0, else lambda alpha (exp(x) - 1).
 
     Shapes: any.
@@ -15,8 +15,6 @@ class SeLU(LayerType):
     """
 
     types = ("SeLU", "SeLu")
-    in_place = True
-    scope = "number"
     note = "by formula"
 
     def read(self, p: Params) -> None:
@@ -32,7 +30,7 @@ class SeLU(LayerType):
         return [op("Selu", bottoms[0], alpha=self.alpha, gamma=self.gamma)]
 
 
-class SeLUDropout(LayerType):
+class SeLUDropout(Elementwise):
     """y = x
 
     Shapes: any.
@@ -40,9 +38,7 @@ class SeLUDropout(LayerType):
     """
 
     types = ("SeLUDropout", "SeLuDropout")
-    in_place = True
     is_identity = True
-    scope = "number"
     note = "by formula"
 
     def read(self, p: Params) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
+from .shared.emission import with_four_axes
 
 
 class ShuffleChannel(LayerType):
@@ -19,10 +20,7 @@ class ShuffleChannel(LayerType):
     scope = "channels"
 
     def read(self, p: Params) -> None:
-        q = p.message("shuffle_channel_param")
-        self.group = q.get_int("group")
-        if self.group < 1:
-            raise q.refuse("group", f"group is {self.group}", expected="a positive number")
+        self.group = p.message("shuffle_channel_param").get_positive("group")
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         (x,) = bottoms
@@ -37,9 +35,7 @@ class ShuffleChannel(LayerType):
         return [x.reshape(n, self.group, c // self.group, h, w).swapaxes(1, 2).reshape(n, c, h, w)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        if (missing := 4 - len(x.shape)) > 0:
-            x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)
+        x = with_four_axes(op, bottoms[0])
         if self.group == 1:
             return [x]
         if isinstance(channels := x.shape[1], int) and not op.plain:  # whole planes are copied, by one node
@@ -50,9 +46,7 @@ class ShuffleChannel(LayerType):
         return [op("Reshape", rows, op("Shape", x))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        if (missing := 4 - len(x.shape)) > 0:
-            x = op.reshape(x, [0] * len(x.shape), [1] * missing, shape=x.shape + (1,) * missing)
+        x = with_four_axes(op, bottoms[0])
         if self.group == 1:
             return [x]
         columns = op("Div", op.size(x, 1), op.ints(self.group))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class Sigmoid(LayerType):
+class Sigmoid(Elementwise):
     """y = 1 / (1 + exp(-x)), computed as tanh(x / 2) / 2 + 1/2.
 
     Shapes: any.
@@ -16,8 +16,6 @@ class Sigmoid(LayerType):
 
     types = ("Sigmoid",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         p.message("sigmoid_param")

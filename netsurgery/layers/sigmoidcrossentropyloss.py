@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.losses import alike, divide, total
-from .caffe2.operators import cast, choose, like
-from .core import Arrays, Message, Op, Params, Shapes, Tensors, product
+from .caffe2.operators import cast, like
+from .core import Arrays, Message, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.losses import Loss, LossParam, emit_alike
 
 
@@ -65,10 +61,10 @@ class SigmoidCrossEntropyLoss(Loss):
         terms, counts = op("Add", op("Mul", x, op("Sub", positive, target)), softplus), None
         if self.loss.ignore_label is not None:
             keep = op("NE", cast(op, target, "int64"), op.const(self.loss.ignore_label, "int64"))
-            terms, counts = choose(op, keep, terms, like(op, terms, 0)), op.reshape(cast(op, keep, "float"), -1)
+            terms, counts = op("Where", keep, terms, like(op, terms, 0)), op.reshape(cast(op, keep, "float"), -1)
         return [divide(op, self.loss, total(op, terms, rank), counts, bottoms[0], 1, 1)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.uniform(0, 1, shapes[1]) if index == 1 else None
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:

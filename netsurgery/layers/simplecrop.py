@@ -19,6 +19,5 @@ class SimpleCrop(Crop):
         self.from_axis, self.offset = 2, ()
 
     def shapes(self, bottoms: Shapes) -> Shapes:
-        for shape, name in zip(bottoms, ("the first bottom", "the second bottom"), strict=True):
-            self.rank(shape, 4, name)
+        self.ranks(bottoms, 4, ("the first bottom", "the second bottom"))
         return super().shapes(bottoms)

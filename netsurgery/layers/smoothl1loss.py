@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .caffe2.losses import alike, count, total
-from .caffe2.operators import scaled
 from .core import Arrays, Op, Params, ShapeError, Shapes, Tensors
+from .shared.emission import scaled
 from .shared.losses import Loss, emit_alike, emit_count, emit_mean
 
 
@@ -50,10 +50,8 @@ class SmoothL1Loss(Loss):
             )
         first = self.four(bottoms[0], "bottom 0")
         for i, b in enumerate(bottoms[1:], 1):
-            for size, expected, what in zip(
-                self.four(b, f"bottom {i}"), first, ("num", "channels", "height", "width"), strict=True
-            ):
-                self.require(size, expected, f"{what} of bottom {i}")
+            axes = ("num", "channels", "height", "width")
+            self.require_alike(self.four(b, f"bottom {i}"), first, f"bottom {i}", axes)
         return [()]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -69,7 +67,7 @@ class SmoothL1Loss(Loss):
         size = op("Abs", op("Mul", d, weighs[0]) if weighs else d)
         # with m = min(sigma^2 |d|, 1) both branches are m (|d| - m / (2 sigma^2))
         square = self.sigma**2
-        m = op("Min", size if square == 1 else op("Mul", size, op.const(square)), op.const(1.0))
+        m = op("Min", scaled(op, size, square), op.const(1.0))
         f = op("Mul", m, op("Sub", size, op("Mul", m, op.const(0.5 / square))))
         if len(weighs) > 1:
             f = op("Mul", f, weighs[1])

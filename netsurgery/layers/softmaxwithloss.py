@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .caffe2.losses import divide, keep_labels, labels, pick, places, total
-from .caffe2.operators import cast, choose, like, softmax
-from .core import Arrays, Message, Op, Params, Shapes, Tensors, product
+from .caffe2.operators import cast, like, softmax
+from .core import Arrays, Message, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
 from .shared.losses import Loss, LossParam, emit_labels
 
 FLT_MIN = float(np.finfo(np.float32).tiny)
@@ -79,13 +76,13 @@ class SoftmaxWithLoss(Loss):
         index, counts = keep_labels(op, labels(op, label), self.loss.ignore_label)
         logs = op("Log", op("Clip", pick(op, places(op, p, axis), index, op.size(x, axis)), min=FLT_MIN, max=inf))
         if counts is not None:
-            logs = choose(op, cast(op, counts, "bool"), logs, like(op, logs, 0))
+            logs = op("Where", cast(op, counts, "bool"), logs, like(op, logs, 0))
         return [divide(op, self.loss, op("Negative", total(op, logs, 1)), counts, x, axis), p]
 
     def per_position(self, params: Message, bottoms: Shapes) -> Message:
         return self.over_channels(params, "softmax_param", self.along, len(bottoms[0]))
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.integers(0, shapes[0][self.along], shapes[1]) if index == 1 else None
 
     def prediction(self, params: Message) -> tuple[str, Message] | None:

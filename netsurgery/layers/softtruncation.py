@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import scaled, shifted
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled, shifted
 
 
-class SoftTruncation(LayerType):
+class SoftTruncation(Elementwise):
     """y = 1 - exp(-x / c)
 
     Shapes: any.
@@ -16,8 +16,6 @@ class SoftTruncation(LayerType):
     """
 
     types = ("SoftTruncation",)
-    in_place = True
-    scope = "number"
     note = "by formula"
 
     def read(self, p: Params) -> None:

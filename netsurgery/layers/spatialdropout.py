@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .core import LayerType, Params
+from .core import Elementwise, Params
 
 
-class SpatialDropout(LayerType):
+class SpatialDropout(Elementwise):
     """y = x
 
     Shapes: any.
@@ -14,9 +14,7 @@ class SpatialDropout(LayerType):
 
     types = ("SpatialDropout",)
     gives_features = True
-    in_place = True
     is_identity = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         p.ignore("spatial_dropout_param", "dropout_param", why="the ratio is used in training alone")

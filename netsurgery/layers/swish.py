@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caffe2.operators import scaled
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
+from .shared.emission import scaled
 
 
-class Swish(LayerType):
+class Swish(Elementwise):
     """y = x / (1 + exp(-beta x))
 
     Shapes: any.
@@ -17,8 +17,6 @@ class Swish(LayerType):
 
     types = ("Swish",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         self.beta = p.message("swish_param").get_float("beta")
@@ -29,10 +27,5 @@ class Swish(LayerType):
         return [x * (half * np.tanh(half * (x.dtype.type(self.beta) * x)) + half)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        (x,) = bottoms
-        gate = x if self.beta == 1 else op("Mul", x, op.const(self.beta))
-        return [op("Mul", x, op("Sigmoid", gate))]
-
-    def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms
         return [op("Mul", x, op("Sigmoid", scaled(op, x, self.beta)))]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class TanH(LayerType):
+class TanH(Elementwise):
     """y = tanh(x)
 
     Shapes: any.
@@ -16,8 +16,6 @@ class TanH(LayerType):
 
     types = ("TanH",)
     gives_features = True
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         p.message("tanh_param")

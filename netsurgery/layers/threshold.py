@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .core import Arrays, LayerType, Op, Params, Tensors
+from .core import Arrays, Elementwise, Op, Params, Tensors
 
 
-class Threshold(LayerType):
+class Threshold(Elementwise):
     """y = 1 if x > threshold, else 0.
 
     Shapes: any.
@@ -14,8 +14,6 @@ class Threshold(LayerType):
 
     types = ("Threshold",)
     choices = (0,)
-    in_place = True
-    scope = "number"
 
     def read(self, p: Params) -> None:
         self.threshold = p.message("threshold_param").get_float("threshold")

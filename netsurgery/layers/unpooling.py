@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .caffe2.operators import along_axis
 from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensor, Tensors, spread
 from .shared.unpooling import Unpooling as ByMask
 
@@ -102,12 +103,7 @@ class Unpooling(LayerType):
                     shares[min(i * s, side - 1), i] = 1
                 else:
                     shares[i * s : i * s + k, i] = 1 / max(min(k, side - i * s), 1) if self.method == "AVE" else 1
-            matrix = op.const(shares)
-            shape = (*x.shape[: 2 + axis], side, *x.shape[3 + axis :])
-            if axis == 0:
-                x = op("BatchMatMul", matrix, x, broadcast=1, shape=shape)
-            else:
-                x = op("BatchMatMul", x, matrix, trans_b=1, broadcast=1, shape=shape)
+            x = along_axis(op, x, shares, 2 + axis, (*x.shape[: 2 + axis], side, *x.shape[3 + axis :]))
         return [x]
 
     def reach(self, bottoms: Shapes) -> Reaches:

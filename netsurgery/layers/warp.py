@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .caffe2.operators import part
 from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
 from .flowwarp import FlowWarp
-from .shared.sampling import bilinear, channel_caffe2, emit_bilinear, emit_bilinear_caffe2
+from .shared.sampling import bilinear, emit_bilinear, emit_bilinear_caffe2
 
 
 class Warp(FlowWarp):
@@ -35,17 +36,11 @@ class WarpByPlaces(LayerType):
     bottoms = (2, 2)
     scope = "map"
 
-    def read(self, p: Params) -> None:
-        """It has no parameters."""
-
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, places = bottoms
-        self.rank(x, 4, "bottom 0")
-        self.rank(places, 4, "bottom 1")
-        for size, expected, what in zip(
-            places, (x[0], 2, *x[2:]), ("items", "channels", "height", "width"), strict=True
-        ):
-            self.require(size, expected, f"{what} of the places (bottom 1)")
+        self.ranks(bottoms, 4)
+        axes = ("items", "channels", "height", "width")
+        self.require_alike(places, (x[0], 2, *x[2:]), "the places (bottom 1)", axes)
         return [x]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -71,7 +66,7 @@ class WarpByPlaces(LayerType):
         x, places = bottoms
         h, w = (op.number(n) for n in x.shape[2:])
         u, v = (
-            op("Add", op("Clip", channel_caffe2(op, places, i), min=-1.0, max=float(n)), op.const(1.0))
+            op("Add", op("Clip", part(op, places, 4, 1, i, i + 1), min=-1.0, max=float(n)), op.const(1.0))
             for i, n in enumerate((w, h))
         )
         framed = op("PadImage", x, pads=(1, 1, 1, 1), mode="constant", value=0.0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import SAME, WHOLE, Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors
-from .shared.python_layers import no_settings
+from .core import SAME, WHOLE, Arrays, Op, Reaches, Shapes, Tensors
+from .shared.python_layers import NoSettings
 from .shared.remap import remap
 from .shared.remap_onnx import emit_places, emit_remap
 
 
-class Warping(LayerType):
+class Warping(NoSettings):
     """y[:, i, j] = x at column j + flow[0], row i + flow[1], between four pixels in steps of 1/32, the edge repeating outside.
 
     The fork adds the places to its second bottom, which others that read it then see.
@@ -23,9 +23,6 @@ class Warping(LayerType):
     bottoms = (2, 2)
     overwrites = (1,)
     note = "by formula, of Caffe_Light_Field; refused where a layer behind it reads its second bottom, which the fork changes"
-
-    def read(self, p: Params) -> None:
-        no_settings(p)
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, flow = bottoms

@@ -19,8 +19,9 @@ HIDDEN = {"Reshape": ("old_shape",), "Concat": ("split_info",)}
 
 
 TYPES = {
-    **{same: same for same in ("Abs", "Add", "Concat", "Div", "Elu", "Exp", "Expand", "Gather", "LeakyRelu", "Mul")},
-    **{same: same for same in ("Relu", "Reshape", "Selu", "Shape", "Sigmoid", "Sqrt", "Sub", "Tanh", "Transpose")},
+    **{same: same for same in ("Abs", "Add", "Concat", "Conv", "Div", "Elu", "Exp", "Expand", "Gather", "LeakyRelu")},
+    **{same: same for same in ("Log", "Mul", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Selu")},
+    **{same: same for same in ("Shape", "Sigmoid", "Sqr", "Sqrt", "Sub", "Tanh", "Transpose")},
     "Cast": "Cast",
     "Clip": "Clip",
     "Greater": "GT",
@@ -28,10 +29,16 @@ TYPES = {
 }
 """Operators of ONNX to those of Caffe2 that do the same, broadcasting included. Max, Min, Sum, Pow and Where do not: Caffe2's take
 equal shapes only."""
-ATTRIBUTES = {("Transpose", "perm"): "axes", ("Selu", "gamma"): "scale"}
+ATTRIBUTES = {
+    ("Conv", "kernel_shape"): "kernels",
+    ("Selu", "gamma"): "scale",
+    ("Transpose", "perm"): "axes",
+}
 ELEMENTS = {1: 1, 7: 10, 9: 5}
 """Element types: float32, int64, bool."""
-WEIGHTS = {"weight": "w", "bias": "b"}
+NEUTRAL = {"strides": 1, "pads": 0, "dilations": 1, "group": 1}
+"""What goes without saying of a Conv, along each axis."""
+WEIGHTS = {"weight": "w", "bias": "b", "scale": "w"}
 """What Caffe2's own models call them."""
 
 
@@ -66,6 +73,9 @@ class NetBuilder(Builder):
             return output
         return self("Reshape", x, sizes, shape=shape)
 
+    def square(self, x: Value) -> Value:
+        return self("Sqr", x, shape=x.shape)
+
     def number(self, size: Size) -> int:
         if isinstance(size, int):
             return size
@@ -87,6 +97,10 @@ class NetBuilder(Builder):
 
 class OnnxWords(NetBuilder):
     """Appends to the program of another builder in ONNX's words: what the `emit` of a layer that says nothing else for Caffe2 is handed."""
+
+    plain = True
+    opset = 18
+    """That of the words."""
 
     def __init__(self, builder: NetBuilder) -> None:
         self.store, self.operations, self.layer, self.net = (
@@ -112,6 +126,11 @@ class OnnxWords(NetBuilder):
         attributes = {ATTRIBUTES.get((type, name), name): value for name, value in attributes.items()}
         if type == "Cast":
             attributes = {"to": ELEMENTS[attributes["to"]]}
+        if type == "Conv":
+            inputs = [x for x in inputs if x is not None]
+            attributes = {name: v for name, v in attributes.items() if set(np.atleast_1d(v)) != {NEUTRAL.get(name)}}
+        if type.startswith("Reduce") and len(inputs) == 2:  # without axes both take all
+            inputs, attributes = inputs[:1], attributes | {"axes": tuple(inputs[1].value.tolist())}
         if type == "Clip":
             low, high = (self._number(x) for x in (*inputs[1:], None, None)[:2])
             inputs, attributes = inputs[:1], {"min": low, "max": high}

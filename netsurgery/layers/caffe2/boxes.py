@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Op, Tensor
-from .operators import LOWEST, cast, choose, expand, full, part
+from .operators import LOWEST, cast, expand, full, part
 
 INT32 = 2
 
@@ -111,8 +111,8 @@ def apart(op: Op, boxes: Tensor, lead: tuple[Tensor, int, int]) -> Tensor:
     sides = cast(op, op("GT", high, low), "float")
     right = op("Mul", *halves(op, sides, 3, half=1))
     place = -1e9 * np.arange(1, lead[2] + 1)[:, None] + np.array([0, 0, 1e8, 1e8])
-    return choose(
-        op, cast(op, op("Concat", *[right] * 4, axis=3), "bool"), boxes, expand(op, op.const(place), *lead, 4)
+    return op(
+        "Where", cast(op, op("Concat", *[right] * 4, axis=3), "bool"), boxes, expand(op, op.const(place), *lead, 4)
     )
 
 

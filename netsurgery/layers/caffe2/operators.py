@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import Array, LayerType, Op, Tensor, UnsupportedError
+from ..core import Array, LayerType, Op, Shape, Tensor, UnsupportedError
 
 if TYPE_CHECKING:
     from ..core.layer_type import Array, LayerType
@@ -24,14 +24,6 @@ def refuse(layer: LayerType, problem: str, *, expected: str = "", fix: str = "")
 def cast(op: Op, x: Tensor, to: str) -> Tensor:
     """x as "float", "int64" or "bool"; fractions are cut off."""
     return op("Cast", x, shape=x.shape, to={"float": 1, "bool": 5, "int64": 10}[to])
-
-
-def scaled(op: Op, x: Tensor, factor: float) -> Tensor:
-    return x if factor == 1 else op("Mul", x, op.const(factor), shape=x.shape)
-
-
-def shifted(op: Op, x: Tensor, by: float) -> Tensor:
-    return x if by == 0 else op("Add", x, op.const(by), shape=x.shape)
 
 
 def part(op: Op, x: Tensor, rank: int, axis: int, start: Any, end: Any) -> Tensor:
@@ -101,9 +93,11 @@ def softmax(op: Op, x: Tensor, rank: int, axis: int) -> Tensor:
     return op("Transpose", last, axes=[order.index(i) for i in range(rank)], shape=x.shape)
 
 
-def choose(op: Op, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """`yes` where the condition holds, else `no`: all of one shape. NaN in what is not chosen does no harm."""
-    return op("Where", condition, yes, no)
+def along_axis(op: Op, x: Tensor, matrix: Array, axis: int, shape: Shape | None = None) -> Tensor:
+    """x (N, C, H, W) with a matrix (new, old) applied along its height (axis 2) or width (3)."""
+    if axis == 2:
+        return op("BatchMatMul", op.const(matrix), x, broadcast=1, shape=shape)
+    return op("BatchMatMul", x, op.const(matrix), trans_b=1, broadcast=1, shape=shape)
 
 
 def normalize(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core import Array, Op, Tensor
+from .operators import along_axis
 
 
 def emit(op: Op, x: Tensor, new: Sequence[int], method: str, antialias: bool) -> Tensor:
@@ -23,11 +24,7 @@ def emit(op: Op, x: Tensor, new: Sequence[int], method: str, antialias: bool) ->
         d = np.abs(at[:, None] - np.arange(old[axis])) / (f if smooth else 1)
         k = np.maximum(1 - d, 0) if method == "LINEAR" else _cubic(d)
         total = k.sum(axis=1, keepdims=True)
-        shares = op.const(np.where(total == 0, 0, k / np.where(total == 0, 1, total)))
-        if axis == 0:
-            x = op("BatchMatMul", shares, x, broadcast=1)
-        else:
-            x = op("BatchMatMul", x, shares, trans_b=1, broadcast=1)
+        x = along_axis(op, x, np.where(total == 0, 0, k / np.where(total == 0, 1, total)), 2 + axis)
     return x
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...errors import OpsetError, RewriteError, ShapeError, UnsupportedError
+from ...errors import NetsurgeryError, OpsetError, RewriteError, ShapeError, UnsupportedError
 from ...message import Field, Message
-from .aliases import Array, Arrays, Reaches, Shapes, Surgery, Tensors
+from .aliases import Array, Arrays, Reaches, Rng, Sample, Shapes, Sizes, Surgery, Tensors
 from .builder import Op, Tensor
 from .dims import Dim, Shape, Size, by_data, ceil_div, maximum, minimum, numbers, product, show
 from .fillers import Filler, he_normal, near
-from .layer_type import LayerType
+from .layer_type import Elementwise, LayerType, with_field
 from .param_str import ParamStr
 from .params import Params
 from .reach import NOWHERE, SAME, WHOLE, Reach, spread, window
@@ -20,21 +20,26 @@ __all__ = [
     "Array",
     "Arrays",
     "Dim",
+    "Elementwise",
     "Field",
     "Filler",
     "LayerType",
     "Message",
+    "NetsurgeryError",
     "Op",
     "OpsetError",
     "ParamStr",
     "Params",
     "Reach",
     "Reaches",
+    "Rng",
     "RewriteError",
     "Shape",
     "ShapeError",
+    "Sample",
     "Shapes",
     "Size",
+    "Sizes",
     "Surgery",
     "Tensor",
     "Tensors",
@@ -50,4 +55,5 @@ __all__ = [
     "show",
     "spread",
     "window",
+    "with_field",
 ]

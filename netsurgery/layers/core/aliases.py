@@ -18,6 +18,11 @@ Shapes = Sequence[Shape]
 """The shape of each bottom, top or blob."""
 Arrays = Sequence[Array]
 Tensors = Sequence[Tensor]
+Sizes = Sequence[tuple[int, ...]]
+"""As Shapes, of numbers alone."""
+Rng = np.random.Generator
+Sample = NDArray[Any] | None
+"""Made-up numbers for a bottom: see Kind.sample."""
 Reaches = Sequence[Sequence[Reach] | None]
 """What a top sees of each bottom: see Kind.reach."""
 Surgery = tuple[Message, tuple[Array, ...]]

@@ -80,6 +80,9 @@ class Op(Protocol):
 
         Its words raise: UnsupportedError where Caffe2 has no operator that does the same."""
 
+    def square(self, x: Tensor) -> Tensor:
+        """x x"""
+
     def ints(self, *parts: Any) -> Tensor:
         """An int64 vector of parts, each an int or an int64 vector; constant if all are."""
 

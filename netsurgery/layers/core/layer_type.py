@@ -36,6 +36,9 @@ class LayerType(Kind):
 
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
 
+    fewest_axes: ClassVar[int] = 0
+    """How many axes a bottom must have, where the top has its shape."""
+
     mixes: ClassVar[str] = "does not treat each position of a map alone"
     """Why a layer of scope "map" cannot follow when its bottom, one vector for each item, becomes a map of such vectors."""
 
@@ -70,6 +73,9 @@ class LayerType(Kind):
         """Reads the layer's parameters. Raises: UnsupportedError for a value that is refused."""
 
     def shapes(self, bottoms: Shapes) -> Shapes:
+        if len(bottoms[0]) < self.fewest_axes:
+            least = f"{self.fewest_axes} or more: (N, C, ...)"
+            raise ShapeError(f"the bottom has {len(bottoms[0])} axes", layer=self, expected=least)
         return [bottoms[0]]
 
     def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
@@ -124,8 +130,7 @@ class LayerType(Kind):
             raise self.refusal(f"works along axis {axis}, not over the channels")
         if axis == 1:
             return params
-        inner = params.last(message).with_fields(Field("axis", 1))
-        return params.with_fields(Field(message, inner))
+        return with_field(params, message, "axis", 1)
 
     def require(self, size: Size, expected: Size, what: str, *, fix: str = "") -> None:
         """States that a size must be another: checked where both are numbers, else it ties down the input axes behind it.
@@ -133,6 +138,18 @@ class LayerType(Kind):
         Raises: ShapeError."""
         if not constrain(size, expected, what):
             raise ShapeError(f"{what}: {show(size)}", layer=self, expected=show(expected), fix=fix)
+
+    def require_least(self, size: Size, least: int, what: str) -> None:
+        """Raises: ShapeError for a size that is a number below another."""
+        if isinstance(size, int) and size < least:
+            self.require(size, least, what)
+
+    def require_alike(
+        self, shape: Shape, expected: Shape, what: str, axes: Sequence[str] = (), *, fix: str = ""
+    ) -> None:
+        """`require` for each axis of a blob, by its name in `axes` or as "axis 0", "axis 1", ... Raises: ShapeError."""
+        for i, (size, other) in enumerate(zip(shape, expected, strict=True)):
+            self.require(size, other, f"{axes[i] if axes else f'axis {i}'} of {what}", fix=fix)
 
     def axis(self, axis: int, rank: int) -> int:
         """A Caffe axis made canonical: -1 is the last. Raises: ShapeError."""
@@ -148,6 +165,25 @@ class LayerType(Kind):
                 layer=self,
                 expected=f"{expected} axes",
             )
+
+    def ranks(self, shapes: Shapes, expected: int, blobs: Sequence[str] = ()) -> None:
+        """`rank` for each of several blobs, "bottom 0", "bottom 1", ... unless they are named."""
+        for i, shape in enumerate(shapes):
+            self.rank(shape, expected, blobs[i] if blobs else f"bottom {i}")
+
+
+def with_field(params: Message, message: str, name: str, value: object) -> Message:
+    """A layer's parameters with a field of one of its parameter messages set."""
+    inner = params.last(message, Message(_type(message))).with_fields(Field(name, value))
+    return params.with_fields(Field(message, inner))
+
+
+class Elementwise(LayerType):
+    """The base of types whose top has at each place a number that is computed from that of the bottom there alone, whichever of the
+    two lies in the other's memory."""
+
+    in_place = True
+    scope = "number"
 
 
 def _type(message: str) -> str:

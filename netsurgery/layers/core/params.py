@@ -141,6 +141,13 @@ class Params:
         """A string, or the name of an enum value."""
         return str(self._scalar(name, "string", default))
 
+    def get_positive(self, name: str, default: int | None = None) -> int:
+        """`get_int`. Raises: UnsupportedError unless it is 1 or more."""
+        value = self.get_int(name, default)
+        if value < 1:
+            raise self.refuse(name, f"{name} is {value}", expected="a positive number")
+        return value
+
     def get_ints(self, name: str) -> tuple[int, ...]:
         return tuple(int(v) for v in self._values(name, "int32"))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ..core import Array, Arrays, Field, LayerType, Message, Op, Params, Shape, ShapeError, Shapes, Tensor, near
+from ..core.aliases import Rng, Sizes
 
 
 class Along(LayerType):
@@ -26,7 +26,7 @@ class Along(LayerType):
         if self.num_axes < -1:
             raise q.refuse("num_axes", f"num_axes is {self.num_axes}", expected="0 or more, or -1 for all that follow")
 
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Arrays:
+    def random_weights(self, shapes: Sizes, rng: Rng) -> Arrays:
         return [near(filler.usual, shape, rng) for filler, shape in zip(self.fillers, shapes, strict=False)]
 
     def blob_shape(self, bottoms: Shapes) -> Shape:
@@ -49,18 +49,17 @@ class Along(LayerType):
     def shapes(self, bottoms: Shapes) -> Shapes:
         shape = self.blob_shape(bottoms)
         for other in bottoms[1:]:
-            for i, (size, expected) in enumerate(zip(other, shape, strict=True)):
-                self.require(size, expected, f"axis {i} of the second bottom")
+            self.require_alike(other, shape, "the second bottom")
         return [bottoms[0]]
 
     def behind(self, rank: int, blob_rank: int) -> tuple[int, ...]:
         """The ones that the blob's shape needs behind it to lie along its axes of the bottom."""
         return (1,) * (rank - self.axis(self.from_axis, rank) - blob_rank) if blob_rank else ()
 
-    def along_caffe2(self, op: Op, x: Tensor, blob: Tensor | Array, name: str) -> Tensor:
+    def emit_along(self, op: Op, x: Tensor, blob: Tensor | Array, name: str) -> Tensor:
         """The second bottom, or a blob of the layer's as parameter `name`, of a shape in which it lies along its axes of x."""
         behind = self.behind(len(x.shape), len(blob.shape))
-        if isinstance(blob, np.ndarray):
+        if isinstance(blob, (np.ndarray, np.generic)):  # a blob of one number may come as that
             return op.weight(blob.reshape(blob.shape + behind), name)
         return op.reshape(blob, [0] * len(blob.shape), behind) if behind else blob
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Op, Tensor
+from .emission import emit_range
 from .pick import pick
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -58,9 +59,7 @@ def emit_rows_or_none(op: Op, rows: Tensor, batch: Tensor, width: int = 7, real:
         flags = op("Concat", real, op("Expand", none, batch), axis=0)
         (rows,) = pick(op, flags, op("Concat", rows, blank, axis=0))
         return op.reshape(rows, 1, 1, -1, width)
-    images = op(
-        "Range", op.const(0, "int64"), op("Squeeze", op("Mul", emit_none(op, rows), batch)), op.const(1, "int64")
-    )
+    images = emit_range(op, op("Mul", emit_none(op, rows), batch))
     blank = op("Pad", op.reshape(op("Cast", images, to=1), -1, 1), op.ints(0, 0, 0, width - 1), op.const(-1))
     return op.reshape(op("Concat", rows, blank, axis=0), 1, 1, -1, width)
 
@@ -69,7 +68,7 @@ def emit_grid(op: Op, w: Tensor, h: Tensor, repeat: int = 1) -> Tensor:
     """(h, w, 1, 2 * repeat): for each cell its column and row, `repeat` times."""
 
     def count(n: Tensor, axes: int, mask: list[int]) -> Tensor:
-        numbers = op("Range", op.const(0, "int64"), op("Squeeze", n), op.const(1, "int64"))
+        numbers = emit_range(op, n)
         return op("Mul", op("Cast", op.reshape(numbers, -1, *[1] * axes), to=1), op.const(mask * repeat))
 
     return op("Add", count(h, 3, [0, 1]), count(w, 2, [1, 0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..core import Op, Tensor
 from .boxes_onnx import LOWEST, emit_nms, emit_only_best
+from .emission import emit_range
 from .greedy_onnx import emit_greedy
 from .pick import pick
 
@@ -61,7 +62,7 @@ def _emit_others(op: Op, corners: Tensor, score: Tensor, after: int, overlap: fl
     survivors, image = op("Gather", survivors, order), op("Gather", image, order)
     if not after:
         return survivors
-    numbers = op("Range", op.const(0, "int64"), op("Squeeze", op.size(image, 0)), op.const(1, "int64"))
+    numbers = emit_range(op, op.size(image, 0))
     earlier = op("Less", op("Unsqueeze", image, op.ints(0)), op("Unsqueeze", image, op.ints(1)))
     rank = op("Sub", numbers, op("ReduceSum", op("Cast", earlier, to=7), op.ints(1), keepdims=0))
     return pick(op, op("Less", rank, op.ints(after)), survivors)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..core import Op, Tensor, Tensors
+from .emission import emit_range
 from .pick import pick
 
 
@@ -53,7 +54,7 @@ def _emit_groups(op: Op, how: Grouping, box: Tensor, doublings: int) -> Tensor:
         alike = op("Min", op("MatMul", alike, alike), op.const(1))
     many = op("ReduceSum", alike, op.ints(1), keepdims=1)  # (K, 1)
     mean = op("Round", op("Mul", op("MatMul", alike, box), op("Div", op.const(1), many)))
-    numbers = op("Range", op.const(0, "int64"), op("Squeeze", op.size(box, 0)), op.const(1, "int64"))
+    numbers = emit_range(op, op.size(box, 0))
     before = op("Less", op("Unsqueeze", numbers, op.ints(0)), op("Unsqueeze", numbers, op.ints(1)))
     leaders = op("ReduceSum", op("Mul", alike, op("Cast", before, to=1)), op.ints(1), keepdims=0)
     first = op("Equal", leaders, op.const(0))
@@ -79,6 +80,6 @@ def _emit_groups(op: Op, how: Grouping, box: Tensor, doublings: int) -> Tensor:
     rows = pick(op, survivors, op("Concat", low, high, op("Log", many), axis=1))[0]
     rows = op("Cast", op("Cast", rows, to=10), to=1)
     # more rows than there is room for are an error in the fork, and here
-    place = op("Range", op.const(0, "int64"), op("Squeeze", op.size(rows, 0)), op.const(1, "int64"))
+    place = emit_range(op, op.size(rows, 0))
     blank = op("Expand", op.const(0), op.ints(how.most, 5))
     return op("ScatterND", blank, op("Unsqueeze", place, op.ints(1)), rows)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..caffe2.boxes import decode as decode_caffe2
 from ..caffe2.operators import cast, part
-from ..core import Arrays, LayerType, Op, Params, Shapes, Size, Tensors, product
+from ..core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Size, Sizes, Tensors, product
 from .boxes import decode
 from .boxes_onnx import LOWEST, emit_decode, emit_halves
 
@@ -41,7 +40,7 @@ class DetectionBoxes(LayerType):
     def read_fields(self, q: Params) -> None:
         """Reads detection_output_param. Raises: UnsupportedError for a value that is refused."""
         nms = q.message("nms_param")
-        self.classes, self.background = q.get_int("num_classes"), q.get_int("background_label_id")
+        self.classes, self.background = q.get_positive("num_classes"), q.get_int("background_label_id")
         self.shared, self.code = q.get_bool("share_location"), q.get_str("code_type")
         self.scaled = not q.get_bool("variance_encoded_in_target")
         self.threshold = q.get_float("confidence_threshold") if q.has("confidence_threshold") else LOWEST
@@ -50,8 +49,6 @@ class DetectionBoxes(LayerType):
         self.top_k = nms.get_int("top_k") if nms.has("top_k") else -1
         self.draws = q.get_bool("visualize")
         q.ignore("save_output_param", "visualize_threshold", "save_file", why="what is written beside the blobs")
-        if self.classes < 1:
-            raise q.refuse("num_classes", f"num_classes is {self.classes}", expected="a positive number")
         if not self.overlap >= 0 or not 0 < self.eta <= 1:
             problem = f"nms_threshold is {self.overlap:g}, eta {self.eta:g}"
             raise nms.refuse("nms_threshold", problem, expected="nms_threshold 0 or more, eta above 0 and at most 1")
@@ -111,7 +108,7 @@ class DetectionBoxes(LayerType):
         moves = loc.reshape(n, -1, *per_class, self.numbers)[..., :4]
         return [decode(boxes, scale, moves, self.code), scores, prior]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         """Scores between 0 and 1; priors inside the image, their variances as in SSD."""
         if index != 2:
             return rng.uniform(0, 1, shapes[index]) if index in (1, 3) else None

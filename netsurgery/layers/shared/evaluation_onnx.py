@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from ..core import Op, Tensor
 from .boxes_onnx import emit_halves
+from .emission import emit_range
+from .evaluation import Evaluation
 from .pick import pick
+
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def emit_evaluation(
-    op: Op,
-    detections: tuple[Tensor, Tensor, Tensor, Tensor],
-    truth: tuple[Tensor, Tensor, Tensor, Tensor],
-    difficult: Tensor | None,
-    *,
-    batch: Tensor,
-    classes: int,
-    room: int,
-    threshold: float,
-    misses_count: bool,
+    op: Op, how: Evaluation, detections: Four, truth: Four, difficult: Tensor | None, batch: Tensor
 ) -> Tensor:
     """The top of EvalDetection (N, classes + 4 room).
 
@@ -45,38 +40,34 @@ def emit_evaluation(
     best = op("ArgMax", share, axis=1, keepdims=1)
     most = op("GatherElements", share, best, axis=1)
     chosen = op("Squeeze", best, op.ints(1))
-    hit = op("Squeeze", op("GreaterOrEqual", most, op.const(threshold)), op.ints(1))
+    hit = op("Squeeze", op("GreaterOrEqual", most, op.const(how.threshold)), op.ints(1))
     missing = op("Squeeze", op("Less", most, op.const(-1)), op.ints(1))
     if difficult is not None:
         easy = op("Not", op("Concat", difficult, op.const([False], "bool"), axis=0))
         hit_easy = op("And", hit, op("Gather", easy, chosen))
     else:
         hit_easy = hit
-    columns = _range(op, op("Add", op.size(true_box, 0), op.ints(1)))
+    columns = emit_range(op, op("Add", op.size(true_box, 0), op.ints(1)))
     claims = op("And", _pairs(op, "Equal", chosen, columns), op("Unsqueeze", hit_easy, op.ints(1)))
     before = op("CumSum", op("Cast", claims, to=1), op.const(0, "int64"), exclusive=1)
     before = op("Squeeze", op("GatherElements", before, best, axis=1), op.ints(1))
     again = op("And", hit_easy, op("Greater", before, op.const(0)))
     right = op("And", hit_easy, op("Not", again))
-    wrong = op("Or", op("Not", hit) if misses_count else missing, again)
+    wrong = op("Or", op("Not", hit) if how.misses_count else missing, again)
     columns4 = [op("Cast", label, to=1), score, op("Cast", right, to=1), op("Cast", wrong, to=1)]
     rows = op("Concat", *(op("Unsqueeze", x, op.ints(1)) for x in columns4), axis=1)
-    images = _range(op, batch)
+    images = emit_range(op, batch)
     many = op("ReduceSum", op("Cast", _pairs(op, "Equal", images, image), to=7), op.ints(1), keepdims=0)
     first = op("Gather", op("CumSum", many, op.const(0, "int64"), exclusive=1), image)
-    rank = op("Sub", _range(op, op.size(box, 0)), first)
-    fits = op("Less", rank, op.ints(room))
+    rank = op("Sub", emit_range(op, op.size(box, 0)), first)
+    fits = op("Less", rank, op.ints(how.room))
     place = op("Concat", *(op("Unsqueeze", x, op.ints(1)) for x in (image, rank)), axis=1)
     place, rows = pick(op, fits, place, rows)
-    table = op("ScatterND", op("Expand", op.const(0), op.ints(batch, room, 4)), place, rows)
+    table = op("ScatterND", op("Expand", op.const(0), op.ints(batch, how.room, 4)), place, rows)
     easy_counts = counts if difficult is None else op("And", counts, op("Not", difficult))
     of_image = op("Cast", op("And", _pairs(op, "Equal", images, at), op("Unsqueeze", easy_counts, op.ints(0))), to=1)
-    of_class = op("Cast", _pairs(op, "Equal", kind, op.ints(*range(classes))), to=1)
+    of_class = op("Cast", _pairs(op, "Equal", kind, op.ints(*range(how.classes))), to=1)
     return op("Concat", op("MatMul", of_image, of_class), op.reshape(table, 0, -1), axis=1)
-
-
-def _range(op: Op, count: Tensor) -> Tensor:
-    return op("Range", op.const(0, "int64"), op("Squeeze", count), op.const(1, "int64"))
 
 
 def _pairs(op: Op, way: str, one: Tensor, other: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The weights of groups: written as those of one, and after they have taken in what came before the layer."""
+"""What surgery does to weights: groups written as one, what came before or behind the layer taken in, a bias added."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core import Array
+from ..core import Array, Message, Surgery, with_field
+
+
+def with_bias(params: Message, message: str, w: Array, bias: Array) -> Surgery:
+    """A layer's parameters with `bias_term`, and its two blobs."""
+    return with_field(params, message, "bias_term", True), (w.astype(np.float32), bias.astype(np.float32))
 
 
 def spread_groups(w: Array, group: int) -> Array:

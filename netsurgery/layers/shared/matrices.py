@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...message import Message
-from ..core import Array, Op, Tensor, product
+from ..core import Array, Message, Op, Tensor, product
 from ..core.tiles import CACHE, LET_GO, tiles
 from .windows import kernel_fields
 

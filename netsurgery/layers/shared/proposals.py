@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..caffe2.boxes import corners, grid, halves
 from ..caffe2.operators import cast, expand, part
 from ..core import Array, Arrays, LayerType, Op, Shape, Shapes, Size, Tensor, Tensors, by_data, product
+from ..core.aliases import Rng, Sample, Sizes
 from .boxes import suppress
 from .boxes_onnx import emit_corners, emit_grid, emit_halves
 
@@ -82,9 +83,7 @@ class Proposals(LayerType):
             self.require(bottom[1], channels * len(self.anchors), f"channels of {name}")
         for i, what in ((0, "batch"), (2, "height"), (3, "width")):
             self.require(deltas[i], scores[i], f"{what} of deltas")
-        count = product(info)
-        if isinstance(count, int) and count <= max(self.scale_at):
-            self.require(count, max(self.scale_at) + 1, "numbers in im_info")
+        self.require_least(product(info), max(self.scale_at) + 1, "numbers in im_info")
         regions = by_data(self.name, "regions")
         return [(regions, 5), self.score_shape(regions)][: self.top_count]
 
@@ -137,7 +136,7 @@ class Proposals(LayerType):
             : self.top_count
         ]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index == 0:
             return rng.uniform(0, 1, shapes[0])
         if index == 1:

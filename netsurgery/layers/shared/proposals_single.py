@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..caffe2.boxes import best_first, column, ranks, suppress
-from ..caffe2.operators import cast, choose, like
+from ..caffe2.operators import cast, like
 from ..core import Op, Size, Tensor, Tensors
 from .boxes_onnx import LOWEST, emit_suppress
 from .proposals import PLUS_ONE, Proposals
@@ -33,7 +33,7 @@ class SingleImage(Proposals):
         return op("Slice", x, op.ints(-1), op.ints(-(2**63) + 1), op.ints(0), op.ints(-1))
 
     def emit_tops_caffe2(self, op: Op, boxes: Tensor, score: Tensor, large: Tensor, count: int) -> Tensors:
-        score = choose(op, cast(op, large, "bool"), score, like(op, score, LOWEST))
+        score = op("Where", cast(op, large, "bool"), score, like(op, score, LOWEST))
         values, at = self.ordered_caffe2(op, score, count)
         boxes = op("Gather", boxes, at, axis=0)
         keys = op.reshape(ranks(op, values, self.limit(count), LOWEST), -1, 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...options import whole_number
-from ..core import Params, ParamStr
+from ..core import LayerType, Params, ParamStr
 
 
 def settings(p: Params, title: str, *names: str) -> dict[str, Any]:
@@ -55,7 +55,9 @@ def whole_numbers(value: object) -> list[int]:
     return [n for n in numbers if n is not None] if None not in numbers else []
 
 
-def no_settings(p: Params) -> None:
-    """For a layer that reads no param_str."""
-    why = "they chose this class, which reads no more"
-    p.message("python_param").ignore("module", "layer", "share_in_parallel", "param_str", why=why)
+class NoSettings(LayerType):
+    """A layer that reads no param_str."""
+
+    def read(self, p: Params) -> None:
+        why = "they chose this class, which reads no more"
+        p.message("python_param").ignore("module", "layer", "share_in_parallel", "param_str", why=why)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...message import Field, Message
+from ...message import Message
 from ..caffe2.operators import full
 from ..core import Array, Arrays, LayerType, Op, Params, Shape, ShapeError, Shapes, Size, Tensor, Tensors, product
+from ..core.aliases import Rng, Sample, Sizes
+from ..core.layer_type import with_field
 
 Step = Callable[..., Tensors]
 """(op, gates of x at one time (N, G), continuation (N, 1), *states (N, H)) -> the next states."""
@@ -48,15 +49,13 @@ class Recurrent(LayerType):
 
     def read(self, p: Params) -> None:
         q = p.message("recurrent_param")
-        self.num_output = q.get_int("num_output")
+        self.num_output = q.get_positive("num_output")
         self.expose_hidden = q.get_bool("expose_hidden")
         self.memory = () if self.expose_hidden else ("h", "c")[: self.states]
         q.ignore("debug_info", why="logs")
         w, b = q.filler("weight_filler"), q.filler("bias_filler")
         static = self.bottom_count > 2 + self.states * self.expose_hidden
         self.fillers = w, b, *(w,) * static, w, w, b  # LSTM has no output matrix: it takes the first of them
-        if self.num_output < 1:
-            raise q.refuse("num_output", f"num_output is {self.num_output}", expected="a positive number")
 
     def bottom_shape(self, index: int, bottoms: Sequence[Shape | None]) -> Shape | None:
         return indicators_shape(index, bottoms)
@@ -105,8 +104,7 @@ class Recurrent(LayerType):
         state: Shape = (1, x[1], self.num_output)
         for i in range(2 + static, len(bottoms)):
             self.rank(bottoms[i], 3, f"bottom {i}")
-            for size, expected in zip(bottoms[i], state, strict=True):
-                self.require(size, expected, f"a size of the state (bottom {i})")
+            self.require_alike(bottoms[i], state, f"the state (bottom {i})", ["a size"] * 3)
         return [(x[0], x[1], self.num_output), *[state] * (self.states * self.expose_hidden)]
 
     def forward(self, bottoms: Arrays, weights: Arrays) -> Arrays:
@@ -124,7 +122,7 @@ class Recurrent(LayerType):
         """The top and the last states, from what x gives to each step (T, N, gates * num_output)."""
         raise NotImplementedError
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         return rng.uniform(0, 1, shapes[1]) < 0.8 if index == 1 else None
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
@@ -174,8 +172,7 @@ class Recurrent(LayerType):
 
 def with_hidden(params: Message) -> Message:
     """The parameters with `expose_hidden`."""
-    inner = params.last("recurrent_param", Message("RecurrentParameter"))
-    return params.with_fields(Field("recurrent_param", inner.with_fields(Field("expose_hidden", True))))
+    return with_field(params, "recurrent_param", "expose_hidden", True)
 
 
 def follows_on(cont: Any, exposed: bool) -> bool:

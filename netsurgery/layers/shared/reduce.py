@@ -22,5 +22,5 @@ def reduce(op: Op, kind: str, x: Tensor, axes: Sequence[int], *, keep: bool = Fa
 
 def magnitude(op: Op, x: Tensor, axes: Sequence[int] | None = None, *, power: int = 2, keep: bool = False) -> Tensor:
     """The sum of |x|^power, 1 or 2, over `axes` (None: all)."""
-    x = op("Abs", x) if power == 1 else op("Mul", x, x)
+    x = op("Abs", x) if power == 1 else op.square(x)
     return op("ReduceSum", x, keepdims=int(keep)) if axes is None else reduce(op, "ReduceSum", x, axes, keep=keep)

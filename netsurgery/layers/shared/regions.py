@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import NetsurgeryError
-from ..core import Arrays, LayerType, Shape, Shapes, product
+from ..core import Arrays, LayerType, NetsurgeryError, Params, Rng, Sample, Shape, Shapes, Sizes, product
 
 
 class Regions(LayerType):
@@ -31,7 +29,7 @@ class Regions(LayerType):
             self.rank(rois, 2, "bottom 1")
         self.require(product(rois[1:]), 5, "numbers per roi (bottom 1)")
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         if index != 1:
             return None
         height, width = (n / self.scale for n in shapes[0][2:])
@@ -54,6 +52,20 @@ class Regions(LayerType):
                 expected=f"0 to {len(bottoms[0]) - 1}: the items of bottom 0",
             )
         return rois, items
+
+
+class PositionSensitive(Regions):
+    """R-FCN's: of output_dim g g maps, g = group_size, map (k g + i) g + j is for bin (i, j) of a g x g grid over each region."""
+
+    def read_maps(self, q: Params) -> None:
+        self.scale = q.get_float("spatial_scale")
+        self.outputs, self.group = q.get_positive("output_dim"), q.get_positive("group_size")
+
+    def shapes(self, bottoms: Shapes) -> Shapes:
+        self.check(bottoms)
+        x, rois = bottoms
+        self.require(x[1], self.outputs * self.group**2, "channels, output_dim times group_size squared being expected")
+        return [(rois[0], self.outputs, self.group, self.group)]
 
 
 def round_half_away(x: NDArray[np.float32]) -> NDArray[np.float32]:

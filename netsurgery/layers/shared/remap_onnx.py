@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from ..core import Op, Tensor
+from .emission import between, emit_line
 
 STEPS = 32
 
 
 def emit_places(op: Op, x: Tensor) -> tuple[Tensor, Tensor]:
     """The columns (W) and rows (H, 1) of a map, as floats."""
-    columns, rows = (
-        op("Cast", op("Range", op.const(0, "int64"), op("Squeeze", op.size(x, i)), op.const(1, "int64")), to=1)
-        for i in (3, 2)
-    )
+    columns, rows = (emit_line(op, op.size(x, i)) for i in (3, 2))
     return columns, op("Unsqueeze", rows, op.ints(1))
 
 
@@ -44,8 +42,6 @@ def emit_remap(op: Op, x: Tensor, u: Tensor, v: Tensor, wrap: bool | Tensor) -> 
 
     a, b = (op.reshape(t, 0, 1, -1) for t in share)
 
-    def between(one: Tensor, other: Tensor, t: Tensor) -> Tensor:
-        return op("Add", op("Mul", one, op("Sub", op.const(1), t)), op("Mul", other, t))
-
-    y = between(between(pixels(0, 0), pixels(0, 1), a), between(pixels(1, 0), pixels(1, 1), a), b)
+    upper, lower = (between(op, pixels(row, 0), pixels(row, 1), a) for row in (0, 1))
+    y = between(op, upper, lower, b)
     return op.reshape(y, 0, 0, op.size(u, 2), op.size(u, 3))

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..caffe2.operators import cast, choose, part
+from ..caffe2.operators import cast
 from ..core import Array, Op, Tensor
+from .emission import between
+
+
+def linear(x: Array, at: Array, axis: int) -> Array:
+    """x between the two places around each of `at` along an axis, beyond the last one that."""
+    near = at.astype(np.int64)
+    share = (at - near).astype(x.dtype).reshape(-1, *(1,) * (x.ndim - 1 - axis))
+    return np.asarray((1 - share) * x.take(near, axis) + share * x.take(np.minimum(near + 1, x.shape[axis] - 1), axis))
 
 
 def bilinear(x: Array, u: NDArray[np.float32], v: NDArray[np.float32]) -> Array:
@@ -48,8 +56,8 @@ def emit_bilinear(op: Op, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         return op("GatherElements", plane, op("Expand", index, whole), axis=2)
 
     a, b = (op("Reshape", t, shape) for t in share)
-    upper, lower = (_between(op, at(row, near[0]), at(row, far[0]), a) for row in (near[1], far[1]))
-    return _between(op, upper, lower, b)
+    upper, lower = (between(op, at(row, near[0]), at(row, far[0]), a) for row in (near[1], far[1]))
+    return between(op, upper, lower, b)
 
 
 def emit_bilinear_caffe2(op: Op, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -62,7 +70,7 @@ def emit_bilinear_caffe2(op: Op, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         near.append(cast(op, whole, "int64"))
         last = cast(op, op("Sub", op.size(x, axis), op.ints(1)), "float")
         next_one = op("Add", whole, op.const(1.0))
-        far.append(cast(op, choose(op, op("GT", next_one, last), whole, next_one), "int64"))
+        far.append(cast(op, op("Where", op("GT", next_one, last), whole, next_one), "int64"))
     pixels = op.reshape(op("Transpose", x, axes=(0, 2, 3, 1)), -1, op.size(x, 1))
     item = op("Mul", op.reshape(op("Range", n), -1, 1, 1, 1), op("Mul", h, w))
 
@@ -71,15 +79,5 @@ def emit_bilinear_caffe2(op: Op, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         values = op("Gather", pixels, op("Squeeze", index, dims=(1,)), axis=0)
         return op("Transpose", values, axes=(0, 3, 1, 2))
 
-    upper, lower = (_between(op, at(row, near[0]), at(row, far[0]), share[0]) for row in (near[1], far[1]))
-    return _between(op, upper, lower, share[1])
-
-
-def channel_caffe2(op: Op, flow: Tensor, index: int) -> Tensor:
-    """One channel of a flow field, (N, 1, H, W)."""
-    return part(op, flow, 4, 1, index, index + 1)
-
-
-def _between(op: Op, one: Tensor, other: Tensor, share: Tensor) -> Tensor:
-    rest = op("Sub", op.const(1.0), share)
-    return op("Add", op("Mul", one, rest), op("Mul", other, share))
+    upper, lower = (between(op, at(row, near[0]), at(row, far[0]), share[0]) for row in (near[1], far[1]))
+    return between(op, upper, lower, share[1])

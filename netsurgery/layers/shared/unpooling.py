@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import NetsurgeryError
 from ..caffe2.operators import cast, full
 from ..core import Arrays, LayerType, Op, OpsetError, Params, Reach, Reaches, Shapes, Size, Tensor, Tensors
+from ..core.aliases import Rng, Sample, Sizes
 
 
 class Unpooling(LayerType):
@@ -47,10 +45,8 @@ class Unpooling(LayerType):
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, mask = bottoms
-        for shape, name in ((x, "the first bottom"), (mask, "the mask")):
-            self.rank(shape, 4, name)
-        for i, (n, m) in enumerate(zip(mask, x, strict=True)):
-            self.require(n, m, f"axis {i} of the mask")
+        self.ranks(bottoms, 4, ("the first bottom", "the mask"))
+        self.require_alike(mask, x, "the mask")
         return [(x[0], x[1], *self._sizes(x[2], x[3]))]
 
     def reach(self, bottoms: Shapes) -> Reaches:
@@ -76,7 +72,7 @@ class Unpooling(LayerType):
         y[plane, at] = x.reshape(planes, places)[plane, last[plane, at]]
         return [y.reshape(*x.shape[:2], height, width)]
 
-    def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
+    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
         """A mask in which every position points into its own window."""
         if index != 1:
             return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import Placed
-from ..core import Field, Params, ShapeError, Size
+from ..core import Field, Params, Reach, ShapeError, Size, window
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 
@@ -36,6 +36,11 @@ class Windows:
         pads = (*self.pad, *self.ends)
         return {"kernel_shape": self.kernel, "strides": self.stride, "pads": pads, "dilations": self.dilation}
 
+    @property
+    def reach(self) -> list[Reach]:
+        """What a position of the output sees along each axis."""
+        return [window(*axis) for axis in zip(self.extent, self.stride, self.pad, self.dilation, strict=True)]
+
     def out(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
         """Output sizes of a convolution: (size + 2 pad - extent) / stride + 1, rounded towards zero, as C divides: where the kernel reaches
         past the padding by less than a stride there is one position."""
@@ -57,6 +62,14 @@ def read_windows(p: Params, spatial: int) -> Windows:
     Source: base_conv_layer.cpp, LayerSetUp
     """
     return Windows(*(read_axes(p, spelling, spatial) for spelling in (KERNEL, STRIDE, PAD, DILATION)))
+
+
+def read_video_windows(q: Params, pad_before: int) -> Windows:
+    """Those of C3D, over time, rows and columns: time has fields of its own, rows and columns share theirs."""
+    k, depth = q.get_positive("kernel_size", 0), q.get_positive("kernel_depth", 0)
+    s, step = q.get_positive("stride", 1), q.get_positive("temporal_stride", 1)
+    pad = q.get_int("pad", 0)
+    return Windows((depth, k, k), (step, s, s), (pad_before, pad, pad), (1, 1, 1))
 
 
 def require_second(p: Params, rank: int | None = None) -> None:
