@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Blob = NDArray[Any]
 
 
+UNWRITTEN = "write `{}` in its class (README: Your own layer), or cut the net before this layer (--output)"
+
+
 class Kind:
     """What is asked of a layer's type. Facts are neutral unless the type says other; what must be computed, a type has to say.
 
@@ -176,7 +179,7 @@ class Kind:
         """The tops by NumPy, in the dtype of the bottoms (float32 or float64)."""
         if self.is_identity:
             return [bottoms[0]]
-        self._unable("netsurgery.run cannot compute this layer")
+        self._unable("netsurgery.run cannot compute this layer: its class has no forward", UNWRITTEN.format("forward"))
 
     def sample(self, index: int, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> NDArray[Any] | None:
         """Made-up numbers for bottom `index`, `shapes` being those of all bottoms, where not any would do (labels, indices, regions);
@@ -187,7 +190,7 @@ class Kind:
         """The tops as ONNX nodes."""
         if self.is_identity:
             return [bottoms[0]]
-        self._unable("there is no ONNX form of this layer")
+        self._unable("there is no ONNX form of this layer: its class has no emit", UNWRITTEN.format("emit"))
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         """The tops as operators of Caffe2 that run on the CPU."""

@@ -50,7 +50,7 @@ def test_the_list_says_whose_each_layer_is() -> None:
     assert ALL["Warp"].whose == "warp_layer.cu of PWC-Net"
     assert ALL["ReLU"].whose == "BVLC" and ALL["PriorBox"].whose == "SSD"
     vague = {name for name in FILES if ALL[name].origin == "fork" and not WHOSE.search(ALL[name].whose)}
-    assert not vague
+    assert not vague, "the line Source: of these classes must say whose file it is: swish_layer.cpp of somebody/caffe"
 
 
 def test_caffe2_is_said_as_it_is() -> None:

@@ -14,6 +14,7 @@ from netsurgery.errors import NetsurgeryError, Source, UnsupportedError
 from netsurgery.formats.load import from_text
 from netsurgery.kind import Kind
 from netsurgery.layers import find, make_layer
+from netsurgery.layers.core.layer_type import LayerType
 from netsurgery.message import Field, Message
 from netsurgery.net import Layer
 
@@ -120,6 +121,33 @@ def test_own_classes_stay_when_parameters_change() -> None:
     layer = make_layer("r", "ReLU", ("x",), ("y",), layers={"ReLU": Own})
     inner = Message("ReLUParameter", (Field("negative_slope", 0.5),))
     assert type(replace(layer, params=Message("LayerParameter", (Field("relu_param", inner),))).kind) is Own
+
+
+class Unwritten(LayerType):
+    """A type whose methods are still to be written."""
+
+    types = ("Unwritten",)
+
+
+def test_a_forgotten_method_is_told() -> None:
+    net = from_text(
+        'input: "x" input_shape { dim: 1 dim: 2 } layer { name: "y" type: "Unwritten" bottom: "x" top: "y" }',
+        "net.prototxt",
+        layers={"Unwritten": Unwritten},
+    )
+    with pytest.raises(UnsupportedError) as refused:
+        netsurgery.to_onnx(net)
+    assert str(refused.value) == (
+        "net.prototxt:1: layer 'y' (Unwritten): there is no ONNX form of this layer: its class has no emit\n"
+        "  fix: write `emit` in its class (README: Your own layer), or cut the net before this layer (--output)"
+    )
+    with pytest.raises(UnsupportedError) as refused:
+        netsurgery.run(net, {"x": np.zeros((1, 2), np.float32)})
+    assert str(refused.value) == (
+        "net.prototxt:1: layer 'y' (Unwritten): netsurgery.run cannot compute this layer: its class has no forward\n"
+        "  fix: write `forward` in its class (README: Your own layer), or cut the net before this layer (--output)"
+    )
+    assert netsurgery.to_onnx(net, outputs=["x"]).graph.output[0].name == "x"
 
 
 def test_no_kind_is_probed() -> None:

@@ -35,6 +35,24 @@ NAMED = {
 }
 
 
+SUBJECTS = {
+    *(
+        "against_caffe",
+        "arranging",
+        "cases",
+        "elementwise",
+        "elementwise_refusals",
+        "fillers",
+        "losses",
+        "own_layers",
+        "table",
+    ),
+    *("fork_dialects", "fork_formulas", "fork_leftovers", "fork_variants", "fork_windows", "ties", "windows"),
+    *("python_by_formula", "regions_by_formula"),
+}
+"""What tests hold that are not about one file."""
+
+
 def compared() -> Iterator[tuple[str, str]]:
     """(module, type) wherever a module outside of those rooms holds a layer's type against a name."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -66,6 +84,25 @@ def test_every_file_is_in_the_table() -> None:
     missing = {name for name in files if name not in FILES.values() and f"from .{name} import" not in others}
     assert not missing, f"add a line for each to FILES in netsurgery/layers/__init__.py: {sorted(missing)}"
     assert set(FILES.values()) <= set(files)
+
+
+def test_every_type_without_numbers_is_named_by_a_test() -> None:
+    text = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py") if path != Path(__file__))
+    missing = {
+        f"tests/layers/test_{file}.py"
+        for type, file in FILES.items()
+        if (cls := find(type))
+        and "by formula" in cls.note
+        and not any(name.split(":")[0] in text for name in cls.types)
+    }
+    assert not missing, f"no test holds these types against their source: write {sorted(missing)}"
+
+
+def test_every_test_is_named_for_a_layer_file_or_a_subject() -> None:
+    """`tests/layers/test_pooling.py` holds layers/pooling.py; what holds several is named in SUBJECTS."""
+    tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    odd = tests - set(FILES.values()) - SUBJECTS
+    assert not odd, f"call a test of layers/x.py tests/layers/test_x.py, or add its subject to SUBJECTS: {sorted(odd)}"
 
 
 @pytest.mark.parametrize("type", FILES)
