@@ -130,7 +130,18 @@ TARGETS = {
         embed=True,
         lacks={},
     ),
-    "tvm": Target("TVM", "0.27", "at fixed sizes", fixed=True, embed=True, lacks={}),
+    "tvm": Target(
+        "TVM",
+        "0.27",
+        "at fixed sizes",
+        fixed=True,
+        embed=True,
+        raw=True,
+        lacks={
+            "NonMaxSuppression": "it compiles no sizes that the data decide",
+            "MaxPool/2": "it gives one top alone",
+        },
+    ),
 }
 
 

@@ -139,6 +139,6 @@ class Comparing:
         None,
         Number("a number of seconds, 0 for no limit", least=0),
         "timeout",
-        "Seconds that onnxruntime may take for a run, in a process of its own; 0: no limit. Default: 600.",
+        "Seconds that an ONNX model may take for a run, in a process of its own; 0: no limit. Default: 600.",
         panel=COMPARING,
     )

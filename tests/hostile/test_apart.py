@@ -14,9 +14,10 @@ from onnx import TensorProto, helper
 
 import netsurgery
 from netsurgery import NetsurgeryError
+from netsurgery.verification.runtimes import table
 from netsurgery.verification.runtimes.apart import Apart, ApartError
-from netsurgery.verification.runtimes.onnxruntime import open_model
 from netsurgery.verification.runtimes.session import Opening
+from netsurgery.verification.runtimes.table import open_model
 
 NET = 'input: "x" input_shape { dim: 1 dim: 3 } layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
 
@@ -82,7 +83,7 @@ def test_a_sound_model_gives_the_same_apart(
 ) -> None:
     model = relu(tmp_path / "model.onnx")
     x = np.array([[-1, 2, 0.5]], np.float32)
-    for opened in (open_model(model), open_model(model, 60)):
+    for opened in (open_model(model), open_model(model, seconds=60)):
         assert np.array_equal(opened.run({"x": x}, ["y"])["y"], np.maximum(x, 0))
     for words in ((), ("--timeout", "0")):
         code, _, _ = run(
@@ -101,10 +102,43 @@ def test_a_runtime_that_dies_is_an_error(tmp_path: Path) -> None:
         apart.run(["y"], {"x": np.zeros((1, 3), np.float32)})
 
 
+DYING = """
+import os
+from netsurgery.verification.runtimes.onnx_model import OnnxModel, open_onnx
+
+class Dying(OnnxModel):
+    name, versions = "dying", {"dying": "1.0"}
+
+    def open(self, extra):
+        return None
+
+    def compute(self, instance, asked, feeds):
+        if feeds["x"].any():
+            os.abort()
+        return [feeds["x"] for _ in asked]
+
+def open_model(model):
+    return open_onnx(model, Dying, "dying")
+"""
+
+
+def test_any_runtime_may_end_its_process_and_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV 5 ends the process at a tensor without elements, MNN at some that it cannot hold."""
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(table, "_load", lambda names, name, what: __import__(name))
+    model = open_model(relu(tmp_path / "model.onnx"), "dying", 60)
+    zeros, ones = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
+    assert not model.run({"x": zeros}, ["y"])["y"].any()
+    with pytest.raises(NetsurgeryError, match=r"fails at x 1x3: dying 1\.0 says: its process ended with signal 6$"):
+        model.run({"x": ones}, ["y"])
+    assert model.run({"x": zeros}, ["y"])["y"].shape == (1, 3)  # in a new one
+
+
 def test_what_cannot_be_opened_apart_is_the_runtimes_to_say(tmp_path: Path) -> None:
     model = saved(tmp_path / "model.onnx", helper.make_node("Nothing", ["x"], ["y"]))
     with pytest.raises(NetsurgeryError, match=r"model\.onnx: cannot be opened: onnxruntime .* says: .*Nothing"):
-        open_model(model, 60).run({"x": np.zeros((1, 3), np.float32)}, ["y"])
+        open_model(model, seconds=60).run({"x": np.zeros((1, 3), np.float32)}, ["y"])
 
 
 def keeping(path: Path, location: str) -> Path:

@@ -27,6 +27,10 @@ GRACE = 30.0
 """Seconds after which a process ends itself that nobody ended in time."""
 
 
+FIELDS = ("path", "folder", "light", "module")
+"""What is told of an Opening in words."""
+
+
 class ApartError(Exception):
     """The process gave no answer, or its runtime an error; the text says which."""
 
@@ -48,7 +52,7 @@ class Apart:
 
     def open(self, opening: Opening) -> None:
         """Raises: ApartError."""
-        words = {"do": "open", "path": opening.path, "folder": opening.folder, "light": opening.light}
+        words = {"do": "open"} | {name: getattr(opening, name) for name in FIELDS}
         content = np.frombuffer(opening.content, np.uint8)
         self._ask(words, {"": content, **opening.arrays})
 
@@ -148,7 +152,8 @@ def serve() -> None:
             if words["do"] == "open":
                 session = None  # the old one goes before the new one comes
                 content = arrays.pop("").tobytes()
-                session = open_session(Opening(words["path"], content, words["folder"], words["light"], arrays))
+                opening = Opening(content=content, arrays=arrays, **{name: words[name] for name in FIELDS})
+                session = open_session(opening)
             else:
                 values = dict(zip(words["asked"], run_session(session, words["asked"], arrays), strict=True))
         except Exception as error:  # what runtimes raise has no base

@@ -72,6 +72,9 @@ class Runtime(ABC):
         """The inputs whose values it holds, if it holds recorded numbers. Raises: NetsurgeryError if they are not those of the net."""
         return None
 
+    def set_apart(self, seconds: float) -> None:  # noqa: B027 - only ONNX models do
+        """Lets an ONNX model run in a process of its own, where opening it, and a run, may take so long."""
+
     @abstractmethod
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         """The values of these blobs. Asked for outputs alone, the model runs as it is.

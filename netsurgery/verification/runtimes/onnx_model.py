@@ -16,7 +16,9 @@ from ...exporters.onnx.links import check_links
 from ...files.boundary import reading
 from ...files.memory import trim
 from ...net import Net
+from .apart import Apart
 from .base import Runtime
+from .session import Opening
 
 if TYPE_CHECKING:
     from .base import Array, Feeds, Model
@@ -37,6 +39,7 @@ class OnnxModel(Runtime):
         self.ends: list[str] = []
         """The outputs of the instance, in its order."""
         self._instance: tuple[frozenset[str], Any] | None = None
+        self._apart: Apart | None = None
 
     @staticmethod
     def library() -> Any:
@@ -86,11 +89,20 @@ class OnnxModel(Runtime):
         instance = self._with(frozenset(asked) - set(self.outputs))
         inputs = {name: np.asarray(array, self.dtypes[name]) for name, array in feeds.items() if name in self.inputs}
         try:
+            if self._apart:
+                return dict(zip(asked, instance.run(asked, inputs), strict=True))
             values = self.compute(instance, asked, inputs)
             return {blob: values[blob] for blob in asked}
         except Exception as error:  # what runtimes raise has no base
             shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in inputs.items())
             raise self._failure(f"fails at {shapes}", error) from None
+
+    def set_apart(self, seconds: float) -> None:
+        self._apart = Apart(seconds)
+
+    def opening(self, extra: Collection[str]) -> Opening:
+        """What a process of its own opens."""
+        return Opening(content=self.whole(extra).SerializeToString(), module=type(self).__module__)
 
     @abstractmethod
     def open(self, extra: Collection[str]) -> Any:
@@ -118,15 +130,21 @@ class OnnxModel(Runtime):
 
     def _with(self, extra: frozenset[str]) -> Any:
         """The instance that gives these values besides the outputs."""
-        if self._instance is None or self._instance[0] != extra:
+        dead = self._apart is not None and not self._apart.is_alive
+        if self._instance is None or self._instance[0] != extra or dead:
             self._instance = None  # the old one goes before the new one comes
             trim()
             self.ends = [*self.outputs, *sorted(extra)]
             try:
-                self._instance = extra, self.open(extra)
+                self._instance = extra, self._open_apart(self._apart, extra) if self._apart else self.open(extra)
             except Exception as error:
                 raise self._failure("cannot be opened", error) from None
         return self._instance[1]
+
+    def _open_apart(self, apart: Apart, extra: Collection[str]) -> Apart:
+        self._apart = apart if apart.is_alive else Apart(apart.seconds)
+        self._apart.open(self.opening(extra))
+        return self._apart
 
     def _failure(self, what: str, error: BaseException) -> NetsurgeryError:
         version = " ".join(self.versions.values())

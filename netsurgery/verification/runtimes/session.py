@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opening:
-    """A file, or bytes whose large tensors lie in `folder` or in `arrays`, by name. `light`: it is run once, with many outputs."""
+    """A file, or bytes whose large tensors lie in `folder` or in `arrays`, by name. `light`: it is run once, with many outputs.
+    `module`: whose open_model opens it where that is not onnxruntime."""
 
     path: str = ""
     content: bytes = b""
     folder: str = ""
     light: bool = False
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    module: str = ""
 
 
 def open_session(opening: Opening) -> Any:
-    """An InferenceSession. Raises: what onnxruntime does."""
+    """An InferenceSession, or the model of another runtime and its instance. Raises: what the runtime does."""
+    if opening.module:
+        model = import_module(opening.module).open_model(opening.content)
+        model.ends = [*model.outputs]
+        return model, model.open(())
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -47,6 +54,10 @@ def open_session(opening: Opening) -> Any:
 
 def run_session(session: Any, asked: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
     """Raises: what onnxruntime does; TypeError for a value that is no array of numbers."""
+    if isinstance(session, tuple):
+        model, instance = session
+        by_name = model.compute(instance, asked, feeds)
+        return [by_name[name] for name in asked]
     values = session.run(list(asked), dict(feeds))
     for name, value in zip(asked, values, strict=True):
         if not isinstance(value, np.ndarray) or value.dtype.hasobject:

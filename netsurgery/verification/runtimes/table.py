@@ -38,14 +38,15 @@ OPINIONS = {
 
 def open_model(model: Model, runtime: str | None = None, seconds: float = 0) -> Runtime:
     """The model that is to be checked, in its runtime: a Net in netsurgery.run, NetDefs in Caffe2, all else in onnxruntime unless
-    `runtime` says other. `seconds` is what onnxruntime may take for a run, in a process of its own; 0: here, and without a limit.
+    `runtime` says other. `seconds` is what an ONNX model may take for a run, in a process of its own; 0: here, and without a limit.
 
     Raises: UnavailableError, UnsupportedError; ParseError for what is no model.
     """
     usual = "netsurgery" if isinstance(model, Net) else "caffe2" if is_caffe2(model_path(model)) else "onnxruntime"
     name = runtime or usual
-    limit = {"seconds": seconds} if name == "onnxruntime" else {}
-    opened: Runtime = _load(RUNTIMES, name, "runtime").open_model(model, **limit)
+    opened: Runtime = _load(RUNTIMES, name, "runtime").open_model(model)
+    if seconds:
+        opened.set_apart(seconds)
     return opened
 
 
