@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
-from .onnx.forms import Form, less_greatest
+from .onnx.forms import Form, by_rank, less_greatest
 
 if TYPE_CHECKING:
     from .builder import Operation
@@ -62,6 +62,7 @@ TARGETS = {
             "ReverseSequence": "it does not read it",
         },
         never_empty=True,
+        forms={"NonMaxSuppression": by_rank},
     ),
     "tensorrt": Target(
         "TensorRT",

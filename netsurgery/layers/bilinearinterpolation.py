@@ -59,6 +59,8 @@ class BilinearInterpolation(LayerType):
         else:
             size = [op("Mul", op.size(x, i), op.ints(self.factor)) for i in (2, 3)]
         sizes = op.ints(op.size(x, 0), op.size(x, 1), *size)
+        if all(n == 1 for n in x.shape[2:]):  # OpenCV 5 divides by 0
+            return [op("Expand", x, sizes)]
         return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -88,6 +88,8 @@ class Interp(LayerType):
         if all(n in (m, 1) for n, m in zip(new, left, strict=True)):
             return [x]
         sizes = op.ints(op.size(bottoms[0], 0), op.size(bottoms[0], 1), self._new_in_graph(op, size, sum(self.crop)))
+        if all(n == 1 for n in left):  # OpenCV 5 divides by 0
+            return [op("Expand", x, sizes)]
         return [op("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -94,12 +94,14 @@ class Pooling3D(LayerType):
             return [op("AveragePool", x, kernel_shape=at.kernel, strides=at.stride)]
         # Averages of whole windows, zeros behind the image, over the share of each window that is not behind it: runtimes differ
         # on what an average with ceil_mode divides by.
-        ones = op("Expand", op.const(1.0), op.ints(1, 1, *(op.size(x, axis) for axis in (2, 3, 4))))
+        ones = op(
+            "Expand", op.const(np.ones((1, 1, 1, 1, 1))), op.ints(1, 1, *(op.size(x, axis) for axis in (2, 3, 4)))
+        )
         sums, shares = (
             op("AveragePool", op("Pad", t, op.ints([0] * 7, tail)), kernel_shape=at.kernel, strides=at.stride)
             for t in (x, ones)
         )
-        return [op("Div", sums, shares)]
+        return [op("Div", sums, op("Squeeze", shares, op.ints(0, 1)))]  # a second map of five axes confuses OpenCV 5
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms

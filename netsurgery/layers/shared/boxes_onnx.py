@@ -108,7 +108,12 @@ def emit_yolo_rows(
     op: Op, boxes: Tensor, scores: Tensor, mask: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
 ) -> Tensor:
     """The rows of the YOLO layers: boxes (R, 4) as corners, scores and mask (R, C), labels (R, 1), None: the column + 1."""
-    pairs = op("Transpose", op("NonZero", mask), perm=(1, 0))
+    places, count = op("NonZero", mask), op.size(scores, 0)
+    if op.never_empty:  # a last box, behind all others
+        places = op("Concat", places, op.reshape(op.ints(count, 0), 2, 1), axis=1)
+        boxes, scores = (op("Pad", x, op.ints(0, 0, 1, 0), op.const(-1)) for x in (boxes, scores))
+        labels = None if labels is None else op("Pad", labels, op.ints(0, 0, 1, 0))
+    pairs = op("Transpose", places, perm=(1, 0))
     score = op("GatherND", scores, pairs)
     at = op("Gather", pairs, op.const(0, "int64"), axis=1)
     if labels is None:
@@ -118,7 +123,8 @@ def emit_yolo_rows(
     box = op("Gather", boxes, at)
     survivors = emit_suppress(op, box, score, overlap, at_equal=True)
     rows = op("Gather", op("Concat", label, op("Unsqueeze", score, op.ints(1)), box, axis=1), survivors)
-    return emit_rows_or_none(op, op("Pad", rows, op.ints(0, 1, 0, 0)), batch)
+    real = op("Cast", op("Less", op("Gather", at, survivors), count), to=7) if op.never_empty else None
+    return emit_rows_or_none(op, op("Pad", rows, op.ints(0, 1, 0, 0)), batch, real=real)
 
 
 def emit_only_best(op: Op, scores: Tensor, most: int) -> Tensor:

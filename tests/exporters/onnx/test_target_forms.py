@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cases
 import numpy as np
+import onnx
 import pytest
 from losses import net_of
 
@@ -13,7 +14,11 @@ import netsurgery
 from netsurgery.errors import NetsurgeryError, UnavailableError, UnsupportedError
 from netsurgery.verification.runtimes.table import open_model
 
-BOXES = cases.find("conformance/detectionoutput")
+BOXES = cases.find(
+    "conformance/detectionoutput",
+    "conformance-forks/yolo_detection_output",
+    "conformance-forks/yolov3_detection_output",
+)
 EMPTY_FAILS = ("opencv", "mnn")
 
 
@@ -22,7 +27,7 @@ EMPTY_FAILS = ("opencv", "mnn")
 def test_boxes_are_chosen_without_a_tensor_that_is_empty(case: Path, target: str) -> None:
     model = netsurgery.to_onnx(cases.load(case), target=target)
     outputs = [value.name for value in model.graph.output]
-    inner = [output for node in model.graph.node for output in node.output]
+    inner = [output for node in model.graph.node for output in node.output if node.op_type != "NonZero"]
     for name in inner:
         if name not in outputs:
             model.graph.output.add(name=name)
@@ -66,6 +71,40 @@ def test_softmax_does_not_overflow_in_mnn() -> None:
         want = cases.session(netsurgery.to_onnx(net).SerializeToString()).run(None, {"x": x})[0]
         np.testing.assert_array_equal(cases.session(model.SerializeToString()).run(None, {"x": x})[0], want)
     assert [node.op_type for node in netsurgery.to_onnx(net).graph.node] == ["Softmax"]
+
+
+PROPOSALS = cases.find(
+    "conformance-forks/proposal_happynear", "conformance-forks/box_output", "conformance-forks/python_proposal"
+)
+assert PROPOSALS
+
+
+@pytest.mark.parametrize("case", PROPOSALS, ids=cases.name)
+def test_boxes_are_ranked_for_what_drops_scores_that_are_not_above_0(case: Path) -> None:
+    net = cases.load(case)
+    try:
+        model = netsurgery.to_onnx(net, target="opencv")
+    except UnsupportedError as error:
+        assert "becomes Scan" in str(error)
+        return
+    numbers = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "NonMaxSuppression":
+            assert numbers[node.input[4]] >= 0
+    session = cases.session(model.SerializeToString())
+    for feed, want in cases.runs(case):
+        values = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})
+        assert not any(cases.difference(x, want[o.name]) for o, x in zip(session.get_outputs(), values, strict=True))
+
+
+def test_a_single_pixel_is_repeated_not_resized() -> None:
+    """OpenCV 5 divides by what lies between the pixels, 0."""
+    layer = 'layer { name: "y" type: "Interp" bottom: "x" top: "y" interp_param { height: 5 width: 4 } }'
+    model = netsurgery.to_onnx(net_of(layer, {"x": (1, 2, 1, 1)}), static=True)
+    assert [node.op_type for node in model.graph.node] == ["Expand"]
+    x = np.array([[[[1.5]], [[-2]]]], np.float32)
+    (y,) = cases.session(model.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_array_equal(y, np.broadcast_to(x, (1, 2, 5, 4)))
 
 
 LOSSES = ("SoftmaxWithLoss", "EuclideanLoss", "HingeLoss", "SigmoidCrossEntropyLoss", "SmoothL1Loss")
