@@ -46,7 +46,7 @@ class OnnxModel(Runtime):
         """What computes. Raises: UnavailableError."""
 
     @classmethod
-    def of(cls, model: Model, **options: Any) -> Self:
+    def of(cls, model: Model) -> Self:
         """The model in this runtime.
 
         Raises: ParseError; UnavailableError; UnsupportedError for a Net; WeightsError if files that the model points to are not what
@@ -60,7 +60,7 @@ class OnnxModel(Runtime):
         if light.path:
             check_links(light.proto, light.path)
         with reading(light.path or "<model>", "a .onnx file", problem="is no model that can be run"):
-            return cls(light, engine, **options)
+            return cls(light, engine)
 
     @cached_property
     def inputs(self) -> Mapping[str, tuple[int | None, ...] | None]:
