@@ -184,9 +184,19 @@ def _graph(program: Program, names: Mapping[tuple[str, int], str]) -> tuple[onnx
     net, values, shapes = program.net, program.values, program.inferred.shapes
     ranks = {name: len(shapes[name]) for name in net.inputs}
     ends = {*ranks, *program.outputs}
+    stem = "inner"  # no axis of an input is called so: those have an underscore, or a user's name
+    while any(name.startswith(stem) for name in names.values()):
+        stem += "x"
+    inner_names: dict[Dim, str] = {}
 
     def info(blob: str) -> onnx.ValueInfoProto:
         sizes = [_dim(n, ranks, names) for n in shapes[blob]]
+        if (
+            blob not in ends
+        ):  # onnxruntime fuses an Add and a ReLU into a convolution where it sees that both sizes are equal
+            for axis, (size, name) in enumerate(zip(shapes[blob], sizes, strict=True)):
+                if name is None and isinstance(size, Dim):
+                    sizes[axis] = inner_names.setdefault(size, f"{stem}{len(inner_names)}")
         return helper.make_tensor_value_info(values[blob].name, TensorProto.FLOAT, sizes)
 
     inner = [blob for blob in net.blobs if blob in values and values[blob].name == blob and blob not in ends]
