@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..exporters.onnx.session import options
+from ..exporters.onnx.session import open_session, options
 from .settings import SETTINGS, gpu_providers
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _open(model: onnx.ModelProto, large: Mapping[str, Array]) -> Any:
     if large:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in large.values()]
         chosen.add_external_initializers(list(large), values)
-    return onnxruntime.InferenceSession(model.SerializeToString(), chosen, providers=_providers())
+    return open_session(model.SerializeToString(), chosen, _providers())
 
 
 def _providers() -> list[Any]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, Source, UnavailableError
 from ..exporters.onnx.light import read_light
 from ..exporters.onnx.save import save_onnx
-from ..exporters.onnx.session import cores, options
+from ..exporters.onnx.session import cores, open_session, options
 from ..net import Net
 from .runtimes.as_caffe import caffe_files
 from .runtimes.caffe import lacking_layers
@@ -134,14 +134,13 @@ def _profile(
     path: Path, feeds: Feeds, rounds: int, threads: int | None, folder: Path
 ) -> tuple[float, dict[str, float]]:
     """The median seconds of a forward, and those of each node of the model as onnxruntime runs it."""
-    import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     def session(profiled: bool) -> Any:
         chosen = options(threads=threads, free=False)
         chosen.enable_profiling = profiled
         chosen.profile_file_prefix = str(folder / "profile")
-        return onnxruntime.InferenceSession(os.fspath(path), chosen, providers=["CPUExecutionProvider"])
+        return open_session(os.fspath(path), chosen)
 
     try:
         plain = session(False)

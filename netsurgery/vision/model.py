@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import NetsurgeryError, ShapeError
 from ..exporters.convert import input_axes
 from ..exporters.onnx.save import save_onnx
-from ..exporters.onnx.session import options
+from ..exporters.onnx.session import open_session, options
 from ..net import Net
 from . import cache
 
@@ -26,12 +26,11 @@ class Model:
     """Gives some blobs of a net, for images of any size that the net takes."""
 
     def __init__(self, path: str | os.PathLike[str], blobs: Sequence[str], threads: int | None = None) -> None:
-        import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
         self.failures = (state.Fail, state.InvalidArgument, state.RuntimeException)
         chosen = options(threads=threads, spin=False)  # leaves the cores to whoever reads images
-        self.session = onnxruntime.InferenceSession(os.fspath(path), chosen, providers=["CPUExecutionProvider"])
+        self.session = open_session(os.fspath(path), chosen)
         self.path, self.blobs = Path(path), tuple(blobs)
         self.input = self.session.get_inputs()[0].name
         batch = self.session.get_inputs()[0].shape[0]

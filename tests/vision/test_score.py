@@ -153,7 +153,7 @@ def test_what_does_not_fit_is_refused_and_the_advice_works(command: Command, tmp
     code, _, err = command("score", DEPLOY, WEIGHTS, tmp_path / "wrong.txt", *PIXELS)
     assert code == 2 and "the label 11" in err and "0 to 10: blob 'prob' has 11 classes" in err
     code, _, err = command("score", DEPLOY, WEIGHTS, LIST, LIST, *PIXELS)
-    assert code == 2 and "onnxruntime cannot open it" in err
+    assert code == 2 and " does not open it: " in err and "expected: an ONNX model" in err
     assert command("score", DEPLOY, WEIGHTS, os.devnull, *PIXELS)[0] == 2
 
 

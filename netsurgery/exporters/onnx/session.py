@@ -37,22 +37,31 @@ def session(
 
     Raises: NetsurgeryError for what onnxruntime cannot open.
     """
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
     name = os.fspath(model) if isinstance(model, str | os.PathLike) else ""
     content: Any = name or (model if isinstance(model, bytes) else model.SerializeToString())  # type: ignore[union-attr]
     if prepack is None:
         prepack = not (name and _is_mapped(name))
-    failures = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile)
+    return open_session(content, options(threads=threads, prepack=prepack), providers)
+
+
+def open_session(content: str | bytes, chosen: Any, providers: Sequence[Any] | None = None) -> Any:
+    """A session on a file, or its bytes, with options as `options` gives them.
+
+    Raises: NetsurgeryError for what onnxruntime cannot open.
+    """
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    failures = (
+        *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf),
+        *(state.NoSuchFile, state.NotImplemented, state.RuntimeException),
+    )
     try:
-        return onnxruntime.InferenceSession(
-            content, options(threads=threads, prepack=prepack), providers=providers or ["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, chosen, providers=providers or ["CPUExecutionProvider"])
     except failures as error:
         raise NetsurgeryError(
             f"onnxruntime {onnxruntime.__version__} does not open it: {' '.join(str(error).split())}",
-            source=Source(name),
+            source=Source(content if isinstance(content, str) else ""),
             expected="an ONNX model",
         ) from None
 

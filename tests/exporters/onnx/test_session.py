@@ -65,3 +65,15 @@ def test_what_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
         netsurgery.session(path)
     with pytest.raises(NetsurgeryError, match="absent"):
         netsurgery.session(tmp_path / "absent.onnx")
+
+
+def test_sessions_are_opened_in_one_place() -> None:
+    """Beside it: verify, whose sessions share the machine with the reference, and the look at a model without its weights."""
+    package = Path(netsurgery.__file__).parent
+    openers = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "onnxruntime.InferenceSession(" in path.read_text()
+    }
+    aside = {"verification/runtimes/session.py", "exporters/onnx/opened.py", "pycaffe/explanation.py"}
+    assert openers == {"exporters/onnx/session.py", *aside}
