@@ -47,7 +47,9 @@ def declare_inputs(fields: Sequence[Field], shapes: Shapes, notes: list[str]) ->
         items = shapes[asked[0]][:1]  # of labels as many as of images
         beside = [(*items, *own[1:]) if own else None for own in declared]
         shape_of = {top: shapes.get(top, own) for top, own in zip(tops, beside, strict=True)}
-        rest = [top for top in tops if top not in asked and (kind is None and layer.last("type") != "Input")]
+        unknown = kind is None and layer.last("type") != "Input"
+        others = [top for top in tops if top not in asked]
+        rest = others if unknown and not read.isdisjoint(others) else []  # what nobody reads goes
         for top in (t for t in tops if t not in rest and (t in asked or t in read)):
             name = str(layer.last("name", top)) if top == asked[0] else top
             layers.append(_input(name, top, shape_of[top], f, layer if top == tops[0] else None))

@@ -9,7 +9,7 @@ import cases
 import pytest
 
 import netsurgery
-from netsurgery.errors import NetsurgeryError, ShapeError
+from netsurgery.errors import NetsurgeryError, ShapeError, UnsupportedLayersError
 from netsurgery.exporters.convert import convert
 from netsurgery.formats.load import from_text
 from netsurgery.formats.options import Reading
@@ -99,6 +99,22 @@ def test_a_label_that_is_only_silenced_goes_with_its_silence() -> None:
         text.replace('bottom: "label" }', 'bottom: "label" bottom: "data" }'), input_shapes={"data": (1, 3, 8, 8)}
     )
     assert [layer.bottoms for layer in both.layers] == [(), ("data",), ("data",)]
+
+
+def test_a_label_of_an_unknown_source_that_nobody_reads_goes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "n.prototxt").write_text(SOURCES["unknown, with a label"] + CONV)
+    with pytest.raises(UnsupportedLayersError) as refused:
+        netsurgery.load(tmp_path / "n.prototxt").require_supported()
+    assert str(refused.value) == (
+        f"{tmp_path}/n.prototxt:1: layer 'data' (CPMData): layer type 'CPMData' is not known\n"
+        "  expected: a type that `netsurgery layers` lists\n"
+        "  fix: make an input of what it gives: --input-shape data=1,3,224,224"
+    )
+    net = netsurgery.load(tmp_path / "n.prototxt", input_shapes={"data": (1, 3, 224, 224)})
+    net.require_supported()
+    assert [layer.type for layer in net.layers] == ["Input", "Convolution"]
+    scored = from_text(SOURCES["unknown, with a label"] + CONV + LOSS, input_shapes={"data": (1, 3, 8, 8)})
+    assert "label" in scored.blobs, "what a loss reads stays, for deploy"
 
 
 SUM = """layer { name: "a" type: "Data" top: "data" data_param { source: "x" batch_size: 4 } }

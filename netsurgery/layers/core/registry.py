@@ -185,6 +185,8 @@ def _kind(
         if advised := refusal(type, title, source, layer.bottoms):
             raise advised
         near = meant(type, names())
+        own = f"register a layer of your own (README: Your own layer), or hand it on: --as-custom-op {type}"
+        source_of = "" if layer.bottoms or not layer.tops else f"--input-shape {layer.tops[0]}=1,3,224,224"
         raise UnsupportedError(
             f"layer type '{type}' is not known",
             layer=title,
@@ -194,7 +196,9 @@ def _kind(
             if type.startswith("#")
             else f"did you mean '{near}'?"
             if near
-            else f"register a layer of your own (README: Your own layer), or hand it on: --as-custom-op {type}",
+            else f"make an input of what it gives: {source_of}"
+            if source_of
+            else own,
         )
     p = Params(params, "LayerParameter", title, source, cls.parameters)
     cls = cls.variant(p, title, len(layer.bottoms))
