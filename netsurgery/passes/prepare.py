@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..aliases import InputShapes, StrPath
 from ..errors import NetsurgeryError, RewriteError
 from ..formats.load import read_net
@@ -45,6 +47,12 @@ def prepare(
 
 def _read(prototxt: StrPath, weights: StrPath | None, reading: Reading) -> Net:
     if reading.initialize is not None and weights is not None:
+        if not os.path.exists(weights):
+            raise NetsurgeryError(
+                f"--initialize {weights}",
+                expected="no value, for what the file's fillers say, or random",
+                fix="--initialize, or --initialize random",
+            )
         raise NetsurgeryError(
             "weights are given, and others are to be made up",
             expected="the prototxt alone with --initialize",

@@ -51,7 +51,7 @@ class Freedom:
             + (f"layer {pin.layer} ties it to {pin.size}" if pin else f"the model has it fixed at {self.fixed[axis]}"),
             expected=f"{self.base[name][i]}",
             fix="--fully-convolutional frees the axes that InnerProduct ties; a model is converted with it"
-            if pin and i >= 2
+            if pin and i >= 2 and pin.layer.endswith("(InnerProduct)")
             else "",
         )
 

@@ -8,6 +8,7 @@ a second set of inputs, for values of a second forward, after the first, in agai
 
 import json
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.environ["CAFFE_SIDE"])
@@ -67,11 +68,13 @@ def main():
             except BaseException as error:
                 os.write(2, (f"{type(error).__name__}: {error}").encode())
             os._exit(code)
-        if os.waitpid(child, 0)[1]:
+        ending = os.waitpid(child, 0)[1]
+        if ending:
             with open(os.path.join(folder, "log.txt")) as file:
                 lines = [line for line in file.read().splitlines() if "Check failure stack" not in line]
             with open(os.path.join(folder, "refusal.txt"), "w") as file:
-                file.write("\n".join(lines[-4:]))
+                killed = os.WIFSIGNALED(ending) and os.WTERMSIG(ending) != signal.SIGABRT  # by which Caffe itself ends
+                file.write("\n".join(lines[-4:] + [f"ended by signal {os.WTERMSIG(ending)}"] * killed))
 
 
 if __name__ == "__main__":

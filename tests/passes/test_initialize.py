@@ -167,6 +167,11 @@ def test_convert_does_not_make_weights_up_beside_given_ones(
     files = str(case / "net.prototxt"), str(case / "net.caffemodel")
     assert run_cli(monkeypatch, "convert", *files, "--initialize", "-o", str(tmp_path / "m.onnx")) == 2
     assert "weights are given, and others are to be made up" in capsys.readouterr().err
+    assert run_cli(monkeypatch, "convert", files[0], "--initialize", "zeros", "-o", str(tmp_path / "m.onnx")) == 2
+    assert capsys.readouterr().err == (
+        "error: --initialize zeros\n  expected: no value, for what the file's fillers say, or random\n"
+        "  fix: --initialize, or --initialize random\n"
+    )
 
 
 @pytest.mark.parametrize("bottleneck", ["true", "false"])

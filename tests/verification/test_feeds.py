@@ -50,6 +50,17 @@ def test_a_static_model_is_compared_at_its_size() -> None:
     assert str(caught.value) == ("axis 2 of input 'data' cannot be 10: the model has it fixed at 9\n  expected: 9")
 
 
+def test_surgery_is_advised_only_where_it_frees_the_axis() -> None:
+    net = from_text(
+        'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 1 dim: 1 } } }\n'
+        'layer { name: "p" type: "Pooling" bottom: "x" top: "p" pooling_param { pool: AVE global_pooling: true } }\n'
+        'layer { name: "e" type: "Eltwise" bottom: "x" bottom: "p" top: "e" }'
+    )
+    with pytest.raises(NetsurgeryError) as caught:
+        netsurgery.verify(net, netsurgery.to_onnx(net), sizes=[5])
+    assert str(caught.value) == ("axis 2 of input 'x' cannot be 5: layer 'e' (Eltwise) ties it to 1\n  expected: 1")
+
+
 def test_a_size_that_a_layer_ties_down_is_refused() -> None:
     net = small()
     with pytest.raises(NetsurgeryError) as caught:

@@ -9,6 +9,7 @@ import cases
 import classified
 import numpy as np
 import pytest
+from PIL import Image
 
 import netsurgery
 from netsurgery import vision
@@ -117,3 +118,11 @@ def test_sizes_that_do_not_go_together_are_refused() -> None:
     )
     for followed in (replace(small, resize=(20, 20)), replace(small, convention="pycaffe")):
         assert vision.preprocess(image, 3, (16, 16), followed).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_jpeg_files_are_decoded_as_opencv_does(subsampling: str, tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    path = tmp_path / "photo.jpg"
+    Image.open(FOLDER / "photo.png").resize((120, 90)).save(path, quality=90, subsampling=subsampling)
+    assert (vision.read_image(path) == cv2.imread(str(path))[..., ::-1]).all()
