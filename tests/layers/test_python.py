@@ -12,10 +12,8 @@ from one_layer import Array, agree, dims, make, one, refusal
 import netsurgery
 from netsurgery.errors import NetsurgeryError, ParseError, Source, UnsupportedError
 from netsurgery.formats.load import from_text
-from netsurgery.layers.core.layer_type import LayerType
 from netsurgery.layers.core.param_str import ParamStr
-from netsurgery.layers.core.params import Params
-from netsurgery.layers.shared.python_layers import no_settings
+from netsurgery.layers.shared.python_layers import NoSettings
 
 
 def test_python_layers_without_bottoms_are_inputs() -> None:
@@ -47,11 +45,8 @@ def test_python_layers_that_are_not_known_are_refused_by_name() -> None:
 
 
 def test_a_python_layer_is_replaced_by_its_module_and_name() -> None:
-    class Focal(LayerType):
+    class Focal(NoSettings):
         types = ("Python:my.module.Focal",)
-
-        def read(self, p: Params) -> None:
-            no_settings(p)
 
         def forward(self, bottoms: Sequence[Array], weights: Sequence[Array]) -> Sequence[Array]:
             return [bottoms[0] * 2]
