@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..files.overwriting import require_no_input
 from .options import Json, Labels, NetAndImages, Output, Quiet, read_labels
 from .printing import EXIT_BAD_INPUT, Printed, cell, console, note, open_images_net, watched
 
@@ -70,9 +71,11 @@ def classify(
     _, net, preprocessing = open_images_net(net_file, weights, reading, pixels, quiet or as_json, "pycaffe")
     names = read_labels(labels)
     if windows is not None:
-        from ..vision.windows import classify_windows, read_windows
+        from ..vision.windows import classify_windows, image_place, read_windows
 
         boxes = read_windows(windows)
+        if output is not None:
+            require_no_input([str(output)], {image_place(file, windows.parent) for file, _ in boxes})
         scored = classify_windows(
             net,
             boxes,

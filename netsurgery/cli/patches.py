@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..files.overwriting import require_no_input
 from .options import Json, Labels, NetAndImages, Quiet, Size, Without, read_labels, two
 from .printing import note, open_words, print_json, watched, write_figure, write_picture
 
@@ -56,6 +57,7 @@ def patches(
 
     net, preprocessing, paths = open_words(words, "IMAGE...", reading=reading, pixels=pixels, quiet=quiet or as_json)
     images = find_images(paths)
+    require_no_input([str(output)], [image.path for image in images])
     with watched(images, "patches", quiet or as_json) as watch:
         best: Any = find(
             net,

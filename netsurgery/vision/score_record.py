@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any, Self
 
 from ..errors import NetsurgeryError, Source
+from ..files.boundary import open_file, reading
 from .accuracy import Tally
 
 
@@ -34,14 +35,12 @@ class Record:
         """
         if self.path is None:
             return 0
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                lines = [line for line in file if line.endswith("\n")]
-        except FileNotFoundError:
-            lines = []
-        except (OSError, UnicodeDecodeError) as error:
-            raise NetsurgeryError(f"cannot be read: {error}", source=Source(self.path)) from None
-        entries = [self._entry(line) for line in lines]
+        whole = b""
+        if os.path.lexists(self.path):
+            with open_file(self.path, error=NetsurgeryError) as old, reading(self.path, error=NetsurgeryError):
+                data = old.read()
+                whole = data[: data.rfind(b"\n") + 1]  # a last line that was cut off goes
+        entries = [self._entry(line) for line in whole.splitlines()]
         if entries and entries[0] != self.heading:
             raise NetsurgeryError(
                 "is the record of another run",
@@ -50,14 +49,14 @@ class Record:
                 fix="name another file, or remove it",
             )
         for entry in entries[1:]:
-            for tally in tallies:
-                share = entry["models"][tally.name]
-                tally.ranks += share["ranks"]
-                tally.add_outputs(share["outputs"], len(entry["samples"]))
+            with reading(self.path, "a batch", error=NetsurgeryError, problem="is no record of scores"):
+                for tally in tallies:
+                    share = entry["models"][tally.name]
+                    tally.ranks += [int(rank) for rank in share["ranks"]]
+                    tally.add_outputs(share["outputs"], len(entry["samples"]))
         try:
-            # a last line that was cut off goes
-            with open(self.path, "w", encoding="utf-8") as out:
-                out.writelines(lines)
+            if entries:
+                os.truncate(self.path, len(whole))
             self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - closed on leaving
         except OSError as error:
             raise NetsurgeryError(f"cannot be written: {error.strerror}", source=Source(self.path)) from None
@@ -78,7 +77,7 @@ class Record:
         self._put({"samples": list(names), "models": models})
         self._note(tallies)
 
-    def _entry(self, line: str) -> dict[str, Any]:
+    def _entry(self, line: bytes) -> dict[str, Any]:
         try:
             entry = json.loads(line)
         except ValueError:

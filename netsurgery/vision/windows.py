@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source
+from ..files.boundary import open_file
 from ..files.output import replacing
 from ..files.resample import resize_image
 from ..files.urls import is_url
@@ -93,7 +94,10 @@ def read_windows(path: str | os.PathLike[str]) -> list[tuple[str, Window]]:
     name = os.fspath(path)
     windows: list[tuple[str, Window]] = []
     try:
-        with open(name, newline="", encoding="utf-8-sig") as file:
+        with (
+            open_file(name, "a table (CSV)", NetsurgeryError) as data,
+            io.TextIOWrapper(data, "utf-8-sig", newline="") as file,
+        ):
             reader = csv.DictReader(file)
             missing = [c for c in ("filename", *COLUMNS) if c not in (reader.fieldnames or ())]
             if missing:
@@ -121,6 +125,11 @@ def read_windows(path: str | os.PathLike[str]) -> list[tuple[str, Window]]:
     if not windows:
         raise NetsurgeryError("has no windows", source=Source(name), expected="one a line")
     return windows
+
+
+def image_place(file: str, beside: str | os.PathLike[str]) -> str:
+    """Where an image of a table is, `beside` being the folder in which files that are not there are looked for."""
+    return file if is_url(file) else place_of(file, Path(beside), "")
 
 
 def classify_windows(
@@ -163,7 +172,7 @@ def classify_windows(
     names: dict[str, str] = {}
     images = []
     for file, group in groups.items():
-        place = file if is_url(file) else place_of(file, Path(beside), "")
+        place = image_place(file, beside)
         for start in range(0, len(group), AT_ONCE):
             name = str(len(parts))
             parts[name], names[name] = group[start : start + AT_ONCE], file
