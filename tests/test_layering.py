@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -90,6 +91,19 @@ def test_imports_point_one_way() -> None:
     for name in FILES:
         for other in imports(name):
             assert rank(other) <= rank(name), f"{'.'.join(name)} imports {'.'.join(other)}"
+
+
+def test_the_page_of_the_architecture_names_every_room() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    drawing = page[page.index("    aliases") : page.index("Imports point one way only")]
+    lines = [[room for room in line if room not in ("_proto", "__main__")] for line in ROOMS]
+    assert [sorted(re.findall(r"[\w.]+", line)) for line in drawing.split("<")] == [
+        sorted(room or "__init__" for room in line) for line in lines if line
+    ]
+    for name, path in FILES.items():
+        if len(name) == 1 and name[0] not in ("cli", "_proto", "__main__"):
+            room = f"{name[0]}/" if path.name == "__init__.py" else f"{name[0]}.py"
+            assert f"`{room}" in page, room
 
 
 def test_no_circle_of_modules() -> None:
