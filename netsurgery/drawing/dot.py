@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import NetsurgeryError
+from ..files.boundary import package
 from ..shown import visible
 
 Attributes = Mapping[str, str]
@@ -60,12 +61,8 @@ def render(source: str, format: str) -> bytes:
 
     Raises: NetsurgeryError without the package graphviz, without the program `dot`, or if that refuses.
     """
-    try:
+    with package("drawing needs the package graphviz, and Graphviz itself", "netsurgery[draw]"):
         import graphviz
-    except ImportError:
-        raise NetsurgeryError(
-            "drawing needs the package graphviz, and Graphviz itself", fix="pip install 'netsurgery[draw]'"
-        ) from None
     try:
         picture: bytes = graphviz.pipe("dot", format, source.encode(), quiet=True)
     except graphviz.ExecutableNotFound:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 from typing import IO
 
 from ..aliases import StrPath
@@ -34,6 +35,22 @@ def reading(
         source = path if isinstance(path, Source) else Source(os.fspath(path))
         text = f"{problem}: {reason(failure)}"
         raise error(text, layer=layer, source=source, expected=expected, fix=fix) from None
+
+
+@contextmanager
+def package(
+    problem: str,
+    name: str,
+    *,
+    error: type[NetsurgeryError] = NetsurgeryError,
+    layer: str | Placed = "",
+    source: Source | None = None,
+) -> Iterator[None]:
+    """What package `name` brings, or an extra of ours, is imported within. Raises: `error` if it is not installed."""
+    try:
+        yield
+    except ImportError:
+        raise error(problem, layer=layer, source=source, fix=f"pip install {quote(name)}") from None
 
 
 def reason(failure: Exception) -> str:

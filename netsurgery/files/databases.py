@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from ..aliases import StrPath
 from ..errors import NetsurgeryError, Source
-from .boundary import reading
+from .boundary import package, reading
 
 _ENVIRONMENTS: WeakValueDictionary[tuple[str, int], Any] = WeakValueDictionary()
 """LMDBs that are open, by path and inode: a process opens each but once, and two nets may read one database."""
@@ -45,12 +45,8 @@ def records(path: StrPath) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _lmdb(path: str) -> Iterator[tuple[bytes, bytes]]:
-    try:
+    with package("reading an LMDB needs the package lmdb", "lmdb", source=Source(path)):
         import lmdb
-    except ImportError:
-        raise NetsurgeryError(
-            "reading an LMDB needs the package lmdb", source=Source(path), fix="pip install lmdb"
-        ) from None
     with ExitStack() as stack:
         with reading(path, "an LMDB", error=NetsurgeryError):
             folder = os.path.isdir(path)
@@ -63,12 +59,8 @@ def _lmdb(path: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _leveldb(path: str) -> Iterator[tuple[bytes, bytes]]:
-    try:
+    with package("reading a LevelDB needs the package plyvel", "plyvel", source=Source(path)):
         import plyvel
-    except ImportError:
-        raise NetsurgeryError(
-            "reading a LevelDB needs the package plyvel", source=Source(path), fix="pip install plyvel"
-        ) from None
     with reading(path, "a LevelDB", error=NetsurgeryError, problem="cannot be opened"):
         database = plyvel.DB(path)
     try:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import NetsurgeryError
 from ..limits import Limits, limits
+from .boundary import package
 
 
 def pillow(what: str) -> Any:
     """The module PIL, with Image, ImageDraw, ImageFont, ImageOps and PngImagePlugin. Raises: NetsurgeryError if it is not installed."""
-    try:
+    with package(f"{what} needs the package Pillow", "netsurgery[vision]"):
         import PIL
         import PIL.Image
         import PIL.ImageDraw
         import PIL.ImageFont
         import PIL.ImageOps
         import PIL.PngImagePlugin
-    except ImportError:
-        raise NetsurgeryError(f"{what} needs the package Pillow", fix="pip install 'netsurgery[vision]'") from None
     if limits().pixels != Limits.pixels:  # who lifts the limit lifts Pillow's own
         PIL.Image.MAX_IMAGE_PIXELS = limits().pixels
     return PIL

@@ -12,7 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..errors import NetsurgeryError, Source
 from ..limits import lift, limits
-from .boundary import reading
+from .boundary import package, reading
 
 WEB = ("http", "https")
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "file": "", "memory": ""}
@@ -94,20 +94,12 @@ def filesystem_of(url: str) -> tuple[Any, str]:
             source=Source(url),
             expected="a URL of s3, gs or az",
         )
-    try:
+    with package(f"{url} is a URL, which needs the package fsspec", "netsurgery[cluster]"):
         import fsspec
-    except ImportError:
-        raise NetsurgeryError(
-            f"{url} is a URL, which needs the package fsspec", fix="pip install 'netsurgery[cluster]'"
-        ) from None
+    lacking = f"URLs of {scheme}:// need the package {PACKAGES[scheme]}"
     try:
-        filesystem, path = fsspec.core.url_to_fs(re.sub("::.*", "", url))
-    except ImportError:
-        raise NetsurgeryError(
-            f"URLs of {scheme}:// need the package {PACKAGES[scheme]}",
-            source=Source(url),
-            fix=f"pip install {PACKAGES[scheme]}",
-        ) from None
+        with package(lacking, PACKAGES[scheme], source=Source(url)):
+            filesystem, path = fsspec.core.url_to_fs(re.sub("::.*", "", url))
     except ValueError as error:
         raise NetsurgeryError(f"cannot be opened: {error}", source=Source(url), expected=EXPECTED) from None
     return filesystem, path

@@ -5,6 +5,7 @@ Source: BVLC/caffe src/caffe/layers/hdf5_output_layer.cpp
 
 from __future__ import annotations
 
+from ..files.boundary import package
 from .errors import CaffeError
 from .kind_op import KindOp
 
@@ -28,12 +29,8 @@ class HDF5OutputOp(KindOp):
         return True
 
     def _write(self, *names: str) -> None:
-        try:
+        with package("HDF5 needs h5py, which is not installed", "netsurgery[hdf5]", layer=self.slot, error=CaffeError):
             import h5py
-        except ImportError:
-            raise CaffeError(
-                "HDF5 needs h5py, which is not installed", layer=self.slot, fix="pip install 'netsurgery[hdf5]'"
-            ) from None
         try:
             with h5py.File(self.path, "w") as file:
                 for name, blob in zip(names, self.slot.bottoms, strict=False):

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NetsurgeryError
+from ..files.boundary import package
 from ..files.urls import read_url
 from ..formats.preprocessing import LINEAR_LUMA
 
@@ -25,12 +25,8 @@ def read(filename: ImagePath, *, gray: bool) -> NDArray[np.float64]:
     Shapes: (H, W), (H, W, 3) or (H, W, 4).
     Raises: OSError for what is not there or no image; NetsurgeryError without Pillow; ValueError for floats beyond 1.
     """
-    try:
+    with package("reading images needs the package Pillow", "netsurgery[pycaffe]"):
         from PIL import Image
-    except ImportError:
-        raise NetsurgeryError(
-            "reading images needs the package Pillow", fix="pip install 'netsurgery[pycaffe]'"
-        ) from None
     source: Any = filename
     if isinstance(filename, str) and filename.startswith(("http://", "https://")):
         source = io.BytesIO(read_url(filename))

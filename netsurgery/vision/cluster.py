@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import NetsurgeryError
+from ..files.boundary import package
 from ..files.urls import is_url
 from .images import ImageFile
 from .pipeline import WINDOW, Job, Outcome, stream
@@ -89,12 +90,8 @@ def work(name: str, images: Sequence[ImageFile]) -> list[Outcome[Any]]:
 
 
 def _distributed() -> Any:
-    try:
+    with package("working on a cluster needs the package distributed", "netsurgery[cluster]"):
         import distributed
-    except ImportError:
-        raise NetsurgeryError(
-            "working on a cluster needs the package distributed", fix="pip install 'netsurgery[cluster]'"
-        ) from None
     return distributed
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source
 from ..files.arrays import member_of
+from ..files.boundary import package
 from ..files.copy import copy_array
 from ..files.hdf5_output import hdf5_into
 from ..files.output import replacing
@@ -148,12 +149,8 @@ class _Hdf5Writer:
 
 @contextmanager
 def _hdf5(path: str, blobs: Sequence[str]) -> Iterator[Writer]:
-    try:
+    with package("writing HDF5 needs the package h5py", "netsurgery[hdf5]", source=Source(path)):
         import h5py
-    except ImportError:
-        raise NetsurgeryError(
-            "writing HDF5 needs the package h5py", source=Source(path), fix="pip install 'netsurgery[hdf5]'"
-        ) from None
     folder = os.path.dirname(os.path.realpath(path))
     with ExitStack() as stack:
         out = stack.enter_context(replacing(path))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError
+from ..files.boundary import package
 from ..files.output import replacing
 from ..shown import visible
 
@@ -28,12 +29,8 @@ LONGEST, LONG, SHORT = 10.24, 5.0, 2.2
 
 def require_matplotlib(what: str = "figures") -> Any:
     """The module matplotlib. Raises: NetsurgeryError if it is not installed."""
-    try:
+    with package(f"{what} need matplotlib, which draws axes, bars and legends", "netsurgery[vision]"):
         import matplotlib
-    except ImportError:
-        raise NetsurgeryError(
-            f"{what} need matplotlib, which draws axes, bars and legends", fix="pip install 'netsurgery[vision]'"
-        ) from None
     return matplotlib
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source, UnsupportedError
+from ..files.boundary import package
 from ..net import Net
 from ..passes.cut import cut
 from .patches import find_unit
@@ -101,10 +102,6 @@ def before_softmax(net: Net, blob: str) -> str:
 
 def require_torch(what: str) -> Any:
     """The module torch. Raises: NetsurgeryError if it is not installed."""
-    try:
+    with package(f"{what} needs PyTorch, which computes the gradients", "netsurgery[torch]"):
         import torch
-    except ImportError:
-        raise NetsurgeryError(
-            f"{what} needs PyTorch, which computes the gradients", fix="pip install 'netsurgery[torch]'"
-        ) from None
     return torch

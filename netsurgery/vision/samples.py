@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NetsurgeryError, ShapeError, Source
-from ..files.boundary import open_file, read_file, reading
+from ..files.boundary import open_file, package, read_file, reading
 from ..files.databases import database_kind, records
 from ..files.images import read_gray, read_image
 from ..limits import require_values
@@ -210,10 +210,8 @@ def _holder(pixels: NDArray[Any]) -> Callable[[], NDArray[Any]]:
 
 
 def _arrays(path: str) -> Iterator[Sample]:
-    try:
+    with package("HDF5 needs the package h5py", "netsurgery[hdf5]"):
         import h5py
-    except ImportError:
-        raise NetsurgeryError("HDF5 needs the package h5py", fix="pip install 'netsurgery[hdf5]'") from None
     open_file(path, "HDF5", NetsurgeryError).close()  # which waits for no stream
     with ExitStack() as stack:
         with reading(path, "HDF5", error=NetsurgeryError):

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...aliases import Array
 from ...errors import Source, WeightsError
-from ...files.boundary import reading
+from ...files.boundary import package, reading
 from ...files.mapped import MappedFile, identity
 from ...limits import lift, limits
 from .blob import MAX_AXES, MAX_COUNT, StoredBlob
@@ -32,12 +32,8 @@ def read_hdf5(path: str, mapped: MappedFile) -> ModelFile:
     Raises: WeightsError if it is damaged, or h5py is not installed.
     """
     source = Source(path)
-    try:
+    with package("is an HDF5 file, and h5py is not installed", "netsurgery[hdf5]", source=source, error=WeightsError):
         import h5py
-    except ImportError:
-        raise WeightsError(
-            "is an HDF5 file, and h5py is not installed", source=source, fix="pip install 'netsurgery[hdf5]'"
-        ) from None
     with (
         reading(path, error=WeightsError, problem="cannot be read as HDF5", fix="download or copy it again"),
         h5py.File(path, "r") as file,

@@ -12,7 +12,7 @@ import numpy as np
 from ...aliases import Array, StrPath
 from ...errors import NetsurgeryError, Source, WeightsError
 from ...files.arrays import read_npz, write_npz
-from ...files.boundary import open_file, reading
+from ...files.boundary import open_file, package, reading
 from ...files.copy import copy_array
 from ...files.mapped import require_unchanged
 from ...files.output import replacing
@@ -65,14 +65,8 @@ def read_tensors(path: StrPath) -> dict[str, Array]:
 
 
 def _read_safetensors(path: str, expected: str) -> dict[str, Array]:
-    try:
+    with package("reading .safetensors needs the package safetensors", "netsurgery[safetensors]", source=Source(path)):
         from safetensors import numpy as tensors
-    except ImportError:
-        raise NetsurgeryError(
-            "reading .safetensors needs the package safetensors",
-            source=Source(path),
-            fix="pip install 'netsurgery[safetensors]'",
-        ) from None
     with open_file(path, expected, WeightsError), reading(path, expected, error=WeightsError):
         return dict(tensors.load_file(path))
 

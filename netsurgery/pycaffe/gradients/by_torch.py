@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import UnsupportedError
+from ...files.boundary import package
 from ...layers.convolution import Convolution
 from ...layers.shared.recurrence import Recurrent
 from ..kind_op import KindOp
@@ -23,12 +24,10 @@ if TYPE_CHECKING:
 
 
 def _torch(slot: Slot) -> Any:
-    try:
+    with package(
+        "its gradient needs PyTorch, which is not installed", "netsurgery[torch]", layer=slot, error=UnsupportedError
+    ):
         import torch
-    except ImportError:
-        raise UnsupportedError(
-            "its gradient needs PyTorch, which is not installed", layer=slot, fix="pip install 'netsurgery[torch]'"
-        ) from None
     return torch
 
 
