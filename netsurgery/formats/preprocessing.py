@@ -86,7 +86,7 @@ class Preprocessing:
         if len(self.mean) != channels:
             raise ShapeError(
                 f"a mean of {len(self.mean)} channels",
-                expected=f"1 or {channels}: one for each channel of the input",
+                expected=f"{'1' if channels == 1 else f'1 or {channels}'}: one for each channel of the input",
                 fix="--mean with as many values, or the mean file of this net",
             )
         return self.mean.reshape(channels, 1, 1) if self.mean.ndim == 1 else self.mean

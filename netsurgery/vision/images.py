@@ -125,8 +125,11 @@ def _below(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    lines = read_file(path, MAX_BYTES, "a list of images").decode("utf-8", "surrogateescape").splitlines()
-    for line in filter(None, map(str.strip, lines)):
+    text = read_file(path, MAX_BYTES, "a list of images").decode("utf-8", "surrogateescape")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise NetsurgeryError("is empty", source=Source(str(path)), expected="a list of images, one a line")
+    for line in lines:
         if is_url(line):
             yield line, _stem(line)
             continue

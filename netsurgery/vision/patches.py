@@ -19,7 +19,7 @@ from ..passes.cut import cut
 from ..receptive_field import Geometry, geometry
 from .images import ImageFile, find_images
 from .jobs import run_job
-from .labels import find_channel
+from .labels import check_labels, find_channel
 from .model import image_input, input_shape
 from .picture import Picture, enlarge, enlarged_to, grid
 from .pipeline import Job, Outcome, Sample
@@ -205,8 +205,16 @@ def find_unit(net: Net, text: str, labels: Sequence[str] = ()) -> Unit:
             f"blob '{blob}' has {len(shape)} axes", source=net.source, expected="(N, channels) or (N, channels, h, w)"
         )
     count = numbers(shape)[1]
-    named = labels if len(labels) == count else ()
-    return Unit(blob, int(find_channel(channel, count, named, blob)))
+    return Unit(blob, int(find_channel(channel, count, labels_of(net, blob, count, labels), blob)))
+
+
+def labels_of(net: Net, blob: str, count: int, labels: Sequence[str]) -> Sequence[str]:
+    """The names of a blob's channels: labels are of the net's answer, and of blobs with as many channels.
+
+    Raises: NetsurgeryError if they are not as many as the net's only output has."""
+    if tuple(net.outputs) == (blob,):
+        check_labels(labels, count, blob)
+    return labels if len(labels) == count else ()
 
 
 def picture(by_unit: dict[Unit, list[Patch]], *, times: int | None = None) -> Picture:

@@ -24,7 +24,7 @@ from ..passes.cut import cut
 from .gradient import before_softmax, no_gradient, require_torch
 from .labels import find_channel, name_of
 from .model import image_input, input_shape
-from .patches import Unit
+from .patches import Unit, labels_of
 from .preprocess import preprocess
 
 Array = NDArray[np.float32]
@@ -91,8 +91,7 @@ def saliency(
     else:
         grad = slope(x)
     values = np.abs(grad[0].sum(axis=0)) if method == "integrated" else np.abs(grad[0]).max(axis=0)
-    label = name_of(labels, seen.unit.channel) if labels else ""
-    return Evidence(seen.unit, label, seen.score, values, image_input(net), pixels, grad)
+    return Evidence(seen.unit, seen.label, seen.score, values, image_input(net), pixels, grad)
 
 
 def gradcam(
@@ -118,8 +117,7 @@ def gradcam(
     grad, values = seen.slope(x, target)
     weights = grad[0].mean(axis=(1, 2))
     cam = np.maximum((weights[:, None, None] * values[0]).sum(axis=0), 0).astype(np.float32)
-    label = name_of(labels, seen.unit.channel) if labels else ""
-    return Evidence(seen.unit, label, seen.score, cam, target, pixels, grad)
+    return Evidence(seen.unit, seen.label, seen.score, cam, target, pixels, grad)
 
 
 def _input(net: Net, image: NDArray[Any] | str, preprocessing: Preprocessing | None) -> tuple[NDArray[np.uint8], Array]:
@@ -160,8 +158,9 @@ class _Seen:
         self.run: tuple[Any, dict[str, Any]] | None = self._forward(x)
         values = self.run[1][blob].detach().numpy()
         values = values.sum(axis=(0, *range(2, values.ndim)))
-        named = labels if len(labels) == len(values) else ()
-        number = int(find_channel(channel, len(values), named, blob)) if channel else int(values.argmax())
+        names = labels_of(net, blob, len(values), labels)
+        number = int(find_channel(channel, len(values), names, blob)) if channel else int(values.argmax())
+        self.label = name_of(names, number) if names else ""
         self.unit = Unit(blob, number)
         self.score = float(self.run[1][self.scores][:, number].detach().sum())
         self.source = net.source

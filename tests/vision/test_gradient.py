@@ -162,6 +162,16 @@ def test_commands_write_pictures_and_numbers(command: Command, tmp_path: Path) -
         )[0]
         == 0
     )
+    code, out, err = command(
+        "gradcam", *seeing.NET, image, *common, "--unit", "conv2:3", "--labels", seeing.LABELS, "-o", tmp_path / "y.png"
+    )
+    assert code == 0 and json.loads(out)["label"] == "", err  # labels name classes, not what conv2 sees
+    (tmp_path / "two.txt").write_text("a\nb\n")
+    for name in ("saliency", "gradcam"):
+        code, _, err = command(
+            name, *seeing.NET, image, "--labels", tmp_path / "two.txt", "-q", "-o", tmp_path / "z.png"
+        )
+        assert (code, err) == (2, "error: 2 labels for blob 'prob' of 11 channels\n  expected: one for each channel\n")
     code, _, err = command("gradcam", *seeing.NET, image, "--blob", "ip1", "-o", tmp_path / "y.png")
     assert code == 2 and "blob 'ip1' has 2 axes" in err
 

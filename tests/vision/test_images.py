@@ -11,6 +11,8 @@ from seeing import photo, save
 
 import netsurgery
 from netsurgery import vision
+from netsurgery.errors import NetsurgeryError
+from netsurgery.vision.images import find_images
 
 
 def test_images_of_every_kind_are_read_as_rgb(tmp_path: Path) -> None:
@@ -64,6 +66,13 @@ def test_images_are_found_in_folders_globs_and_lists(tmp_path: Path) -> None:
     with pytest.raises(netsurgery.NetsurgeryError) as empty:
         vision.find_images([f"{tmp_path}/*.tiff"])
     assert str(empty.value) == f"{tmp_path}/*.tiff: no file matches\n  expected: a glob of images"
+
+
+def test_an_empty_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("\n \n")
+    with pytest.raises(NetsurgeryError) as empty:
+        find_images([tmp_path / "list.txt"])
+    assert str(empty.value) == f"{tmp_path}/list.txt: is empty\n  expected: a list of images, one a line"
 
 
 def test_images_are_found_by_url(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_mean_has_the_channels_of_the_net() -> None:
         vision.preprocess(np.zeros((4, 4), np.uint8), 1, None, Preprocessing(np.array([1.0, 2, 3])))
     assert str(refused.value) == (
         "a mean of 3 channels\n"
-        "  expected: 1 or 1: one for each channel of the input\n"
+        "  expected: 1: one for each channel of the input\n"
         "  fix: --mean with as many values, or the mean file of this net"
     )
 
