@@ -20,13 +20,14 @@ class Input(LayerType):
 
     def read(self, p: Params) -> None:
         self.declared_shapes = [tuple(shape.get_ints("dim")) for shape in p.message("input_param").messages("shape")]
-        for shape in self.declared_shapes:
+        for shape, top in zip(self.declared_shapes, p.tops, strict=False):
             if any(n < 0 for n in shape):
+                sizes = [n if n > 0 else usual for n, usual in zip(shape, (1, 3, *[224] * len(shape)), strict=False)]
                 raise ShapeError(
                     f"a declared size is negative: {shape}",
                     layer=self,
                     expected="sizes from 1 on",
-                    fix="say it: --input-shape BLOB=1,3,224,224",
+                    fix=f"say it: --input-shape {top}={','.join(map(str, sizes))}",
                 )
 
     def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:

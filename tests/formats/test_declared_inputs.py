@@ -101,6 +101,19 @@ def test_a_label_that_is_only_silenced_goes_with_its_silence() -> None:
     assert [layer.bottoms for layer in both.layers] == [(), ("data",), ("data",)]
 
 
+def test_a_negative_size_is_told_with_the_option_that_says_it(tmp_path: Path) -> None:
+    (tmp_path / "n.prototxt").write_text('input: "data" input_dim: 1 input_dim: 3 input_dim: -1 input_dim: -1\n' + CONV)
+    with pytest.raises(UnsupportedLayersError) as refused:
+        netsurgery.load(tmp_path / "n.prototxt").require_supported()
+    assert str(refused.value) == (
+        f"{tmp_path}/n.prototxt:1: layer 'input' (Input): a declared size is negative: (1, 3, -1, -1)\n"
+        "  expected: sizes from 1 on\n  fix: say it: --input-shape data=1,3,224,224"
+    )
+    net = netsurgery.load(tmp_path / "n.prototxt", input_shapes={"data": (1, 3, 224, 224)})
+    net.require_supported()
+    assert net.inputs == {"data": (1, 3, 224, 224)}
+
+
 def test_a_label_of_an_unknown_source_that_nobody_reads_goes_with_it(tmp_path: Path) -> None:
     (tmp_path / "n.prototxt").write_text(SOURCES["unknown, with a label"] + CONV)
     with pytest.raises(UnsupportedLayersError) as refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ... import _proto
@@ -106,9 +106,15 @@ class Params:
     """
 
     def __init__(
-        self, message: Message, type: str, title: str, source: Source, own: Mapping[str, Any] | None = None
+        self,
+        message: Message,
+        type: str,
+        title: str,
+        source: Source,
+        own: Mapping[str, Any] | None = None,
+        tops: Sequence[str] = (),
     ) -> None:
-        self.type, self.title, self.source = type, title, source
+        self.type, self.title, self.source, self.tops = type, title, source, tops
         self._message = message
         self._names = {f.name for f in message.fields}
         self._own = dict(

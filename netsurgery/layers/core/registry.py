@@ -200,7 +200,7 @@ def _kind(
             if source_of
             else own,
         )
-    p = Params(params, "LayerParameter", title, source, cls.parameters)
+    p = Params(params, "LayerParameter", title, source, cls.parameters, layer.tops)
     cls = cls.variant(p, title, len(layer.bottoms))
     cls = next((layers[name] for name in cls.types if name in layers), cls)  # a Python layer by its module and name
     for word, blobs, (least, most) in (("bottoms", layer.bottoms, cls.bottoms), ("tops", layer.tops, cls.tops)):
