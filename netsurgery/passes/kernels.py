@@ -25,6 +25,9 @@ from ..net import Net
 
 Kernel = NDArray[np.float32]
 
+LARGEST = 1001
+"""Rows and columns of a kernel: no net has larger ones, and a slip of a digit should not take hours."""
+
 
 def sobel(direction: str = "x", size: int = 3) -> Kernel:
     """A derivative along "x" (columns) or "y" (rows), smoothed across: (-1, 0, 1) by (1, 2, 1); larger sizes are those convolved with
@@ -185,15 +188,15 @@ def _turned(kernel: NDArray[Any], direction: str) -> Kernel:
 
 def _places(size: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """x to the right and y downwards from the middle."""
-    if size < 1:
-        raise NetsurgeryError(f"a kernel of size {size}", expected="a positive number")
+    if not 1 <= size <= LARGEST:
+        raise NetsurgeryError(f"a kernel of size {size}", expected=f"a positive number, at most {LARGEST}")
     along = np.arange(size) - (size - 1) / 2
     return along[None, :] * np.ones((size, 1)), along[:, None] * np.ones((1, size))
 
 
 def _odd(size: int) -> None:
-    if size < 3 or size % 2 == 0:
-        raise NetsurgeryError(f"a kernel of size {size}", expected="an odd number, 3 or more")
+    if not 3 <= size <= LARGEST or size % 2 == 0:
+        raise NetsurgeryError(f"a kernel of size {size}", expected=f"an odd number, 3 to {LARGEST}")
 
 
 def _positive(value: float, what: str) -> float:

@@ -64,7 +64,12 @@ def test_a_layer_takes_them_in_order() -> None:
         ("conv=gaussian:5:wide", "the kernel 'gaussian:5:wide'\n  expected: gaussian:SIZE:SIGMA"),
         ("conv=laplacian:3", "the kernel 'laplacian:3'\n  expected: laplacian"),
         ("conv=gaussian:5:nan", "the kernel 'gaussian:5:nan'\n  expected: gaussian:SIZE:SIGMA"),
-        ("conv=sobel-x:4", "a kernel of size 4\n  expected: an odd number, 3 or more"),
+        ("conv=sobel-x:4", "a kernel of size 4\n  expected: an odd number, 3 to 1001"),
+        (
+            "conv=sobel-x:999999999999999999999",
+            "a kernel of size 999999999999999999999\n  expected: an odd number, 3 to 1001",
+        ),
+        ("conv=gaussian:99999999", "a kernel of size 99999999\n  expected: a positive number, at most 1001"),
     ],
 )
 def test_other_words_are_refused(text: str, problem: str) -> None:
