@@ -1,7 +1,7 @@
 """Whether nets became faster or slower: the models that another checkout writes against ours, both with the same made-up weights.
 
     python tests/benchmarks/against.py convert CHECKOUT DIR KEEP     # writes KEEP/NET.{old,new}.onnx, KEEP/NET.npz
-    python tests/benchmarks/against.py time KEEP [NET ...] [--rounds 7] [--threads 2]
+    python tests/benchmarks/against.py time KEEP [NET ...] [--rounds 7] [--threads 2] [--processor]
 
 `time` prints for each net the medians of interleaved turns, and how far the outputs are apart. A net of which a turn takes more than
 --most seconds is left out.
@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,25 +66,26 @@ def compare(asked: Any) -> None:
             side: (s, {i.name: arrays[i.name] for i in s.get_inputs() if i.name in arrays})
             for side, s in sessions.items()
         }
-        turn(runs["new"])
-        if turn(runs["new"]) > asked.most:
+        clock = time.process_time if asked.processor else time.perf_counter
+        turn(runs["new"], clock)
+        if turn(runs["new"], clock) > asked.most:
             print(f"{name}: more than {asked.most} s", flush=True)
             continue
         old, new = (s.run(None, feeds) for s, feeds in runs.values())
         turns: dict[str, list[float]] = {side: [] for side in SIDES}
         for number in range(asked.rounds):
             for side in SIDES[:: 1 if number % 2 else -1]:
-                turns[side].append(turn(runs[side]))
+                turns[side].append(turn(runs[side], clock))
         before, after = (statistics.median(turns[side]) for side in SIDES)
         print(
             f"{after / before:.3f} {before * 1e3:8.1f} {after * 1e3:8.1f} ms {apart(old, new):.0e} {name}", flush=True
         )
 
 
-def turn(run: Any) -> float:
-    began = time.perf_counter()
+def turn(run: Any, clock: Callable[[], float]) -> float:
+    began = clock()
     run[0].run(None, run[1])
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def apart(old: list[Any], new: list[Any]) -> float:
@@ -109,6 +111,7 @@ def main() -> int:
     timed.add_argument("nets", nargs="*")
     timed.add_argument("--rounds", type=int, default=7)
     timed.add_argument("--threads", type=int, default=2)
+    timed.add_argument("--processor", action="store_true", help="processor time instead of wall time, with --threads 1")
     timed.add_argument("--most", type=float, default=5.0)
     timed.set_defaults(do=compare)
     asked = parser.parse_args()

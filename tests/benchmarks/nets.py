@@ -226,7 +226,11 @@ def files(name: str, architecture: Callable[[Writer], None] | None = None) -> tu
     """Prototxt and caffemodel of a net, written if they are not there yet."""
     writer = Prototxt(name)
     (architecture or NETS[name])(writer)
-    text = "\n".join(writer.lines) + "\n"
+    return written(name, "\n".join(writer.lines) + "\n")
+
+
+def written(name: str, text: str) -> tuple[Path, Path]:
+    """A prototxt and a caffemodel with made-up weights for it, written if they are not there yet."""
     prototxt, caffemodel = cache() / f"{name}.prototxt", cache() / f"{name}.caffemodel"
     if not caffemodel.exists() or not prototxt.exists() or prototxt.read_text() != text:
         prototxt.write_text(text)

@@ -28,7 +28,6 @@ from pycaffe_table import worker
 from table import header, row
 
 import netsurgery
-from netsurgery.formats.weights.write_caffemodel import write_caffemodel
 
 ORDER = (
     *("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet", "squeezenet"),
@@ -44,12 +43,7 @@ def files(name: str, whole: bool) -> tuple[Path, Path]:
         return nets.files(name)
     writer = MorePrototxt(name)
     NETS[name](writer, whole)
-    stem = nets.cache() / (name if whole else f"{name}_part")
-    prototxt, caffemodel, text = stem.with_suffix(".prototxt"), stem.with_suffix(".caffemodel"), "\n".join(writer.lines)
-    if not caffemodel.exists() or not prototxt.exists() or prototxt.read_text() != text:
-        prototxt.write_text(text)
-        write_caffemodel(caffemodel, netsurgery.initialize(netsurgery.load(prototxt), 7, "random"))
-    return prototxt, caffemodel
+    return nets.written(name if whole else f"{name}_part", "\n".join(writer.lines))
 
 
 def feeds(net: netsurgery.Net, batch: int) -> dict[str, Array]:
