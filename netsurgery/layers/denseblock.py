@@ -11,6 +11,7 @@ from .core import Array, Arrays, Filler, LayerType, Op, Params, Reach, Reaches, 
 from .core.aliases import Rng, Sizes
 from .core.dims import product
 from .core.fillers import he_normal, near
+from .shared.along import emit_scaled
 from .shared.convolve import convolve
 from .shared.windows import Windows
 
@@ -107,7 +108,10 @@ class DenseBlock(LayerType):
         (x,) = bottoms
         for t in range(self.steps):
             kernel, *norm = self._step(weights, t)
-            z = self._norm_relu(op, x, (f"scale{t}", f"shift{t}"), norm[:4], weights)
+            if op.plain:
+                z = self._norm_relu(op, x, (f"scale{t}", f"shift{t}"), norm[:4], weights)
+            else:
+                z = op("Relu", emit_scaled(op, x, *self._affine(norm[:4], weights)))
             if self.use_bc:  # the second bn goes into the 1x1 convolution before it
                 gain, offset = self._affine(norm[5:], weights)
                 point = (norm[4] * gain.reshape(-1, 1, 1, 1)).astype(np.float32)

@@ -8,11 +8,8 @@ import numpy as np
 
 from ..message import Message
 from .core import Array, Arrays, Op, Params, Shape, Shapes, Tensors
-from .shared.along import Along
+from .shared.along import Along, emit_scaled
 from .shared.grouped import with_bias
-
-EPSILON = 1e-5
-"""What BatchNormalization adds to a variance where nothing is said."""
 
 
 class Scale(Along):
@@ -46,9 +43,7 @@ class Scale(Along):
         x = bottoms[0]
         channels = x.shape[1] if len(x.shape) == 4 else None
         if not op.plain and self.bias_term and isinstance(channels, int) and (change := self.affine(weights)):
-            # one pass instead of two, which in onnxruntime stays in the blocked layout of convolutions and takes in the ReLU behind
-            scale, bias = (np.broadcast_to(numbers, (channels,)) for numbers in change)
-            return [op("BatchNormalization", x, scale, bias, np.zeros(channels), np.full(channels, 1 - EPSILON))]
+            return [emit_scaled(op, x, *(np.broadcast_to(numbers, (channels,)) for numbers in change))]
         y = op("Mul", x, self.emit_along(op, x, bottoms[1] if len(bottoms) == 2 else weights[0], "scale"))
         return [op("Add", y, self.emit_along(op, x, weights[-1], "bias")) if self.bias_term else y]
 
