@@ -60,18 +60,21 @@ BY_FORMULA = {
 INPUT = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 4 } } } '
 
 
-def nets() -> dict[str, list[netsurgery.Net]]:
-    """For each name the nets, of which the one of the shortest text is kept; those that have no form in Caffe2 are left out."""
-    found: dict[str, list[netsurgery.Net]] = {}
+def nets(name: str = "") -> dict[str, list[netsurgery.Net]]:
+    """For each name, or for one, the nets, of which the one of the shortest text is kept; those that have no form in Caffe2 are left
+    out."""
+    by_name: dict[str, list[netsurgery.Net]] = {}
     for case in cases.find("conformance", "conformance-forks"):
-        if case.parent.name in ("nets", "surgery") or cases.name(case) in cases.NOT_IN_CAFFE2:
+        own = case.parent.relative_to(cases.FIXTURES).as_posix().replace("/", "_")
+        if name not in ("", own) or case.parent.name in ("nets", "surgery") or cases.name(case) in cases.NOT_IN_CAFFE2:
             continue
         net = cases.load(case)
         if has_operators(net):
-            found.setdefault(case.parent.relative_to(cases.FIXTURES).as_posix().replace("/", "_"), []).append(net)
-    for name, text in BY_FORMULA.items():
-        found[f"by_formula_{name}"] = [with_random_weights(from_text(INPUT + text))]
-    return found
+            by_name.setdefault(own, []).append(net)
+    for formula, text in BY_FORMULA.items():
+        if name in ("", f"by_formula_{formula}"):
+            by_name[f"by_formula_{formula}"] = [with_random_weights(from_text(INPUT + text))]
+    return by_name
 
 
 def has_operators(net: netsurgery.Net) -> bool:
