@@ -12,6 +12,7 @@ import cases
 import numpy as np
 import pytest
 from PIL import Image
+from seeing import call
 
 DIGITS = cases.FIXTURES / "digits"
 
@@ -80,15 +81,18 @@ LINES = {
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_right_line_is_told_and_works(line: str, folder: Path) -> None:
+def test_the_right_line_is_told_and_works(
+    line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
     problem, expected, fix = LINES[line]
-    done = run(folder, line)
+    code, out, err = call(monkeypatch, capsys, *shlex.split(line))
     wrong = next(word for word in line.split()[1:] if word != "deploy.prototxt" or "a net" in problem)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {wrong}: {problem}\n  expected: {expected}\n  fix: netsurgery {fix}\n"
+    assert (code, out) == (2, "")
+    assert err == f"error: {wrong}: {problem}\n  expected: {expected}\n  fix: netsurgery {fix}\n"
     for right in fix.split("; to check the model: netsurgery "):
-        followed = run(folder, right)
-        assert followed.returncode == 0, followed.stderr
+        code, _, err = call(monkeypatch, capsys, *shlex.split(right))
+        assert code == 0, err
 
 
 def test_a_model_is_no_net(folder: Path) -> None:

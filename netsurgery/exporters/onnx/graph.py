@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import onnx
 
 from ..builder import Array, Body, Builder, Store, Value
-from ..targets import Target
+
+if TYPE_CHECKING:
+    from ..targets import Target
 
 
 class GraphBuilder(Builder):
