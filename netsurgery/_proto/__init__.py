@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     )
     from google.protobuf.descriptor_pool import DescriptorPool
 
+RANGES = {
+    "int32": (-(2**31), 2**31 - 1),
+    "uint32": (0, 2**32 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "uint64": (0, 2**64 - 1),
+}
+"""What whole numbers of each kind that the schema has may be."""
 FIRST_FORK_NUMBER = 20000
 """Fields of BVLC and SSD messages from here on are known by name only: the forks reuse each other's numbers."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,19 +89,18 @@ def sizes(
 def _giving(grid: Geometry, positions: int) -> dict[str, Any]:
     """The input size that gives so many positions along each axis."""
     size = grid.size_for(positions)
-    return {
-        "input": None if None in size else list(size),
-        "map": [positions] * len(size),
-        "range": [None if r is None else [r[0], r[-1]] for r in grid.sizes(positions)],
-    }
+    return _row(grid, None if None in size else size, [positions] * len(size))
 
 
 def _at(grid: Geometry, size: tuple[int, ...]) -> dict[str, Any]:
     """What an input size gives."""
-    counts = grid.output_size(*size)
+    return _row(grid, size, grid.output_size(*size))
+
+
+def _row(grid: Geometry, size: Sequence[int | None] | None, counts: Sequence[int]) -> dict[str, Any]:
     ranges = [grid.sizes(n)[axis] for axis, n in enumerate(counts)]
     return {
-        "input": list(size),
+        "input": size and list(size),
         "map": list(counts),
         "range": [None if r is None else [r[0], r[-1]] for r in ranges],
     }

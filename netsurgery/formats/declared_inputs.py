@@ -13,6 +13,7 @@ from ..kind import Kind
 from ..layers import make_layer
 from ..message import Field, Message
 from ..net import Net
+from ..shapes import known_shapes
 
 Shapes = InputShapes
 
@@ -126,8 +127,6 @@ def require_inputs(net: Net, shapes: Shapes) -> None:
 def with_declared(net: Net, shapes: Shapes) -> Net:
     """The net whose Input layers declare the shapes that are given in numbers, where all of its weights fit; where they do not, the
     shapes of the file stay, and a note says so."""
-    from ..shapes import known_shapes
-
     other = {
         name: tuple(n for n in shape if isinstance(n, int))
         for name, shape in shapes.items()

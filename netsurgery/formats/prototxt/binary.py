@@ -38,12 +38,6 @@ MAX_FIELDS = 300_000
 _WIRES = {"float": FIXED32, "double": FIXED64, "string": BYTES, "bytes": BYTES, "message": BYTES}
 """Wire types by the schema's word for a kind; all others are varints."""
 _FORMATS = {"float": "<f", "double": "<d"}
-_RANGES = {
-    "int32": (-(2**31), 2**31 - 1),
-    "int64": (-(2**63), 2**63 - 1),
-    "uint32": (0, 2**32 - 1),
-    "uint64": (0, 2**64 - 1),
-}
 _FRAMES = {"NetParameter", "LayerParameter", "V1LayerParameter", "V0LayerParameter"}
 """Messages that are what they are: a field of theirs that does not read is unknown, not they."""
 
@@ -139,7 +133,7 @@ class _Decoder:
             return f"#{number}" if field_type.type == "V1LayerParameter.LayerType" else None
         if field_type.kind in ("int32", "int64"):
             value = signed(value)
-        low, high = _RANGES[field_type.kind]
+        low, high = _proto.RANGES[field_type.kind]
         return value if low <= value <= high else None
 
     def unknown(self, wire: int, begin: int, stop: int) -> bytes | Token:

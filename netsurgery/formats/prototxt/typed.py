@@ -16,18 +16,6 @@ from ...layers import names
 from ...layers.core.suggest import meant, spelling
 from ...message import Field, Message, Token, float32, readable
 
-_RANGES = {
-    "int32": (-(2**31), 2**31 - 1),
-    "sint32": (-(2**31), 2**31 - 1),
-    "sfixed32": (-(2**31), 2**31 - 1),
-    "uint32": (0, 2**32 - 1),
-    "fixed32": (0, 2**32 - 1),
-    "int64": (-(2**63), 2**63 - 1),
-    "sint64": (-(2**63), 2**63 - 1),
-    "sfixed64": (-(2**63), 2**63 - 1),
-    "uint64": (0, 2**64 - 1),
-    "fixed64": (0, 2**64 - 1),
-}
 _BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _INFINITE = re.compile(r"(-?(?:inf|nan))(?:inity)?f?", re.IGNORECASE)
 _INTEGER = re.compile(r"(-?)(?:(0[xX][0-9a-fA-F]+)|(0[0-7]+)|([1-9][0-9]{0,19}|0))")
@@ -166,7 +154,7 @@ class _Resolver:
             sign, hexadecimal, octal, decimal = match.groups()
             whole = int(hexadecimal, 16) if hexadecimal else int(octal, 8) if octal else int(decimal)
             whole = -whole if sign else whole
-            low, high = _RANGES[kind]
+            low, high = _proto.RANGES[kind]
             if low <= whole <= high:
                 return whole
         error = self.error(f, f"{f.name} is {written(token)}", _expected(kind))
@@ -214,8 +202,8 @@ def _suggest(f: Field, text: str, how: str = "") -> str:
 
 
 def _expected(kind: str) -> str:
-    if kind in _RANGES:
-        low, high = _RANGES[kind]
+    if kind in _proto.RANGES:
+        low, high = _proto.RANGES[kind]
         return f"a whole number from {low} to {high}"
     return {"bool": "true or false", "enum": "a name", "string": "a string", "bytes": "a string"}.get(kind, "a number")
 
