@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .options import Net, Quiet, Weights
-from .printing import note, print_notes
+from .options import Net, Quiet, Weights, Without
+from .printing import note, note_pixels, print_notes
 
 if TYPE_CHECKING:
-    from ..formats.options import Reading
+    from ..formats.options import Pixels, Reading
 
 
 def draw(
     prototxt: Net,
     reading: Reading,
+    pixels: Annotated[Pixels, Without(("resize",))],
     weights: Weights = None,
     output: Annotated[
         Path | None,
@@ -46,16 +47,19 @@ def draw(
 
     Example: netsurgery draw deploy.prototxt weights.caffemodel -o net.html
 
-    In fixtures/digits: netsurgery draw deploy.prototxt digits.caffemodel --image sample_3.png -o net.html
+    In fixtures/digits: netsurgery draw deploy.prototxt digits.caffemodel --image sample_3.png --raw-scale 1 -o net.html
     """
     from ..drawing.draw import draw as draw_net
-    from ..formats.preprocessing import from_net
+    from ..formats.preprocessing import Preprocessing, read_pixels
     from ..passes.prepare import open_net
 
     net = open_net(prototxt, weights, reading)
     print_notes(net, quiet)
     path = output or Path(f"{Path(prototxt).stem}.{format or 'svg'}")
-    pixels = from_net(net) if image is not None else None
+    done = None
+    if image is not None:
+        done = read_pixels(net, pixels) or Preprocessing()
+        note_pixels(net, done, quiet)
     drawing = draw_net(
         net,
         path,
@@ -63,6 +67,6 @@ def draw(
         horizontal=horizontal,
         input_shapes=reading.input_shapes,
         image=image,
-        preprocessing=pixels,
+        preprocessing=done,
     )
     note(f"{path}: {len(drawing.description.nodes)} layers", quiet)

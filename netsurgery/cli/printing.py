@@ -127,11 +127,9 @@ def open_images_net(
     done = read_pixels(loaded, pixels or Pixels()) or Preprocessing()
     done = replace(done, convention=done.convention or usual)
     print_notes(net, quiet)
-    if pixels is not None and len(net.inputs) == 1:
-        (shape,) = net.inputs.values()
-        if shape is not None and len(shape) == 4:
-            note(f"pixels are fed as {done.describe(shape[1])}", quiet)
-        if done.cut and not done.frame:
+    if pixels is not None:
+        note_pixels(net, done, quiet)
+        if done.cut and not done.frame and len(net.inputs) == 1:
             note("note: images are cropped as they are: the data layer does not say to what size (--resize HxW)", quiet)
     return loaded, net, done
 
@@ -151,6 +149,13 @@ def open_words(
     prototxt, weights, rest = split_words(words, *names, least=least)
     _, net, done = open_images_net(prototxt, weights, reading, pixels, quiet, usual)
     return net, done, rest
+
+
+def note_pixels(net: Net, done: Preprocessing, quiet: bool) -> None:
+    """Says what is done to the pixels of a net's images."""
+    shapes = list(net.inputs.values())
+    if len(shapes) == 1 and shapes[0] is not None and len(shapes[0]) == 4:
+        note(f"pixels are fed as {done.describe(shapes[0][1])}", quiet)
 
 
 def write_picture(path: Path, picture: Any) -> None:

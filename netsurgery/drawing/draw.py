@@ -97,6 +97,13 @@ def draw(
     require_net(net)
     if image is not None and not any(layer.weights for layer in net.layers):
         raise NetsurgeryError("activations of an image need weights", source=net.source, fix="give the caffemodel")
+    ending = format or os.path.splitext(os.fspath(path))[1][1:].lower() if path is not None else "html"
+    if image is not None and ending != "html":
+        raise NetsurgeryError(
+            f"activations of an image in a drawing of the format '{ending}'",
+            expected="the page, which alone shows them",
+            fix="end the file's name in .html, or leave out the image",
+        )
     drawing = Drawing(net, describe(net, input_shapes), horizontal, image, preprocessing)
     if path is not None:
         drawing.save(path, format)

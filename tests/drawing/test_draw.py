@@ -122,6 +122,25 @@ def test_an_image_needs_weights(net: netsurgery.Net) -> None:
     assert drawing.render("html").count(b"data:image/png") >= 4
 
 
+def test_pixels_are_fed_as_it_is_said_and_shown_on_the_page_alone(tmp_path: Path, command: Command) -> None:
+    image = ("--image", seeing.DIGITS / "sample_3.png")
+    pages = []
+    for scale, said in ((1, "gray of 0 to 1"), (255, "gray of 0 to 255")):
+        code, _, err = command("draw", *NET, *image, "--raw-scale", scale, "-o", tmp_path / "net.html")
+        assert code == 0 and f"pixels are fed as {said}\n" in err
+        pages.append((tmp_path / "net.html").read_text())
+    strongest = [
+        re.findall(r"activations of conv1, strongest first, all 12, up to ([0-9.e+]+)", page) for page in pages
+    ]
+    assert float(strongest[1][0]) > 100 * float(strongest[0][0])
+    code, _, err = command("draw", *NET, *image, "-o", tmp_path / "net.svg", "-q")
+    assert code == 2 and err == (
+        "error: activations of an image in a drawing of the format 'svg'\n"
+        "  expected: the page, which alone shows them\n"
+        "  fix: end the file's name in .html, or leave out the image\n"
+    )
+
+
 @needs_browser
 @pytest.mark.parametrize(("width", "height"), [(1300, 900), (390, 844)])
 def test_the_page_works_in_a_browser(net: netsurgery.Net, tmp_path: Path, width: int, height: int) -> None:
