@@ -54,9 +54,15 @@ class ReaderOp(Op):
     def refuse(self, problem: str, expected: str = "", fix: str = "") -> NoReturn:
         raise CaffeError(problem, layer=self.slot, expected=expected, fix=fix)
 
+    def require_regular(self, path: str) -> None:
+        """Raises: CaffeError for a FIFO or a device, on which one might wait for ever."""
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            self.refuse(f"{path!r} is no ordinary file", "a file on a disk")
+
     def lines(self) -> list[str]:
         """The lines of the list that `source` names."""
         path = str(self.inner.last("source", ""))
+        self.require_regular(path)
         try:
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 lines = [line.strip() for line in file if line.strip()]
@@ -81,6 +87,7 @@ class HDF5DataOp(ReaderOp):
         shuffle = bool(self.inner.last("shuffle", False))
         while True:
             for path in random().permutation(files).tolist() if shuffle else files:
+                self.require_regular(path)
                 try:
                     with h5py.File(path, "r") as file:
                         parts = [np.asarray(file[name], np.float32) for name in self.slot.top_names]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +159,17 @@ def test_dummy_data_draws_anew_but_for_constants(tmp_path: Path) -> None:
     caffe.set_random_seed(3)
     again = net(tmp_path, (tmp_path / "net.prototxt").read_text())
     np.testing.assert_array_equal(again.forward()["a"], first)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no FIFOs")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("place", ["list", "file"])
+def test_a_fifo_is_not_waited_for(place: str, tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    fifo, listed = tmp_path / "fifo", tmp_path / "list.txt"
+    os.mkfifo(fifo)
+    listed.write_text(f"{fifo}\n")
+    source = fifo if place == "list" else listed
+    text = f'layer {{ name: "d" type: "HDF5Data" top: "data" hdf5_data_param {{ source: "{source}" batch_size: 2 }} }}'
+    with pytest.raises(RuntimeError, match=f"'{fifo}' is no ordinary file"):
+        net(tmp_path, text)
