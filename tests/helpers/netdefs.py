@@ -160,6 +160,7 @@ SAMPLES = {
     "max_pool_pad": unary("MaxPool", "Input Pooling", kernel=3, stride=2, pad=1),
     "max_pool_legacy_pad": unary("MaxPool", "Input Pooling", kernel=3, stride=2, pad=1, legacy_pad=3),
     "max_pool_global": unary("MaxPool", "Input Pooling", global_pooling=1),
+    "max_pool_global_legacy": unary("MaxPool", "Input Pooling", stride=1, pad=0, legacy_pad=3, global_pooling=1),
     "average_pool": unary("AveragePool", "Input Pooling", kernel=3, stride=2, legacy_pad=3),
     "average_pool_counts_padding": unary(
         "AveragePool", "Input Pooling", kernel=3, stride=2, pad=1, count_include_pad=1
