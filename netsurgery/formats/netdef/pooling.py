@@ -61,7 +61,12 @@ def pooling(net: Importer, op: Op) -> None:
     rank = len(sizes)
     method = f"pool: {'AVE' if average else 'MAX'}"
     if op.get_int("global_pooling"):
-        for name in ("kernel", "stride", "pad", "legacy_pad"):  # of caffe_translator's nets: the whole image has no rest
+        for name in (
+            "kernel",
+            "stride",
+            "pad",
+            "legacy_pad",
+        ):  # of caffe_translator's nets: the whole image has no rest
             op.has(name)
         if around:
             raise op.refuse("the average of a padded image")
