@@ -11,8 +11,7 @@ from .caffe2.losses import at_least_one, count, keep_labels, labels, pick, place
 from .caffe2.operators import cast
 from .core import Arrays, Dim, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensor, Tensors, product
 from .core.aliases import Rng, Sample, Sizes
-from .shared.emission import emit_range
-from .shared.reduce import reduce
+from .shared.emission import emit_range, reduce
 
 
 class Accuracy(LayerType):

@@ -7,8 +7,7 @@ import numpy as np
 from .caffe2.operators import normalize
 from .core import WHOLE, Array, Arrays, Filler, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, near
 from .core.aliases import Rng, Sizes
-from .shared.emission import shifted
-from .shared.reduce import reduce
+from .shared.emission import reduce, shifted
 
 SEGNET_EPS = 1e-9
 

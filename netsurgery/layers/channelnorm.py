@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Shapes, Tensors
-from .shared.reduce import magnitude
+from .shared.emission import magnitude
 
 
 class ChannelNorm(LayerType):

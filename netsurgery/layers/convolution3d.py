@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensors, product
-from .shared.conv_onnx import emit_conv
 from .shared.convolve import convolve
+from .shared.emission import emit_conv
 from .shared.windows import read_video_windows, require_room
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from .caffe2.operators import pad_image, part, pool
 from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensor, Tensors
 from .shared.convolve import views
-from .shared.reduce import reduce
+from .shared.emission import reduce
 from .shared.windows import Windows
 
 

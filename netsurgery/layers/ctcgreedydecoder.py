@@ -6,7 +6,7 @@ import numpy as np
 
 from .caffe2.operators import cast, like, part, refuse
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors
-from .shared.reduce import reduce
+from .shared.emission import reduce
 
 
 class CTCGreedyDecoder(LayerType):

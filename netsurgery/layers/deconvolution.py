@@ -26,7 +26,6 @@ class Deconvolution(Convolution):
     """
 
     types = ("Deconvolution",)
-    gives_features = True
 
     def weight_shapes(self, bottoms: Shapes) -> Shapes:
         x = bottoms[0]

@@ -12,4 +12,3 @@ class DepthwiseConvolution(Convolution):
     """
 
     types = ("DepthwiseConvolution",)
-    gives_features = True

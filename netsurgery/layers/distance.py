@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .core import Arrays, Op, Shapes, Tensors
+from .shared.emission import magnitude
 from .shared.losses import Loss
 from .shared.python_layers import NoSettings
-from .shared.reduce import magnitude
 
 
 class Distance(NoSettings, Loss):

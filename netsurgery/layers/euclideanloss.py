@@ -6,8 +6,8 @@ import numpy as np
 
 from .caffe2.losses import alike, count, total
 from .core import Arrays, Op, Shapes, Tensors, product
+from .shared.emission import magnitude
 from .shared.losses import Loss, emit_alike, emit_count, emit_mean
-from .shared.reduce import magnitude
 
 
 class EuclideanLoss(Loss):

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from .core import Arrays, LayerType, Message, Op, Params, Shapes, Tensors
-from .shared.emission import scaled
-from .shared.reduce import reduce
+from .core import Arrays, LayerType, Op, Params, Tensors
+from .shared.emission import reduce, scaled
 
 
 class ExpMax(LayerType):
@@ -43,6 +42,3 @@ class ExpMax(LayerType):
         (x,) = bottoms
         below = op("Sub", x, reduce(op, "ReduceMax", x, (1,), keep=True))
         return [scaled(op, op("Exp", scaled(op, below, self.inner)), self.outer)]
-
-    def per_position(self, params: Message, bottoms: Shapes) -> Message:
-        return params

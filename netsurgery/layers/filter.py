@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .caffe2.operators import cast
 from .core import SAME, Arrays, LayerType, Op, Params, Reaches, Rng, Sample, ShapeError, Shapes, Sizes, Tensors, by_data
-from .shared.pick import pick
+from .shared.emission import pick
 
 
 class Filter(LayerType):

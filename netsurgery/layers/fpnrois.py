@@ -6,7 +6,7 @@ import numpy as np
 
 from .core import Array, Arrays, Op, Rng, Sample, Shapes, Sizes, Tensor, Tensors, by_data, product
 from .shared.boxes_onnx import emit_none
-from .shared.pick import pick
+from .shared.emission import pick
 from .shared.python_layers import NoSettings
 
 LEAST, MOST = 2, 5

@@ -9,9 +9,8 @@ import numpy as np
 from .caffe2.losses import count, items, labels, total
 from .caffe2.operators import part
 from .core import Arrays, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product
-from .shared.emission import emit_range
+from .shared.emission import emit_range, magnitude
 from .shared.losses import Loss, emit_count, emit_mean, emit_rows
-from .shared.reduce import magnitude
 
 
 class HingeLoss(Loss):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, product
+from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product
 from .shared.sampling import linear
 
 
@@ -69,6 +69,3 @@ class HyperColumns(LayerType):
         channels = sum((x.shape[1] for x in maps), 0)
         width = channels if isinstance(channels, int) else op.size(y, 1)
         return [op.reshape(op("Transpose", t, perm=[0, 2, 3, 1]), -1, n) for t, n in ((y, width), (z, 3))]
-
-    def reach(self, bottoms: Shapes) -> Reaches:
-        return [()] * len(bottoms)

@@ -8,8 +8,7 @@ import numpy as np
 
 from .caffe2.operators import along_axis
 from .core import Arrays, LayerType, Op, Params, Reach, Reaches, Shapes, Tensor, Tensors
-from .shared.emission import emit_range
-from .shared.reduce import reduce
+from .shared.emission import emit_range, reduce
 
 _TAPS = (-1, 0, 1, 2)
 # row: power of the distance d from the tap at 0; column: tap. Catmull-Rom's kernel.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product
+from .shared.emission import magnitude
 from .shared.matrices import unit_rows
-from .shared.reduce import magnitude
 
 
 class InnerDistance(LayerType):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors
-from .shared.emission import shifted, with_four_axes
-from .shared.reduce import reduce
+from .shared.emission import reduce, shifted, with_four_axes
 
 
 class MVN(LayerType):

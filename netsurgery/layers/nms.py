@@ -8,8 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from .caffe2.nms import emit_peaks
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors
 from .shared.boxes_onnx import emit_grid
-from .shared.emission import emit_range
-from .shared.pick import pick
+from .shared.emission import emit_range, pick
 
 NEAR = 3
 """How many pixels around a peak weigh in on where it is."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors, with_field
-from .shared.emission import shifted, with_four_axes
-from .shared.reduce import magnitude
+from .shared.emission import magnitude, shifted, with_four_axes
 
 
 class Normalize(LayerType):

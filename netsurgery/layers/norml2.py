@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
-from .shared.emission import with_four_axes
-from .shared.reduce import magnitude
+from .shared.emission import magnitude, with_four_axes
 
 EPS = 1e-7
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .core import LayerType, Params, UnsupportedError
 
 
@@ -45,6 +43,3 @@ class Python(LayerType):
         p.message("python_param").ignore(
             "module", "layer", "param_str", "share_in_parallel", why="the layer reads data, which is fed instead"
         )
-
-    def declared(self, count: int) -> Sequence[tuple[int, ...] | None]:
-        return [None] * count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, by_data
+from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.emission import emit_range
 from .shared.faster_rcnn import FasterRcnnProposals
 from .shared.python_layers import settings, size, sizes
@@ -59,9 +59,6 @@ class WindowProposals(FasterRcnnProposals):
         survivors = order[self.survivors(np.stack([low, flat, high, flat], axis=1)[order])]
         rows = np.stack([flat[survivors], low[survivors], high[survivors]], axis=1)
         return [rows, score[survivors, None]][: self.top_count]
-
-    def sample(self, index: int, shapes: Sizes, rng: Rng) -> Sample:
-        return rng.normal(0, 0.3, shapes[1]) if index else rng.uniform(0, 1, shapes[0])
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         a, length = len(self.windows), op.size(bottoms[0], 2)

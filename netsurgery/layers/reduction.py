@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
-from .shared.emission import scaled
-from .shared.reduce import magnitude, reduce
+from .shared.emission import magnitude, reduce, scaled
 
 OPERATIONS = ("SUM", "ASUM", "SUMSQ", "MEAN")
 

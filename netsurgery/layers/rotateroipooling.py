@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .core import Arrays, LayerType, Op, OpsetError, Params, Rng, Sample, Shapes, Sizes, Tensor, Tensors, product
-from .shared.emission import emit_line
-from .shared.pick import pick
+from .shared.emission import emit_line, pick
 
 OLDEST_OPSET = 18
 """From which on ScatterElements can take the greatest."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from .caffe2.operators import pool
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensor, Tensors, ceil_div
+from .shared.emission import reduce
 from .shared.pooling_onnx import emit_global_max
 from .shared.pools import LOWEST
-from .shared.reduce import reduce
 
 MAX_LEVELS = 12
 """At level 12 there would be more bins than pixels of any image."""

@@ -34,7 +34,6 @@ class WarpByPlaces(LayerType):
     """
 
     bottoms = (2, 2)
-    scope = "map"
 
     def shapes(self, bottoms: Shapes) -> Shapes:
         x, places = bottoms

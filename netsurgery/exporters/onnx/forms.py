@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...layers.core import Op, Tensor
-from ...layers.shared.reduce import reduce
+from ...layers.shared.emission import reduce
 
 Form = Callable[..., Tensor]
 """The output of a node: from the builder, the node's inputs, and its attributes by name."""

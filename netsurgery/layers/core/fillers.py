@@ -9,12 +9,13 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Source, UnsupportedError
+from ...kind import Kind
 
 Array = NDArray[np.floating[Any]]
 
@@ -138,19 +139,7 @@ def near(value: float, shape: tuple[int, ...], rng: np.random.Generator, spread:
     return np.asarray(np.float32(value) + np.float32(spread) * rng.standard_normal(shape, np.float32))
 
 
-class Filled(Protocol):
-    """What `draw` needs of a layer's kind."""
-
-    name: str
-    fillers: Sequence[Filler]
-
-    @property
-    def title(self) -> str: ...
-
-    def random_weights(self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Sequence[Array]: ...
-
-
-def draw(kind: Filled, shapes: Sequence[tuple[int, ...]], seed: int, how: str = "fillers") -> list[Array]:
+def draw(kind: Kind, shapes: Sequence[tuple[int, ...]], seed: int, how: str = "fillers") -> list[Array]:
     """Blobs of these shapes for a layer: as its fillers say (zeros where it has none), or with `how` "random" plausible ones. They follow
     from the seed, the layer's name and the shapes, whatever else the net has.
 

@@ -99,7 +99,7 @@ class LayerType(Kind):
         own = [m for m in self.messages if _proto.message("LayerParameter").get(m) or params.has(m)]
         for name, value in values.items():
             holder = next((m for m in own if params.last(m, Message()).has(name)), "") or next(
-                (m for m in own if name in _fields(m)), own[0] if own else ""
+                (m for m in own if name in _proto.fields(_type(m))), own[0] if own else ""
             )
             if not holder:
                 raise UnsupportedError(f"has no parameters: '{name}' cannot be set", layer=self)
@@ -190,7 +190,3 @@ def _type(message: str) -> str:
     """The schema's name for a parameter message of layers, "" if it has none."""
     schema = _proto.message("LayerParameter").get(message)
     return schema.type if schema else ""
-
-
-def _fields(message: str) -> Mapping[str, _proto.FieldType]:
-    return _proto.message(_type(message)) if _type(message) else {}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Op, Tensor
-from .emission import emit_range
-from .pick import pick
+from .emission import emit_range, pick
 
 LOWEST = float(np.finfo(np.float32).min)
 """Below every score: what scores become that are out of the running."""

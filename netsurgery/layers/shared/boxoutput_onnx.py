@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..core import Op, Tensor
 from .boxes_onnx import LOWEST, emit_nms, emit_only_best
-from .emission import emit_range
+from .emission import emit_range, pick
 from .greedy_onnx import emit_greedy
-from .pick import pick
 
 
 def emit_choice(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..core import Op, Tensor, Tensors
-from .emission import emit_range
-from .pick import pick
+from .emission import emit_range, pick
 
 
 class Grouping(Protocol):

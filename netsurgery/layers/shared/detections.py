@@ -14,7 +14,7 @@ from ..core import Array, Arrays, Op, Shapes, Tensor, Tensors, UnsupportedError,
 from .boxes import by_score, rows_or_none, suppress
 from .boxes_onnx import LOWEST, emit_halves, emit_nms, emit_only_best, emit_rows_or_none, emit_stand_in
 from .detection_boxes import DetectionBoxes
-from .pick import pick
+from .emission import pick
 
 
 class Detections(DetectionBoxes):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from ..core import Op, Tensor
+from .windows import Windows
 
 
 def scaled(op: Op, x: Tensor, factor: float) -> Tensor:
@@ -33,3 +37,36 @@ def emit_range(op: Op, size: Tensor) -> Tensor:
 def emit_line(op: Op, size: Tensor) -> Tensor:
     """`emit_range` as float32."""
     return op("Cast", emit_range(op, size), to=1)
+
+
+def pick(op: Op, mask: Tensor, *tensors: Tensor, axis: int = 0) -> list[Tensor]:
+    """What each tensor holds along `axis` where `mask`, bool (K), is true: Compress, in the operators that more runtimes have."""
+    places = op.reshape(op("NonZero", mask), -1)
+    return [op("Gather", x, places, axis=axis) for x in tensors]
+
+
+def reduce(op: Op, kind: str, x: Tensor, axes: Sequence[int], *, keep: bool = False) -> Tensor:
+    """`kind` ("ReduceSum", "ReduceMax", ...) of x over `axes`, which stay with size 1 if `keep`. Axes that are not neighbours go one after
+    the other: OpenCV 5 errs where they go together."""
+    first = next((i for i, (a, b) in enumerate(pairwise(axes), 1) if b != a + 1), 0)
+    if first:
+        return reduce(op, kind, reduce(op, kind, x, axes[first:], keep=keep), axes[:first], keep=keep)
+    if op.opset >= 18 or kind == "ReduceSum":
+        return op(kind, x, op.const(list(axes), "int64"), keepdims=int(keep))
+    return op(kind, x, axes=list(axes), keepdims=int(keep))
+
+
+def magnitude(op: Op, x: Tensor, axes: Sequence[int] | None = None, *, power: int = 2, keep: bool = False) -> Tensor:
+    """The sum of |x|^power, 1 or 2, over `axes` (None: all), in operators that every runtime reads alike: some take the axes of
+    ReduceL1 and ReduceSumSquare wrongly."""
+    x = op("Abs", x) if power == 1 else op.square(x)
+    return op("ReduceSum", x, keepdims=int(keep)) if axes is None else reduce(op, "ReduceSum", x, axes, keep=keep)
+
+
+def emit_conv(op: Op, x: Tensor, w: Tensor, bias: Tensor | None, at: Windows, group: int) -> Tensor:
+    """Conv; where a kernel of one place is padded, with Pad before it: OpenCV 5 reads beside the image then."""
+    over = at.over(x.shape[2:])
+    if max(at.kernel) == 1 and any(over.ends) and not op.plain:
+        x = op("Pad", x, op.ints(0, 0, over.pad, 0, 0, over.ends))
+        over = Windows(at.kernel, at.stride, (0,) * len(at.pad), at.dilation)
+    return op("Conv", x, w, bias, **over.attributes, group=group)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import Array, LayerType, Params, Reaches, Shapes, Size
+from ..core import Array, LayerType, Params, Shapes, Size
 
 
 @dataclass
@@ -55,9 +55,6 @@ class Evaluation(LayerType):
 
     def top(self, batch: Size) -> Shapes:
         return [(batch, self.classes + self.room * 4)]
-
-    def reach(self, bottoms: Shapes) -> Reaches:
-        return [()] * len(bottoms)
 
     def rows(self, labels: NDArray[Any], scores: Array, boxes: Array, truth: Truth) -> Array:
         """One image's part of the top, of detections in the order of labels and falling scores."""

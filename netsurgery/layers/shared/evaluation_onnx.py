@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..core import Op, Tensor
 from .boxes_onnx import emit_halves
-from .emission import emit_range
+from .emission import emit_range, pick
 from .evaluation import Evaluation
-from .pick import pick
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core import Op, Tensor, Tensors
-from .pick import pick
+from .emission import pick
 
 
 def emit_greedy(op: Op, count: Tensor, most: int | None, suppressed: Callable[[Op, Tensor, Tensor], Tensor]) -> Tensor:

@@ -7,9 +7,9 @@ from math import prod
 from typing import Any
 
 from ..core import LayerType, Op, Size, Tensor, UnsupportedError, ceil_div
+from .emission import reduce
 from .pool_windows import PoolWindows
 from .pools import LOWEST
-from .reduce import reduce
 
 
 def emit_max(op: Op, x: Tensor, pools: PoolWindows, out: Sequence[Size], layer: LayerType) -> list[Tensor]:
