@@ -1,7 +1,5 @@
 """The layer types: one file each. To add one: write its file, add its line to FILES, put its cases into fixtures/."""
 
-from __future__ import annotations
-
 from .core import registry
 from .core.registry import find, load_plugin, make_layer, names, register
 

@@ -1,7 +1,5 @@
 """AbsVal: magnitudes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Tensors

@@ -1,7 +1,5 @@
 """Accuracy: the share of items whose label is among the highest scores."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """ArgMax: where the greatest values are."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

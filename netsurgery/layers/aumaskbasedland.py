@@ -1,7 +1,5 @@
 """AUMaskBasedLand: where in a face its action units are, from its landmarks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

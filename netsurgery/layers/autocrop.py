@@ -1,7 +1,5 @@
 """AutoCrop: a Crop whose offset follows from the net, as in longjon's Caffe."""
 
-from __future__ import annotations
-
 from .core import Params
 from .crop import Crop
 

@@ -1,7 +1,5 @@
 """Axpy: a blob with its channels scaled, added to another (squeeze and excitation)."""
 
-from __future__ import annotations
-
 from .core import SAME, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors
 
 

@@ -1,7 +1,5 @@
 """BatchNorm: every channel to mean 0 and variance 1."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import normalize

@@ -1,7 +1,5 @@
 """BatchReindex: items picked by index."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import SAME, Arrays, LayerType, Op, Reaches, Rng, Sample, ShapeError, Shapes, Sizes, Tensors

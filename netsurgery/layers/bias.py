@@ -1,7 +1,5 @@
 """Bias: adds a blob along some axes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, Op, Params, Shapes, Tensors

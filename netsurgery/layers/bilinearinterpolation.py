@@ -1,7 +1,5 @@
 """BilinearInterpolation: bilinear resizing with aligned corners."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Python layer bilinear_sampler_layer.BilinearSamplerLayer: several views, each moved by its flow."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import SAME, WHOLE, Arrays, Op, Reaches, ShapeError, Shapes, Tensors

@@ -1,7 +1,5 @@
 """BN: two layers of one name. PSPNet's normalises by stored statistics, SegNet's by those of the batch, or it only scales."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import normalize

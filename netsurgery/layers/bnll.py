@@ -1,7 +1,5 @@
 """BNLL: a smooth ReLU (binomial normal log likelihood)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Tensors

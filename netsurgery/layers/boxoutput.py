@@ -1,7 +1,5 @@
 """BoxOutput: the boxes that MS-CNN's proposal network finds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors, by_data

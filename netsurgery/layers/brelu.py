@@ -1,7 +1,5 @@
 """BReLU: values kept between two bounds."""
 
-from __future__ import annotations
-
 from .clip import Clip
 from .core import Params
 

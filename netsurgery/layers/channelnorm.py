@@ -1,7 +1,5 @@
 """ChannelNorm: the length of the vector of channels at each position."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Shapes, Tensors

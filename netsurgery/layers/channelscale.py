@@ -1,7 +1,5 @@
 """ChannelScale: every position of a map multiplied by its own factor, all channels alike; or all of it by one learned factor."""
 
-from __future__ import annotations
-
 from .core import Arrays, Filler, LayerType, Op, Params, Rng, ShapeError, Shapes, Sizes, Tensors, near, product
 
 

@@ -1,7 +1,5 @@
 """Clip: values kept between two bounds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import like

@@ -1,7 +1,5 @@
 """The Python layer caffe.layers.detectnet.clustering.ClusterDetections of DetectNet."""
 
-from __future__ import annotations
-
 from math import ceil, log2
 from typing import Any
 

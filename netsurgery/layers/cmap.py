@@ -1,7 +1,5 @@
 """The Python layer cmap_layer.CmapLayer: each number of a vector as a map."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import expand, part

@@ -1,7 +1,5 @@
 """Combination: maps laid on one larger map, each at its place."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import like, pad_image, refuse

@@ -1,7 +1,5 @@
 """The Python layers CombineRegressions and CombineRegressionsHuman of DenseReg."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, Op, Rng, Sample, Shapes, Sizes, Tensor, Tensors, product

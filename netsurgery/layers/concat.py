@@ -1,7 +1,5 @@
 """Concat: the bottoms one behind the other along an axis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors

@@ -1,7 +1,5 @@
 """ContinuationIndicator: says to a recurrent layer that every sequence begins at the first step and goes on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors

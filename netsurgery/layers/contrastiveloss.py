@@ -1,7 +1,5 @@
 """ContrastiveLoss: draws similar pairs together and pushes others apart, up to a margin."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.losses import count, items, labels, total

@@ -1,7 +1,5 @@
 """ConvLSTM: an LSTM whose states are maps and whose matrices are convolutions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Convolution: each output channel is a weighted sum over a window of the input channels of its group."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

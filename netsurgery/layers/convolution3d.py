@@ -1,7 +1,5 @@
 """Convolution3D: C3D's convolution over time, rows and columns."""
 
-from __future__ import annotations
-
 from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensors, product
 from .shared.convolve import convolve
 from .shared.emission import emit_conv

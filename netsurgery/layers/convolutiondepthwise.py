@@ -1,7 +1,5 @@
 """ConvolutionDepthwise: one kernel for each channel."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..message import Message

@@ -1,7 +1,5 @@
 """Convolution as Intel's Caffe compiles it into a net: with a sum and a ReLU inside."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .convolution import Convolution

@@ -1,7 +1,5 @@
 """Correlation: how well two feature maps agree at each displacement (FlowNet's cost volume)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import pad_image, part, pool

@@ -1,7 +1,5 @@
 """CReLU: what is positive and what is negative, side by side."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors

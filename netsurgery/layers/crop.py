@@ -1,7 +1,5 @@
 """Crop: a blob cut to the size of another."""
 
-from __future__ import annotations
-
 from .caffe2.operators import part
 from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
 

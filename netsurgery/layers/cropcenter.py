@@ -1,7 +1,5 @@
 """CropCenter: the same number of entries cut off both ends of an axis."""
 
-from __future__ import annotations
-
 from .caffe2.operators import part
 from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
 

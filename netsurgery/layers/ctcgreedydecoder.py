@@ -1,7 +1,5 @@
 """CTCGreedyDecoder: the labels that a sequence of class scores spells."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import cast, like, part, refuse

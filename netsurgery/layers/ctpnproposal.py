@@ -1,7 +1,5 @@
 """The Python layer layers.text_proposal_layer.ProposalLayer of CTPN: slices of lines of text."""
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Data layers: blobs that Caffe reads from a database, a list of images or memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from .. import _proto

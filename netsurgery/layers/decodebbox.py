@@ -1,7 +1,5 @@
 """DecodeBBox: proposals moved by what the next stage regressed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Rng, Sample, Shapes, Sizes, Tensors, product

@@ -1,7 +1,5 @@
 """Deconvolution: each input value spreads over a window of the output, weighted; the transpose of a Convolution."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 

@@ -1,7 +1,5 @@
 """DeformableConvolution: a convolution whose taps lie where another bottom says."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Size, Tensor, Tensors, product

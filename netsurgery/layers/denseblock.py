@@ -1,7 +1,5 @@
 """DenseBlock: a whole block of a DenseNet as one layer."""
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

@@ -1,7 +1,5 @@
 """DepthwiseConvolution: an ordinary Convolution, whose group is that of the file."""
 
-from __future__ import annotations
-
 from .convolution import Convolution
 
 

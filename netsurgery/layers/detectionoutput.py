@@ -1,7 +1,5 @@
 """DetectionOutput: the boxes that SSD, RefineDet and their descendants find."""
 
-from __future__ import annotations
-
 from .core import LayerType, Params
 from .detectionoutput_polygons import PolygonDetectionOutput
 from .detectionoutput_states import StateDetectionOutput

@@ -1,7 +1,5 @@
 """DetectionOutput of TextBoxes++: with the corners of a quadrilateral for each box."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Tensor, Tensors

@@ -1,7 +1,5 @@
 """DetectionOutput of tl_ssd: suppression over all classes at once, and the states of what is found."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The Python layer distance_layer.DistanceLayer: how compact the rows of a batch are."""
 
-from __future__ import annotations
-
 from .core import Arrays, Op, Shapes, Tensors
 from .shared.emission import magnitude
 from .shared.losses import Loss

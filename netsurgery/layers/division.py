@@ -1,7 +1,5 @@
 """Division: parts of one size, cut out of a map."""
 
-from __future__ import annotations
-
 from .caffe2.operators import part
 from .core import Arrays, LayerType, Op, Params, Reach, Reaches, ShapeError, Shapes, Tensors
 

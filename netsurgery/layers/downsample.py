@@ -1,7 +1,5 @@
 """Downsample: a smaller map, each value of which is the mean of those around it, the nearer the heavier."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

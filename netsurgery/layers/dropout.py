@@ -1,7 +1,5 @@
 """Dropout: nothing, once a net is trained."""
 
-from __future__ import annotations
-
 from .core import Arrays, Elementwise, Op, Params, Tensors
 from .shared.emission import scaled
 

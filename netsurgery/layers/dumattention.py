@@ -1,7 +1,5 @@
 """The Python layers rpn.dumlayer and rpn.dummylayer: attention to channels."""
 
-from __future__ import annotations
-
 from .core import Arrays, Op, Shapes, Tensors
 from .shared.python_layers import NoSettings
 from .silence import Silence

@@ -1,7 +1,5 @@
 """DummyData: blobs of a declared shape, of one number or of random ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeVar
 

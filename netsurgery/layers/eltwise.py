@@ -1,7 +1,5 @@
 """Eltwise: bottoms of one shape, added, multiplied, or the greatest of each place."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensor, Tensors, show

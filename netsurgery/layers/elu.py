@@ -1,7 +1,5 @@
 """ELU: a ReLU with an exponential tail."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

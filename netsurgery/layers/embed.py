@@ -1,7 +1,5 @@
 """Embed: a row of a table for each index."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

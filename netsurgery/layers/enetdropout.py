@@ -1,7 +1,5 @@
 """The Python layer spatial_dropout.SpatialDropoutLayer of ENet."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, Elementwise, Op, Params, ParamStr, Tensors

@@ -1,7 +1,5 @@
 """EuclideanLoss: half the mean squared distance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.losses import alike, count, total

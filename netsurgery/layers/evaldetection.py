@@ -1,7 +1,5 @@
 """EvalDetection: the detections of YOLO held against true boxes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors, product

@@ -1,7 +1,5 @@
 """EvalDetection with anchors: the detections of YOLOv2 held against true boxes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Op, Params, Shapes, Tensors, product

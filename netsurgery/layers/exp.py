@@ -1,7 +1,5 @@
 """Exp: a power of a base."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """ExpMax: exponentials of what each channel lies below the greatest."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

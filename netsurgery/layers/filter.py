@@ -1,7 +1,5 @@
 """Filter: the items that a selector names."""
 
-from __future__ import annotations
-
 from .caffe2.operators import cast
 from .core import SAME, Arrays, LayerType, Op, Params, Reaches, Rng, Sample, ShapeError, Shapes, Sizes, Tensors, by_data
 from .shared.emission import pick

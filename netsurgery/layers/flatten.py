@@ -1,7 +1,5 @@
 """Flatten: several axes made one."""
 
-from __future__ import annotations
-
 from ..errors import ShapeError
 from .core import SAME, Array, Arrays, Field, LayerType, Message, Op, Params, Reaches, Shapes, Tensors, product
 

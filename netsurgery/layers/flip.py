@@ -1,7 +1,5 @@
 """Flip: a mirrored map."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """FlowWarp: an image, looked at where a flow field points."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Python layer rpn.proposal_layer.ProposalLayer of FPN: regions of several maps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 from typing import TypeVar

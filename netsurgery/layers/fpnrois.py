@@ -1,7 +1,5 @@
 """The Python layers rpn.as_rois_mrcnn and rpn.as_rois of FPN: which map each region is pooled from."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, Op, Rng, Sample, Shapes, Sizes, Tensor, Tensors, by_data, product

@@ -1,7 +1,5 @@
 """GELU: x, gated by a normal distribution."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """GradientScaler: nothing, but for gradients (domain adaptation turns them round)."""
 
-from __future__ import annotations
-
 from .core import LayerType, Params
 
 

@@ -1,7 +1,5 @@
 """Grid: the coordinates of each position."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import cast, expand

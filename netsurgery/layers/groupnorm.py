@@ -1,7 +1,5 @@
 """GroupNorm: each group of channels of an item to mean 0 and variance 1."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, Rng, Shapes, Sizes, Tensors, near

@@ -1,7 +1,5 @@
 """HardSigmoid: a straight line between 0 and 1."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

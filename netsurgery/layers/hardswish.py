@@ -1,7 +1,5 @@
 """HardSwish: x, gated by a straight line between 0 and 1."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Python layer my_dot_product_layer.MyHingLossDotProductLayer."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Op, Shapes, Tensors

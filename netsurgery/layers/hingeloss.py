@@ -1,7 +1,5 @@
 """HingeLoss: one-vs-all margins."""
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

@@ -1,7 +1,5 @@
 """HyperColumns: for each pixel, what every map says at its place."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product

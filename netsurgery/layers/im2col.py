@@ -1,7 +1,5 @@
 """Im2col: the windows of a convolution, laid out along the channels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import columns_of

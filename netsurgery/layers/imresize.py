@@ -1,7 +1,5 @@
 """ImResize: OpenPose's cubic enlargement of heat maps."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """InfogainLoss: softmax and the logarithms of all shares, weighed by a row of a matrix."""
 
-from __future__ import annotations
-
 from math import inf
 
 import numpy as np

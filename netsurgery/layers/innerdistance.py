@@ -1,7 +1,5 @@
 """InnerDistance: how far each item is from each row of a matrix."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensors, product

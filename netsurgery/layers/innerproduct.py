@@ -1,7 +1,5 @@
 """InnerProduct: a matrix applied to each item."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Input: a blob that is fed from outside."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from .core import LayerType, Params, ShapeError

@@ -1,7 +1,5 @@
 """The Python layer input_shifting_layer.InputShiftingLayer: an image moved by parts of pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensors

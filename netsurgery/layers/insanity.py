@@ -1,7 +1,5 @@
 """Insanity: a leaky ReLU whose slope was drawn at random in training."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Interp: bilinear resizing with aligned corners, as PSPNet and DeepLab do it."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """LabelSpecificAdd, LabelSpecificMargin, LabelSpecificRescale: they move the score of the label in training, and copy it in testing."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from .. import _proto

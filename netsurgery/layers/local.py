@@ -1,7 +1,5 @@
 """Local: locally connected, a convolution whose weights differ from place to place."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import columns_of

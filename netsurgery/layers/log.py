@@ -1,7 +1,5 @@
 """Log: the logarithm to a base."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """LRN: local response normalization, over neighbouring channels or neighbouring positions."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import pool

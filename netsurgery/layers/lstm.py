@@ -1,7 +1,5 @@
 """LSTM: long short-term memory, over sequences that may begin at any step."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.recurrence import lstm_step as lstm_step_caffe2

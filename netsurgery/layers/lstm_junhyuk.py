@@ -1,7 +1,5 @@
 """Lstm: Junhyuk Oh's LSTM, as the OCR forks (CTPN, caffe_ocr) have it. Not BVLC's LSTM: other bottoms, other order of blobs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

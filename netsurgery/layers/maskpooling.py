@@ -1,7 +1,5 @@
 """MaskPooling: features of regions times their masks."""
 
-from __future__ import annotations
-
 from .caffe2.operators import expand
 from .core import Arrays, LayerType, Op, Shapes, Tensors
 

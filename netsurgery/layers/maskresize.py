@@ -1,7 +1,5 @@
 """MaskResize: masks brought to the size of the features that they go with."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Array, Arrays, LayerType, Op, Params, Shapes, Tensor, Tensors

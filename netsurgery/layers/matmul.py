@@ -1,7 +1,5 @@
 """MatMul: matrices multiplied, item by item."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Size, Tensor, Tensors, product

@@ -1,7 +1,5 @@
 """MergeCrop: the middle of a larger map, put behind the channels of a smaller one, or added to it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

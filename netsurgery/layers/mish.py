@@ -1,7 +1,5 @@
 """Mish: a smooth ReLU that dips below zero."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Tensors

@@ -1,7 +1,5 @@
 """The Python layer pylayer.stage_bridge_layer.StageBridgeLayer of MNC."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Op, Rng, Sample, Shapes, Sizes, Tensors, product

@@ -1,7 +1,5 @@
 """The Python layer pylayer.mask_layer.MaskLayer of MNC."""
 
-from __future__ import annotations
-
 from .core import Arrays, Op, Shapes, Tensors, product
 from .shared.python_layers import NoSettings
 

@@ -1,7 +1,5 @@
 """The Python layer pylayer.proposal_layer.ProposalLayer of MNC."""
 
-from __future__ import annotations
-
 from .core import Params
 from .shared.faster_rcnn import RATIOS, SCALES, FasterRcnnProposals
 from .shared.proposals import anchors

@@ -1,7 +1,5 @@
 """MultinomialLogisticLoss: the negative logarithm of the class's probability."""
 
-from __future__ import annotations
-
 from math import inf, prod
 
 import numpy as np

@@ -1,7 +1,5 @@
 """MultiROIPooling: pieces of a map around the landmarks of each item."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """MVN: each item, or each channel of it, to mean 0 and variance 1."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Tensors

@@ -1,7 +1,5 @@
 """NegSquare: squares, below zero."""
 
-from __future__ import annotations
-
 from .core import Arrays, Elementwise, Op, Params, Tensors
 
 

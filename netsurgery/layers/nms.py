@@ -1,7 +1,5 @@
 """Nms: the peaks of heatmaps."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 

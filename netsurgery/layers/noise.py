@@ -1,7 +1,5 @@
 """Noise: nothing, once a net is trained."""
 
-from __future__ import annotations
-
 from .core import Elementwise, Params
 
 

@@ -1,7 +1,5 @@
 """Normalize: vectors brought to length 1, over the channels or over channels and positions."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors, with_field

@@ -1,7 +1,5 @@
 """NormL2: each item brought to length 1."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import WHOLE, Arrays, LayerType, Op, Reaches, ShapeError, Shapes, Tensors

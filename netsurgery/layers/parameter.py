@@ -1,7 +1,5 @@
 """Parameter: learned numbers as a blob."""
 
-from __future__ import annotations
-
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 

@@ -1,7 +1,5 @@
 """Permute: axes in another order."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors

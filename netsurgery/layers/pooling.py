@@ -1,7 +1,5 @@
 """Pooling: the greatest or the average value of each window."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Pooling3D: poolings over time, rows and columns. C3D's keeps every last window; P3D's is an ordinary Pooling."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.pooling import emit_average, emit_max

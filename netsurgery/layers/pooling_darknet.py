@@ -1,7 +1,5 @@
 """Pooling as the Caffes count its windows that run nets which darknet2caffe wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """PoolingND: Pooling over any number of axes, in a message of its own."""
 
-from __future__ import annotations
-
 from .pooling import Pooling
 
 

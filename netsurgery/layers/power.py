@@ -1,7 +1,5 @@
 """Power: a power of a scaled and shifted value."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import like

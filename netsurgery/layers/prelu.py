@@ -1,7 +1,5 @@
 """PReLU: a leaky ReLU of learned slopes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors

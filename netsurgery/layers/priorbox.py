@@ -1,7 +1,5 @@
 """PriorBox: the default boxes of SSD, one set for each cell of a feature map."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.boxes import grid, halves

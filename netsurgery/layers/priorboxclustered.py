@@ -1,7 +1,5 @@
 """PriorBoxClustered: default boxes whose sizes are listed one by one."""
 
-from __future__ import annotations
-
 from .core import Params
 from .priorbox import PriorBox
 from .shared.priors import Priors, read_clustered_priors

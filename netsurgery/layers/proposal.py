@@ -1,7 +1,5 @@
 """Proposal: the regions that a region proposal network finds, as two forks choose them."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

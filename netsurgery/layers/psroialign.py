@@ -1,7 +1,5 @@
 """PSROIAlign: R-FCN's position-sensitive score maps, sampled between pixels in the bins of each region."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Op, Params, Tensor, Tensors

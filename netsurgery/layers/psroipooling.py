@@ -1,7 +1,5 @@
 """PSROIPooling: R-FCN's position-sensitive score maps, averaged over the bins of each region."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.psroi import emit_psroi

@@ -1,7 +1,5 @@
 """The Python layer pyloss.EuclideanLossLayer of Caffe's examples."""
 
-from __future__ import annotations
-
 from .core import Arrays, Op, Shapes, Tensors
 from .euclideanloss import EuclideanLoss
 from .shared.python_layers import NoSettings

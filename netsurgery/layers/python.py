@@ -1,7 +1,5 @@
 """Python: a layer whose code lies in a Python module."""
 
-from __future__ import annotations
-
 from .core import LayerType, Params, UnsupportedError
 
 

@@ -1,7 +1,5 @@
 """The Python layer rpn.proposal_layer.ProposalLayer of R-C3D: windows of time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data

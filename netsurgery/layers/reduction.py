@@ -1,7 +1,5 @@
 """Reduction: the sum, mean, sum of magnitudes or sum of squares of each item."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors

@@ -1,7 +1,5 @@
 """Region: YOLOv2's last layer, as a table of boxes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors

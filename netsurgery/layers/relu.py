@@ -1,7 +1,5 @@
 """ReLU: max(0, x), or leaky."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

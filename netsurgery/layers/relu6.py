@@ -1,7 +1,5 @@
 """ReLU6: a ReLU limited at 6."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import LOWEST

@@ -1,7 +1,5 @@
 """Reorg: darknet's way of moving pixels into channels."""
 
-from __future__ import annotations
-
 from .core import Arrays, LayerType, Op, Params, Reaches, ShapeError, Shapes, Size, Tensors, spread
 
 USUAL_STRIDE = 2

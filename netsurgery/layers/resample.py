@@ -1,7 +1,5 @@
 """Resample: FlowNet's resizing, nearest, linear or cubic, smoothed when shrinking."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reshape: the same numbers in other axes."""
 
-from __future__ import annotations
-
 from ..errors import ShapeError
 from .core import SAME, Arrays, Field, LayerType, Message, Op, Params, Reaches, Shapes, Size, Tensors, product
 

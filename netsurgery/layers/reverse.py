@@ -1,7 +1,5 @@
 """Reverse: axes read backwards."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import turned

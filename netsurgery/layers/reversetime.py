@@ -1,7 +1,5 @@
 """ReverseTime: turns sequences around, each up to its length."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import cast

@@ -1,7 +1,5 @@
 """RNN: a recurrent net of one hidden layer, over sequences that may begin at any step."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.recurrence import rnn_step, unroll

@@ -1,7 +1,5 @@
 """ROIAlign: values at the corners of a grid of bins over each region."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Op, Params, Shapes, Tensors

@@ -1,7 +1,5 @@
 """ROIPooling: the greatest values of a grid of bins over each region."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """ROIWarping: the greatest of interpolated values over each bin of each region."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The Python layer ron_layer.det_layer.DetLayer of RON."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.boxes import corners, grid, halves

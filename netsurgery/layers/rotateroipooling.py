@@ -1,7 +1,5 @@
 """RotateROIPooling: the greatest values of a grid of bins over each rotated region."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, OpsetError, Params, Rng, Sample, Shapes, Sizes, Tensor, Tensors, product

@@ -1,7 +1,5 @@
 """The Python layer rpn.proposal_layer.ProposalLayer of py-faster-rcnn, R-FCN and PVANet."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from .core import LayerType, Params

@@ -1,7 +1,5 @@
 """The Python layer rotation.rproposal_layer.ProposalLayer of RRPN: rotated regions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scale: multiplies by a blob along some axes, and may add another."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """SeLU: an ELU scaled so that deep nets keep mean 0 and variance 1; and the Dropout that goes with it."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

@@ -1,7 +1,5 @@
 """ShuffleChannel: the channels of groups dealt out in turn."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, LayerType, Op, Params, ShapeError, Shapes, Tensors

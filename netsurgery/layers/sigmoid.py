@@ -1,7 +1,5 @@
 """Sigmoid: squeezes into (0, 1)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

@@ -1,7 +1,5 @@
 """SigmoidCrossEntropyLoss: cross-entropy of independent probabilities, from their logits."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.losses import alike, divide, total

@@ -1,7 +1,5 @@
 """Silence and HDF5Output: layers that only consume."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors

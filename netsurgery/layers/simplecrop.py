@@ -1,7 +1,5 @@
 """SimpleCrop: height and width cut to those of another blob."""
 
-from __future__ import annotations
-
 from .core import Params, Shapes
 from .crop import Crop
 

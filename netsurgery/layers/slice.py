@@ -1,7 +1,5 @@
 """Slice: a blob cut into several along an axis."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -1,7 +1,5 @@
 """SmoothL1Loss: squares of small differences, absolute values of large ones."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.losses import alike, count, total

@@ -1,7 +1,5 @@
 """Softmax: shares that sum to one along an axis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import softmax

@@ -1,7 +1,5 @@
 """SoftmaxWithLoss: softmax and the negative logarithm of the class's share."""
 
-from __future__ import annotations
-
 from math import inf
 
 import numpy as np

@@ -1,7 +1,5 @@
 """SoftTruncation: what an exponential leaves of 1."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

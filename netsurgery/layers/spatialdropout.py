@@ -1,7 +1,5 @@
 """SpatialDropout: Dropout of whole channels: nothing, once a net is trained."""
 
-from __future__ import annotations
-
 from .core import Elementwise, Params
 
 

@@ -1,7 +1,5 @@
 """Split: a blob under several names."""
 
-from __future__ import annotations
-
 from .core import Arrays, LayerType, Op, Shapes, Tensors
 
 

@@ -1,7 +1,5 @@
 """SPP: spatial pyramid pooling, a vector of fixed length from an image of any size."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Python layer SSH.layers.proposal_layer.ProposalLayer of SSH."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from .caffe2.boxes import column

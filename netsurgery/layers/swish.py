@@ -1,7 +1,5 @@
 """Swish: x, gated by its own sigmoid."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

@@ -1,7 +1,5 @@
 """TanH: squeezes into (-1, 1)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import Arrays, Elementwise, Op, Params, Tensors

@@ -1,7 +1,5 @@
 """Threshold: 1 where a value is above it, else 0."""
 
-from __future__ import annotations
-
 from .core import Arrays, Elementwise, Op, Params, Tensors
 
 

@@ -1,7 +1,5 @@
 """Tile: copies of a blob along an axis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import NOWHERE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors

@@ -1,7 +1,5 @@
 """Transpose: axes in another order."""
 
-from __future__ import annotations
-
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors
 
 

@@ -1,7 +1,5 @@
 """Unpooling: values spread out over the windows that a Pooling would have taken them from."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import along_axis

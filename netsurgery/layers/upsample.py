@@ -1,7 +1,5 @@
 """Upsample: with one bottom nearest neighbour, with two SegNet's unpooling."""
 
-from __future__ import annotations
-
 from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Tensors, spread
 from .shared.unpooling import Unpooling
 

@@ -1,7 +1,5 @@
 """Warp: two layers of one name. PWC-Net's is given a flow, LiteFlowNet's the places themselves."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.operators import part

@@ -1,7 +1,5 @@
 """The Python layer warping_layer.WarpingLayer: an image moved by a flow."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .core import SAME, WHOLE, Arrays, Op, Reaches, Shapes, Tensors

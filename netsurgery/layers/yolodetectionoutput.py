@@ -1,7 +1,5 @@
 """YoloDetectionOutput: the boxes that YOLOv2 finds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.boxes import corners, grid

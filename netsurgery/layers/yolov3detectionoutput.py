@@ -1,7 +1,5 @@
 """Yolov3DetectionOutput: the boxes that YOLOv3 finds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .caffe2.boxes import corners, grid
