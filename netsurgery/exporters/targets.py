@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
-from .onnx.forms import Form, by_rank, less_greatest
+from .onnx.forms import Form, by_rank, less_greatest, with_words
 
 if TYPE_CHECKING:
     from .builder import Operation
@@ -94,7 +94,7 @@ TARGETS = {
     ),
     "coreml": Target(
         "Core ML (coremltools)",
-        "",
+        "9.0, conversion alone",
         "through PyTorch: netsurgery.to_torch(net, input_shapes=..), torch.jit.trace, coremltools.convert",
         fixed=True,
         raw=True,
@@ -116,12 +116,13 @@ TARGETS = {
     ),
     "ncnn": Target(
         "ncnn (pnnx)",
-        "",
-        "through pnnx; not measured",
+        "1.0.20261020 and pnnx 20261020",
+        "through pnnx, which plans a model for one size",
         fixed=True,
         raw=True,
         embed=True,
         lacks={"Scan": _SCAN, "MaxRoiPool": "not among its operators", "NonMaxSuppression": "not among its operators"},
+        forms={"Pad": with_words},
     ),
     "tract": Target(
         "tract",

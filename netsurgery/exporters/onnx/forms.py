@@ -18,6 +18,11 @@ def less_greatest(op: Op, x: Tensor, *, axis: int) -> Tensor:
     return op("Softmax", op("Sub", x, reduce(op, "ReduceMax", x, [axis], keep=True)), axis=axis)
 
 
+def with_words(op: Op, x: Tensor, pads: Tensor, number: Tensor | None = None, *, mode: str = "constant") -> Tensor:
+    """Pad that says what is usual, for what reads no other."""
+    return op("Pad", x, pads, op.const(0.0) if number is None and mode == "constant" else number, mode=mode)
+
+
 def by_rank(
     op: Op,
     boxes: Tensor,

@@ -12,6 +12,8 @@ from losses import net_of
 
 import netsurgery
 from netsurgery.errors import NetsurgeryError, UnavailableError, UnsupportedError
+from netsurgery.exporters.convert import convert
+from netsurgery.exporters.options import Export
 from netsurgery.verification.runtimes.table import open_model
 
 BOXES = cases.find(
@@ -95,6 +97,32 @@ def test_boxes_are_ranked_for_what_drops_scores_that_are_not_above_0(case: Path)
     for feed, want in cases.runs(case):
         values = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})
         assert not any(cases.difference(x, want[o.name]) for o, x in zip(session.get_outputs(), values, strict=True))
+
+
+def test_pads_say_what_is_usual_for_ncnn() -> None:
+    """pnnx reads no Pad that leaves its mode and its number out."""
+    case = cases.FIXTURES / "conformance" / "pooling" / "ave_3x3_stride2_pad1"
+    model = netsurgery.to_onnx(cases.load(case), target="ncnn")
+    pads = [node for node in model.graph.node if node.op_type == "Pad"]
+    assert pads
+    for node in pads:
+        assert len(node.input) == 3
+        assert [(a.name, a.s) for a in node.attribute] == [("mode", b"constant")]
+    feed, want = cases.runs(case)[0]
+    (y,) = cases.session(model.SerializeToString()).run(None, feed)
+    assert not cases.difference(y, want["y"])
+
+
+def test_what_tvm_does_not_compile_is_refused_or_left_to_the_users_code(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="becomes MaxPool/2, which TVM cannot compute: it gives one top alone"):
+        netsurgery.to_onnx(cases.load(cases.FIXTURES / "conformance" / "pooling" / "max_with_mask"), target="tvm")
+    boxes = BOXES[0]
+    with pytest.raises(
+        UnsupportedError, match="becomes NonMaxSuppression, which TVM cannot compute: it compiles no sizes"
+    ):
+        netsurgery.to_onnx(cases.load(boxes), target="tvm")
+    done = convert(boxes / "net.prototxt", None, tmp_path / "m.onnx", export=Export(target="tvm"))
+    assert done.outputs == ("y_boxes", "y_scores", "y_priors")
 
 
 def test_a_single_pixel_is_repeated_not_resized() -> None:
