@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
-from .onnx.forms import Form, by_rank, less_greatest, with_words
+from .onnx.forms import Form, by_pairs, by_rank, less_greatest, with_words
 
 if TYPE_CHECKING:
     from .builder import Operation
@@ -122,7 +122,7 @@ TARGETS = {
         raw=True,
         embed=True,
         lacks={"Scan": _SCAN, "MaxRoiPool": "not among its operators", "NonMaxSuppression": "not among its operators"},
-        forms={"Pad": with_words},
+        forms={"Pad": with_words, "Max": by_pairs("Max"), "Min": by_pairs("Min")},
     ),
     "tract": Target(
         "tract",

@@ -25,7 +25,9 @@ class Replanned(OnnxModel):
 
     def compute(self, instance: Any, asked: Sequence[str], feeds: Mapping[str, Any]) -> Mapping[str, Any]:
         ordered = {name: np.ascontiguousarray(feeds[name]) for name in self.inputs}
-        return dict(zip(self.ends, self.answers(instance, ordered), strict=True))
+        scalars = {value.name for value in instance.graph.output if not value.type.tensor_type.shape.dim}
+        values = dict(zip(self.ends, self.answers(instance, ordered), strict=True))
+        return {name: x.reshape(()) if name in scalars and x.size == 1 else x for name, x in values.items()}
 
     def answers(self, model: onnx.ModelProto, feeds: Mapping[str, Any]) -> Sequence[Any]:
         """The model's outputs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce as reduce_pairs
 
 import numpy as np
 
@@ -16,6 +17,11 @@ Form = Callable[..., Tensor]
 def less_greatest(op: Op, x: Tensor, *, axis: int) -> Tensor:
     """Softmax(x) as Softmax(x - max x), for what overflows from 88 on."""
     return op("Softmax", op("Sub", x, reduce(op, "ReduceMax", x, [axis], keep=True)), axis=axis)
+
+
+def by_pairs(type: str) -> Form:
+    """A node of two inputs after the other, for what reads two of more."""
+    return lambda op, *inputs: reduce_pairs(lambda a, b: op(type, a, b), inputs)
 
 
 def with_words(op: Op, x: Tensor, pads: Tensor, number: Tensor | None = None, *, mode: str = "constant") -> Tensor:

@@ -113,6 +113,16 @@ def test_pads_say_what_is_usual_for_ncnn() -> None:
     assert not cases.difference(y, want["y"])
 
 
+def test_the_greatest_of_three_is_taken_by_pairs_for_ncnn() -> None:
+    """pnnx reads the first two."""
+    case = cases.FIXTURES / "conformance" / "eltwise" / "max_three"
+    model = netsurgery.to_onnx(cases.load(case), target="ncnn")
+    assert [(node.op_type, len(node.input)) for node in model.graph.node] == [("Max", 2), ("Max", 2)]
+    feed, want = cases.runs(case)[0]
+    (y,) = cases.session(model.SerializeToString()).run(None, feed)
+    assert not cases.difference(y, want["y"])
+
+
 def test_what_tvm_does_not_compile_is_refused_or_left_to_the_users_code(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="becomes MaxPool/2, which TVM cannot compute: it gives one top alone"):
         netsurgery.to_onnx(cases.load(cases.FIXTURES / "conformance" / "pooling" / "max_with_mask"), target="tvm")
