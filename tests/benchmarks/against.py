@@ -46,7 +46,7 @@ def convert(asked: Any) -> None:
             print(f"{path.stem}: {str(error).splitlines()[0]}", flush=True)
             continue
         for side, checkout in zip(SIDES, (asked.checkout, HERE), strict=True):
-            command = [sys.executable, "-m", "netsurgery", "convert", str(path), "--initialize=random", "--quiet"]
+            command = [sys.executable, "-P", "-m", "netsurgery", "convert", str(path), "--initialize=random", "--quiet"]
             command += ["--weights", "embed", "-o", str(asked.keep / f"{path.stem}.{side}.onnx")]
             done = subprocess.run(
                 command, env=os.environ | {"PYTHONPATH": str(checkout)}, capture_output=True, text=True
