@@ -8,9 +8,8 @@ import numpy as np
 from ..message import Field, Message
 from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shape, Shapes, Size, Surgery, Tensors, product
 from .shared.convolve import convolve
-from .shared.emission import emit_conv
 from .shared.grouped import spread_groups, take_in, with_bias
-from .shared.windows import Windows, least_axes, read_windows, require_room, require_second
+from .shared.windows import Windows, emit_conv, least_axes, read_windows, require_room, require_second
 
 
 class Convolution(LayerType):

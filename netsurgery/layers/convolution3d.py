@@ -2,8 +2,7 @@
 
 from .core import Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Tensors, product
 from .shared.convolve import convolve
-from .shared.emission import emit_conv
-from .shared.windows import read_video_windows, require_room
+from .shared.windows import emit_conv, read_video_windows, require_room
 
 
 class Convolution3D(LayerType):

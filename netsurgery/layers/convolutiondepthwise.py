@@ -5,9 +5,8 @@ import numpy as np
 from ..message import Message
 from .core import Array, Arrays, LayerType, Op, Params, Reaches, Shapes, Size, Surgery, Tensors, product
 from .shared.convolve import convolve
-from .shared.emission import emit_conv
 from .shared.grouped import with_bias
-from .shared.windows import Windows, read_windows, require_room
+from .shared.windows import Windows, emit_conv, read_windows, require_room
 
 
 class ConvolutionDepthwise(LayerType):

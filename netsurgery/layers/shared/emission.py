@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ..core import Op, Tensor
-from .windows import Windows
 
 
 def scaled(op: Op, x: Tensor, factor: float) -> Tensor:
@@ -61,12 +60,3 @@ def magnitude(op: Op, x: Tensor, axes: Sequence[int] | None = None, *, power: in
     ReduceL1 and ReduceSumSquare wrongly."""
     x = op("Abs", x) if power == 1 else op.square(x)
     return op("ReduceSum", x, keepdims=int(keep)) if axes is None else reduce(op, "ReduceSum", x, axes, keep=keep)
-
-
-def emit_conv(op: Op, x: Tensor, w: Tensor, bias: Tensor | None, at: Windows, group: int) -> Tensor:
-    """Conv; where a kernel of one place is padded, with Pad before it: OpenCV 5 reads beside the image then."""
-    over = at.over(x.shape[2:])
-    if max(at.kernel) == 1 and any(over.ends) and not op.plain:
-        x = op("Pad", x, op.ints(0, 0, over.pad, 0, 0, over.ends))
-        over = Windows(at.kernel, at.stride, (0,) * len(at.pad), at.dilation)
-    return op("Conv", x, w, bias, **over.attributes, group=group)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import Placed
-from ..core import Field, Params, Reach, ShapeError, Size, window
+from ..core import Field, Op, Params, Reach, ShapeError, Size, Tensor, window
 from .spellings import DILATION, KERNEL, PAD, STRIDE, least_axes, read_axes
 
 
@@ -56,6 +56,15 @@ class Windows:
         return replace(self, tail=tail) if any(tail) else self
 
 
+def emit_conv(op: Op, x: Tensor, w: Tensor, bias: Tensor | None, at: Windows, group: int) -> Tensor:
+    """Conv; where a kernel of one place is padded, with Pad before it: OpenCV 5 reads beside the image then."""
+    over = at.over(x.shape[2:])
+    if max(at.kernel) == 1 and any(over.ends) and not op.plain:
+        x = op("Pad", x, op.ints(0, 0, over.pad, 0, 0, over.ends))
+        over = Windows(at.kernel, at.stride, (0,) * len(at.pad), at.dilation)
+    return op("Conv", x, w, bias, **over.attributes, group=group)
+
+
 def read_windows(p: Params, spatial: int) -> Windows:
     """kernel_size, stride, pad and dilation as Caffe's base convolution reads them, in any of the forks' spellings.
 
@@ -88,7 +97,7 @@ def require_room(layer: Placed, windows: Windows, sizes: Sequence[Size]) -> None
             )
 
 
-__all__ = ["Windows", "least_axes", "read_windows", "require_room", "require_second"]
+__all__ = ["Windows", "emit_conv", "least_axes", "read_windows", "require_room", "require_second"]
 
 
 def kernel_fields(sizes: Sequence[int]) -> list[Field]:
