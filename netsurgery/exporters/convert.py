@@ -25,7 +25,7 @@ from ..passes.options import Surgery
 from ..passes.prepare import prepare
 from ..passes.raw_detections import chooses_boxes, raw_detections
 from ..passes.recurrent_state import fed_back, forgotten, state_outputs
-from .form import Form, Sizes, fixed_sizes
+from .form import ModelForm, Sizes, fixed_sizes
 from .onnx.export import axis_names, dim_name
 from .onnx.light import read_light
 from .onnx.opened import require_opens
@@ -114,7 +114,7 @@ def convert(
         if aim.raw and surgery.detections == "boxes" and chooses_boxes(net):
             surgery, net = replace(surgery, detections="raw"), raw_detections(net)
             notes += (f"the choice of boxes is left to your code, as with --detections raw: {aim.title} has none",)
-    form = Form(
+    form = ModelForm(
         fed_back(state_outputs(net), export.outputs) if export.outputs else export.outputs,
         export.fold,
         reading.input_shapes,

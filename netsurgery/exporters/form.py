@@ -14,7 +14,7 @@ Sizes = Mapping[str, Sequence[int | str | None]]
 
 
 @dataclass(frozen=True)
-class Form:
+class ModelForm:
     """What is written of a net, and how: see `netsurgery.to_onnx` and `netsurgery.save_onnx`, whose keywords these are. The first four
     hold for every target, the others for ONNX."""
 

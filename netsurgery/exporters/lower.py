@@ -29,7 +29,7 @@ from ..passes.drop_identities import drop_identities
 from ..passes.fold_scale import fold_scale
 from ..passes.own_names import own_names
 from .builder import Builder, Operation, Value
-from .form import Form, fixed_sizes
+from .form import ModelForm, fixed_sizes
 
 
 class Target(Protocol):
@@ -75,7 +75,7 @@ class Program:
 def lower(
     net: Net,
     target: Target,
-    form: Form,
+    form: ModelForm,
 ) -> Program:
     """The net as operations of the target, for the blobs `form.outputs` (None: the net's outputs).
 

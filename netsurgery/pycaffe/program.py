@@ -35,14 +35,14 @@ class Program:
         constant: bool,
     ) -> None:
         self.outputs = list(outputs)
-        from ..exporters.form import Form
+        from ..exporters.form import ModelForm
         from ..exporters.onnx.export import build
 
         net = stretch.net(shapes, weights, self.outputs)
         try:
-            model, arrays, _ = build(net, Form(self.outputs, constant))
+            model, arrays, _ = build(net, ModelForm(self.outputs, constant))
         except Exception:
-            model, arrays, _ = build(net, Form(self.outputs, constant, shapes))
+            model, arrays, _ = build(net, ModelForm(self.outputs, constant, shapes))
             self.shapes: dict[str, tuple[int, ...]] | None = {name: tuple(shape) for name, shape in shapes.items()}
         else:
             self.shapes = None

@@ -12,7 +12,7 @@ import cases
 import pytest
 
 from netsurgery.exporters.caffe2 import export as caffe2
-from netsurgery.exporters.form import Form
+from netsurgery.exporters.form import ModelForm
 from netsurgery.exporters.onnx import export, save
 
 
@@ -33,8 +33,8 @@ def test_each_keyword_is_the_field_of_its_name(
     module: ModuleType, door: Callable[..., Any], inner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = [p.name for p in signature(door).parameters.values() if p.kind == p.KEYWORD_ONLY]
-    assert len(words) > 3 and set(words) <= {f.name for f in fields(Form)}
-    forms: list[Form] = []
+    assert len(words) > 3 and set(words) <= {f.name for f in fields(ModelForm)}
+    forms: list[ModelForm] = []
 
     def seen(*arguments: Any) -> None:
         forms.append(arguments[-1])
@@ -45,4 +45,4 @@ def test_each_keyword_is_the_field_of_its_name(
     for word in words:
         with pytest.raises(DoneError):
             door(cases.load(cases.FIXTURES / "conformance/nets/lenet"), *places, **{word: ("asked",)})
-        assert [f.name for f in fields(Form) if getattr(forms[-1], f.name) == ("asked",)] == [word]
+        assert [f.name for f in fields(ModelForm) if getattr(forms[-1], f.name) == ("asked",)] == [word]

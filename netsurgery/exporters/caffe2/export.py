@@ -23,7 +23,7 @@ from ...layers.core.dims import Axis, Size, all_numbers
 from ...layers.core.infer import Pin
 from ...net import Layer, Net, require_net
 from ..builder import Array, Operation, Value
-from ..form import Form
+from ..form import ModelForm
 from ..lower import ONE_SIZE, lower
 from .graph import NetBuilder
 from .init_net import fills, init_bytes, write_init
@@ -120,7 +120,7 @@ def to_caffe2(
     Raises: UnsupportedLayersError, which lists every layer that no CPU operator expresses; ShapeError, WeightsError.
     """
     require_net(net)
-    return as_caffe2(net, Form(outputs, fold, input_shapes, static))
+    return as_caffe2(net, ModelForm(outputs, fold, input_shapes, static))
 
 
 def save_caffe2(
@@ -137,7 +137,7 @@ def save_caffe2(
     Raises: what `to_caffe2` raises; UnsupportedError if the init net would be over 2 GB, NetsurgeryError if it cannot be written.
     """
     require_net(net)
-    nets = as_caffe2(net, Form(outputs, fold, input_shapes, static))
+    nets = as_caffe2(net, ModelForm(outputs, fold, input_shapes, static))
     nets.save(directory)
     return nets
 
@@ -155,7 +155,7 @@ class Caffe2Target:
         return UnsupportedLayersError(errors, "exported to Caffe2")
 
 
-def as_caffe2(net: Net, form: Form) -> Caffe2Net:
+def as_caffe2(net: Net, form: ModelForm) -> Caffe2Net:
     """`to_caffe2`, its options as one value."""
     program = lower(net, Caffe2Target(), form)
     net, operators = program.net, program.operations

@@ -18,7 +18,7 @@ from ...layers.core.dims import Axis, Dim
 from ...layers.core.infer import Inferred
 from ...net import Layer, Net, require_net
 from ..builder import Array, Body, Operation, Store, Value
-from ..form import Form, Sizes
+from ..form import ModelForm, Sizes
 from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
 from ..preprocessing import record
@@ -58,7 +58,7 @@ def to_onnx(
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
     require_net(net)
-    form = Form(outputs, fold, input_shapes, static, opset, plain, target, preprocessing, bake, fp16)
+    form = ModelForm(outputs, fold, input_shapes, static, opset, plain, target, preprocessing, bake, fp16)
     model, tensors, _ = build(net, form)
     for proto, array in zip(model.graph.initializer, tensors.values(), strict=True):
         proto.raw_data = np.ascontiguousarray(array).tobytes()
@@ -66,7 +66,7 @@ def to_onnx(
 
 
 @uncollected()
-def build(net: Net, form: Form) -> tuple[onnx.ModelProto, dict[str, Array], tuple[str, ...]]:
+def build(net: Net, form: ModelForm) -> tuple[onnx.ModelProto, dict[str, Array], tuple[str, ...]]:
     """The model without the numbers of its initializers; those, by name, in the order of `graph.initializer`; and notes."""
     aim = find_target(form.target)
     if aim is not None:
@@ -98,7 +98,7 @@ def build(net: Net, form: Form) -> tuple[onnx.ModelProto, dict[str, Array], tupl
     return model, arrays, notes
 
 
-def _lowered(net: Net, form: Form, aim: Target | None) -> tuple[int, Program]:
+def _lowered(net: Net, form: ModelForm, aim: Target | None) -> tuple[int, Program]:
     """The program at the form's opset, or, for None, at the oldest that says all layers; and which that is."""
     opset = OLDEST_OPSET if form.opset is None else form.opset
     check_opset(opset)

@@ -23,7 +23,7 @@ from ...errors import NetsurgeryError, UnsupportedError
 from ...files.output import replacing
 from ...interpreter import check_weights
 from ...net import Net
-from ..form import Form
+from ..form import ModelForm
 from .precision import feature_nodes
 from .save import EMBED_LIMIT, Written, write_onnx
 
@@ -56,10 +56,10 @@ def save_int8(net: Net, path: str | os.PathLike[str], calibration: Sequence[Feed
 
     Raises: NetsurgeryError without calibration inputs or for ones that are not of the net, UnsupportedError over 1.5 GB; as `save_onnx`.
     """
-    return write_int8(net, Path(path), calibration, Form(**options))
+    return write_int8(net, Path(path), calibration, ModelForm(**options))
 
 
-def write_int8(net: Net, target: Path, calibration: Sequence[Feeds], form: Form) -> Written:
+def write_int8(net: Net, target: Path, calibration: Sequence[Feeds], form: ModelForm) -> Written:
     """`save_int8`, its options as one value."""
     if not calibration:
         raise NetsurgeryError("no inputs to calibrate int8 with", expected="images such as the net will see")

@@ -34,7 +34,7 @@ from ...formats.preprocessing import Preprocessing
 from ...formats.weights.hashes import sha256, structure_hash
 from ...net import Net, require_net
 from ..builder import Array
-from ..form import Form
+from ..form import ModelForm
 from .export import build
 
 EMBED_LIMIT = 1_500_000_000
@@ -83,11 +83,11 @@ def save_onnx(
     """
     require_net(net)
     about = preprocessing, bake, fp16, weights, full_hash, metadata or {}
-    return write_onnx(net, Path(path), Form(outputs, fold, input_shapes, static, opset, plain, target, *about))
+    return write_onnx(net, Path(path), ModelForm(outputs, fold, input_shapes, static, opset, plain, target, *about))
 
 
 @uncollected()
-def write_onnx(net: Net, place: Path, form: Form) -> Written:
+def write_onnx(net: Net, place: Path, form: ModelForm) -> Written:
     """`save_onnx`, its options as one value."""
     weights = form.weights
     if weights not in ("auto", "embed", "external", "link"):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...errors import NetsurgeryError, UnsupportedError, UnsupportedLayersError
 from ...net import Net, require_net
-from ..form import Form
+from ..form import ModelForm
 from ..onnx.export import build
 from .graph import Node, constant, last_uses, unknown
 from .operations import OPSET
@@ -56,7 +56,7 @@ class CaffeModule(nn.Module):
     ) -> None:
         """`shared`: parameters are the net's own arrays, and must not be changed."""
         super().__init__()
-        model, arrays, _ = build(net, Form(outputs, False, input_shapes, opset=OPSET, plain=True))
+        model, arrays, _ = build(net, ModelForm(outputs, False, input_shapes, opset=OPSET, plain=True))
         _require_known(net, model.graph)
         self.inputs = [value.name for value in model.graph.input]
         self.outputs = [value.name for value in model.graph.output]

@@ -150,7 +150,7 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
     """The layer through the exporter's graph of it."""
     import torch
 
-    from ...exporters.form import Form
+    from ...exporters.form import ModelForm
     from ...exporters.onnx.export import build
     from ...exporters.torch.graph import Node, constant, run, unknown
     from ...exporters.torch.operations import OPSET
@@ -165,7 +165,7 @@ def _translated(slot: Slot, bottoms: Sequence[Tensor], params: Sequence[Tensor])
     layer = replace(op.layer, bottoms=tuple(names), tops=tuple(tops), weights=weights)
     heads = [input_layer(name, x.shape) for name, x in zip(names, bottoms, strict=True)]
     shapes = {name: list(x.shape) for name, x in zip(names, bottoms, strict=True)}
-    model, arrays, _ = build(Net((*heads, layer)), Form(tops, False, shapes, opset=OPSET))
+    model, arrays, _ = build(Net((*heads, layer)), ModelForm(tops, False, shapes, opset=OPSET))
     if missing := {name for node in model.graph.node for name in unknown(node)}:
         raise UnsupportedError(
             f"its gradient is not known here (ONNX {', '.join(sorted(missing))})", layer=slot, source=slot.source

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import ParseError, Source
 from ...exporters.caffe2.export import Caffe2Net, as_caffe2
-from ...exporters.form import Form
+from ...exporters.form import ModelForm
 from ...formats.netdef.groups import FREE, SHAPE
 from ...formats.netdef.wire import filled_names, read_netdef
 from ...net import Net
@@ -101,7 +101,7 @@ class Opinion(NetRuntime):
         super().__init__(net)
         self.side, self.about = side, about
         self._folder = TemporaryDirectory(prefix="netsurgery-")
-        self._export = as_caffe2(net, Form(fold=False))
+        self._export = as_caffe2(net, ModelForm(fold=False))
         self._opened = self._written()
         self.name = self._opened.name
 
@@ -120,7 +120,7 @@ class Opinion(NetRuntime):
     def run(self, feeds: Feeds, blobs: Collection[str]) -> dict[str, Array]:
         if not fits(self._export, {name: np.shape(array) for name, array in feeds.items()}):
             shapes = {name: np.shape(array) for name, array in feeds.items()}
-            self._export = as_caffe2(self.net, Form(None, False, shapes))
+            self._export = as_caffe2(self.net, ModelForm(None, False, shapes))
             self._opened = self._written()
         return self._opened.run({name: feeds[name] for name in self._export.inputs}, blobs)
 
