@@ -43,7 +43,9 @@ def run_cli(*arguments: object, **variables: str) -> Any:
 
 
 def command(*arguments: object, **variables: str) -> Any:
-    return run_cli("verify", *arguments, **{"GITHUB_STEP_SUMMARY": "", **variables})
+    """`netsurgery verify`, in this process unless a time is said: one of its own takes a second to start."""
+    here = () if {"--timeout", "--manifest"} & set(arguments) else ("--timeout", 0)
+    return run_cli("verify", *arguments, *here, **{"GITHUB_STEP_SUMMARY": "", **variables})
 
 
 def files(folder: Path, model: str) -> list[Path]:
