@@ -50,7 +50,7 @@ TARGETS = {
         "everything, at any size; weights in the file, for a browser loads one file",
         embed=True,
     ),
-    "openvino": Target("OpenVINO", "2026.4", "everything that was tried, at any size"),
+    "openvino": Target("OpenVINO", "2026.4", "everything of BVLC's and SSD's, at any size"),
     "opencv": Target(
         "OpenCV 5",
         "5.0.0",
@@ -117,11 +117,18 @@ TARGETS = {
     "ncnn": Target(
         "ncnn (pnnx)",
         "1.0.20261020 and pnnx 20261020",
-        "through pnnx, which plans a model for one size",
+        "through pnnx, which plans a model for one size; Normalize over channels comes out wrong: hold such nets against Caffe",
         fixed=True,
         raw=True,
         embed=True,
-        lacks={"Scan": _SCAN, "MaxRoiPool": "not among its operators", "NonMaxSuppression": "not among its operators"},
+        lacks={
+            **dict.fromkeys(
+                ("ArgMax", "Gather", "GatherElements", "NonZero", "TopK", "Where"), "ncnn has no layer for it"
+            ),
+            **dict.fromkeys(("MaxRoiPool", "NonMaxSuppression"), "not among its operators"),
+            "Cast": "it computes in float32 alone",
+            "Scan": _SCAN,
+        },
         forms={"Pad": with_words, "Max": by_pairs("Max"), "Min": by_pairs("Min")},
     ),
     "tract": Target(
