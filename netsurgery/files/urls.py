@@ -5,6 +5,7 @@ http and https are read here; s3, gs, az and file through fsspec and the package
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import IO, Any
@@ -12,7 +13,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..errors import NetsurgeryError, Source
 from ..limits import lift, limits
-from .boundary import package, reading
+from .boundary import open_file, package, reading
 
 WEB = ("http", "https")
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "file": "", "memory": ""}
@@ -45,6 +46,8 @@ def read_url(url: str) -> bytes:
     filesystem, path = filesystem_of(url)
     with reading(source, EXPECTED, error=NetsurgeryError):
         try:
+            if scheme_of(url) == "file" and os.path.exists(path):
+                open_file(path, "an image", NetsurgeryError).close()  # which waits for no stream
             file = filesystem.open(path, "rb")
         except FileNotFoundError:
             raise NetsurgeryError("there is no such file", source=source, expected="an image") from None

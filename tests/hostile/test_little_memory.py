@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import netsurgery
+import netsurgery.vision
 from netsurgery.files.images import read_gray
 
 
@@ -45,3 +47,15 @@ def test_constants_of_a_netdef_take_no_memory(tmp_path: Path) -> None:
     with little_memory(8 << 20):
         net = netsurgery.load(*paths, input_shapes={"x": (1, 2147483647)})
         assert {w.shape for layer in net.layers for w in layer.weights} == {(2147483647,)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no FIFOs")
+@pytest.mark.timeout(60)
+def test_a_url_of_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(netsurgery.NetsurgeryError) as refused:
+        netsurgery.vision.read_image(f"file://{tmp_path}/fifo")
+    assert str(refused.value) == (
+        f"{tmp_path}/fifo: is no ordinary file\n  expected: an image\n  fix: save it as a file first"
+    )
