@@ -70,7 +70,7 @@ class PSROIPooling(PositionSensitive):
 
         top, left = bound("Floor", cells)
         bottom, right = bound("Ceil", cells + 1)
-        # sums of all that is above and left of each pixel, in double: differences of large sums follow
+        # sums of all that is above and left of each pixel, in double: their differences are bins, in float32 off by 4e-5 at 38 x 63
         sums = op("Pad", op("Cast", x, to=11), op.ints(0, 0, 1, 1, 0, 0, 0, 0), op.const(0.0, "float64"))
         for axis in (2, 3):
             sums = op("CumSum", sums, op.const(axis, "int64"))
