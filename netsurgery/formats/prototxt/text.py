@@ -20,7 +20,7 @@ from ...errors import ParseError, Source
 from ...files.signatures import HEAD
 from ...limits import lift, limits
 from ...message import Field, Message, Token, readable
-from .characters import binary_error, decode
+from .characters import EscapeError, binary_error, decode, unescaped
 from .template import is_template, placeholders, template_error
 
 MAX_DEPTH = 100
@@ -52,10 +52,6 @@ _FIELD = re.compile(
 _KINDS = ("", "", "number", "name", "string")
 _NAME, _NUMBER, _STRING, _EXTENSION, _MARK, _COMMENT, _END, _BAD = range(1, 9)
 
-_ESCAPE = re.compile(
-    rb"\\(?:[0-7]{1,3}|[xX][0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})*+|U[0-9A-Fa-f]{8}|[^\x80-\xff]|.[\x80-\xbf]*)"
-)
-_ESCAPES = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 _INFINITE = {"inf", "infinity", "nan"}
 
@@ -334,27 +330,10 @@ class _Parser:
     def string(self, word: str) -> str:
         if "\\" not in word:
             return self.words.setdefault(text := word[1:-1], text)
-        at = self.at
-
-        def unescape(match: re.Match[bytes]) -> bytes:
-            code = match[0][1:]
-            if code[0] in b"01234567":
-                return bytes([int(code, 8) & 255])
-            if len(code) == 1 and code[0] in _ESCAPES:
-                return bytes([_ESCAPES[code[0]]])
-            if code[0] in b"xX" and len(code) > 1:
-                return bytes([int(code[1:], 16)])
-            if code[0] in b"uU" and len(code) > 1:  # UTF-16, in which \\u may come in pairs, or UTF-32
-                units, encoding = (
-                    code.replace(b"\\", b"").replace(code[:1], b""),
-                    "utf-16-be" if code[0] == 117 else "utf-32-be",
-                )
-                return bytes.fromhex(units.decode()).decode(encoding, "replace").encode()
-            shown = readable(match[0].decode("utf-8", "surrogateescape"))
-            self.fail(f"'{shown}' in a string is no escape", at, fix="write '\\\\' for a backslash")
-
-        data = _ESCAPE.sub(unescape, word[1:-1].encode("utf-8", "surrogateescape"))
-        return data.decode("utf-8", "surrogateescape")
+        try:
+            return unescaped(word[1:-1])
+        except EscapeError as error:
+            self.fail(f"'{error}' in a string is no escape", self.at, fix="write '\\\\' for a backslash")
 
     def current(self) -> str:
         if self.kind == _END:
