@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from html import escape as escape_html
 from typing import Any
 
-from .errors import visible
+from .shown import visible
 
 of_net: Callable[[Any], str]
 """What a notebook shows of a Net: `summary.to_html`, which stands far above Net; the package hands it down."""
@@ -14,6 +13,8 @@ of_net: Callable[[Any], str]
 
 def escape(text: str) -> str:
     """Text as it is: no tags, no control characters."""
+    from html import escape as escape_html
+
     return escape_html(visible(text))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,5 +22,7 @@ def size_text(sizes: Iterable[object]) -> str:
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """JSON in which control characters, those beyond ASCII as well, and halves of characters are escaped in JSON's way."""
+    import json
+
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
