@@ -186,7 +186,7 @@ def test_every_truncation_of_a_model_is_told(tmp_path: Path) -> None:
 def test_a_blob_that_only_the_runtimes_optimisations_get_wrong_is_found() -> None:
     """Outputs of the model as it is are compared besides those of the model with its blobs exposed."""
     from netsurgery.verification import check
-    from netsurgery.verification.runtimes.onnxruntime import OnnxRuntime, open_model
+    from netsurgery.verification.runtimes.onnxruntime import OnnxRuntime
 
     class Optimised(OnnxRuntime):
         def run(self, feeds: Any, blobs: Any) -> Any:
@@ -194,7 +194,7 @@ def test_a_blob_that_only_the_runtimes_optimisations_get_wrong_is_found() -> Non
             return {k: v + 1 if set(blobs) <= set(self.outputs) else v for k, v in values.items()}
 
     net = small()
-    runtime = Optimised(open_model(netsurgery.to_onnx(net)).light)
+    runtime = Optimised.of(netsurgery.to_onnx(net))
     pairing = check.pair(net, runtime)
     work = check._Work(net, runtime, pairing, check.Tolerance(), np.dtype(np.float64))
     (case, _), *_ = work.cases(check.Inputs(batches=[1]), None)
