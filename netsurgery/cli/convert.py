@@ -69,7 +69,6 @@ def convert(
     from ..errors import NetsurgeryError
     from ..exporters.convert import convert as run
     from ..verification.entries import Entries
-    from ..verification.files import verify_conversion
 
     options = Entries(reading, surgery, pixels, export, comparing=comparing)
     check = check or export.fp16 or bool(comparing.against)
@@ -104,6 +103,8 @@ def convert(
     done = run(prototxt, weights, output_file or usual, reading, surgery, pixels, export, calibration)
     reports = []
     if check or calibration is not None:
+        from ..verification.files import verify_conversion
+
         reports.append(verify_conversion(prototxt, weights, done.path, options, calibration))
     if as_json:
         print_json({**done.to_json(), **({"verify": reports[0].to_json()} if reports else {})})
@@ -116,13 +117,14 @@ def convert(
 
 def _finish(reports: list[Report], quiet: bool) -> None:
     """Prints what --verify found. Raises: typer.Exit unless all agree."""
+    if not reports:
+        return
     from .verify import finish
 
     for report in reports:
         if not report.passed:
             note(f"note: {report.model} was written, and is kept; {report.verdict}")
-    if reports:
-        finish(reports, quiet=quiet)
+    finish(reports, quiet=quiet)
 
 
 def _convert_many(

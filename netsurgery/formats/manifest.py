@@ -17,7 +17,6 @@ A manifest, its paths relative to its own folder::
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +70,8 @@ class Model:
 
 def read_manifest(path: StrPath) -> list[Model]:
     """The models of a manifest. Raises: ParseError."""
+    import tomllib
+
     file = Path(path)
     source = Source(str(path))
     expected = "a manifest in TOML"

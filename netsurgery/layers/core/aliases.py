@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ Arrays = Sequence[Array]
 Tensors = Sequence[Tensor]
 Sizes = Sequence[tuple[int, ...]]
 """As Shapes, of numbers alone."""
-Rng = np.random.Generator
+Rng = np.random.Generator if TYPE_CHECKING else Any
+"""Not looked up where programs run: importing numpy.random takes longer than reading a net."""
 Sample = NDArray[Any] | None
 """Made-up numbers for a bottom: see Kind.sample."""
 Reaches = Sequence[Sequence[Reach] | None]
