@@ -16,6 +16,7 @@ from netsurgery.formats.load import from_text
 from netsurgery.layers import load_plugin, make_layer
 from netsurgery.layers.core.custom import custom_op
 from netsurgery.layers.core.layer_type import LayerType
+from netsurgery.layers.core.params import Params
 
 NET = """
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 4 dim: 5 } } }
@@ -166,3 +167,34 @@ def test_an_unknown_layer_becomes_a_node_of_a_domain_of_ones_choice() -> None:
     found = {a.name: (a.i or a.f or a.s or list(a.ints)) for a in node.attribute}
     assert found == {"levels": 3, "family": b"haar", "gain": 0.5, "size": [1, 2], "sharp": 1}
     assert {o.domain for o in model.opset_import} == {"", "my.kernels"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem", "fix"),
+    [
+        ("gain_param { facter: 3 }", "field 'facter: 3' is not known in this message", "factor"),
+        ("gian_param { factor: 3 }", "field 'gian_param: {...}' is not known in LayerParameter", "gain_param"),
+    ],
+)
+def test_a_slip_in_a_field_of_ones_own_is_told(settings: str, problem: str, fix: str, tmp_path: Path) -> None:
+    (tmp_path / "gain.py").write_text(PLUGIN)
+    with pytest.raises(netsurgery.UnsupportedError) as caught:
+        from_text(NET % ("Gain", settings), "net.prototxt", plugins=[tmp_path / "gain.py"]).shapes()
+    assert str(caught.value) == (
+        f"net.prototxt:3: layer 'y' (Gain): {problem}\n  expected: a field that is known and used\n  fix: did you mean '{fix}'?"
+    )
+
+
+def test_a_slip_where_no_schema_has_the_field_and_no_default_is_told() -> None:
+    class Bend(LayerType):
+        types = ("Bend",)
+
+        def read(self, p: Params) -> None:
+            p.message("bend_param").get_float("theta")
+
+    with pytest.raises(netsurgery.NetsurgeryError) as caught:
+        from_text(NET % ("Bend", "bend_param { thetta: 3 }"), "net.prototxt", layers={"Bend": Bend}).shapes()
+    assert str(caught.value) == (
+        "net.prototxt:3: layer 'y' (Bend): field 'theta' is not set\n  expected: a value: the field has no default\n"
+        "  fix: 'thetta' is set, which nobody asked for: did you mean 'theta'?"
+    )

@@ -101,7 +101,7 @@ def test_every_type_without_numbers_is_named_by_a_test() -> None:
 def test_every_test_is_named_for_a_layer_file_or_a_subject() -> None:
     """`tests/layers/test_pooling.py` holds layers/pooling.py; what holds several is named in SUBJECTS."""
     tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
-    odd = tests - set(FILES.values()) - SUBJECTS
+    odd = tests - {path.stem for path in (PACKAGE / "layers").glob("*.py")} - SUBJECTS
     assert not odd, f"call a test of layers/x.py tests/layers/test_x.py, or add its subject to SUBJECTS: {sorted(odd)}"
 
 

@@ -119,9 +119,9 @@ class OnnxWords(NetBuilder):
         if type not in TYPES or domain:
             layer = self.net[self.layer]
             raise UnsupportedError(
-                f"has no form in Caffe2: its class has no emit_caffe2, and Caffe2 has nothing that does what {type} does",
+                f"has no form in Caffe2: its class has no emit_caffe2, and netsurgery has no word of Caffe2's for {type}",
                 layer=layer,
-                fix="cut the net before this layer (--output), and do the rest in your own code",
+                fix="write emit_caffe2 if Caffe2 has it; or cut the net before this layer (--output), and do the rest in your own code",
             )
         attributes = {ATTRIBUTES.get((type, name), name): value for name, value in attributes.items()}
         if type == "Cast":

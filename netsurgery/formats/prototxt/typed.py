@@ -129,7 +129,9 @@ class _Resolver:
                 return value.text
             return self.enum(f, value, field_type.type)
         if value.kind == "string":
-            self.fail(f, f"{f.name} is {written(value)}", _expected(kind), _suggest(f, value.text, ", without quotes"))
+            bare = (kind == "bool" and value.text.lower() in _BOOLS) or _DECIMAL.fullmatch(value.text) is not None
+            advice = _suggest(f, value.text, ", without quotes") if bare else ""
+            self.fail(f, f"{f.name} is {written(value)}", _expected(kind), advice)
         return self.number(f, value, kind)
 
     def string(self, f: Field, word: str) -> str:

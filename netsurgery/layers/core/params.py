@@ -9,6 +9,7 @@ from ... import _proto
 from ...errors import NetsurgeryError, ParseError, Source, UnsupportedError
 from ...message import Field, Message, Token, float32
 from .fillers import Filler
+from .suggest import meant_field
 
 _FILL = "fills blobs that training starts from"
 _HOW = "chooses an implementation, not what is computed"
@@ -240,6 +241,14 @@ class Params:
         for inner in self._inner:
             yield from inner.unread()
 
+    def meant(self, field: Field) -> str | None:
+        """What the type asks for and the file lacks, of a name that `field`, which nobody asked for, looks like."""
+        if all(f is not field for f in self._message.fields):
+            return next((name for inner in self._inner if (name := inner.meant(field))), None)
+        if field.name in self._asked or field.name in _proto.fields(self.type):
+            return None
+        return meant_field(field.name, sorted(self._asked - set(self._names)), ())
+
     def _inner_params(self, name: str, message: Message) -> Params:
         field = _proto.fields(self.type).get(name)
         own = self._own.get(name)
@@ -256,8 +265,12 @@ class Params:
             return self._own[name]
         field = _proto.fields(self.type).get(name)
         if field is None or field.default is None:
+            slip = next((f.name for f in self._message.fields if self.meant(f) == name), "")
             raise NetsurgeryError(
-                f"field '{name}' is not set", layer=self, expected="a value: the field has no default"
+                f"field '{name}' is not set",
+                layer=self,
+                expected="a value: the field has no default",
+                fix=f"'{slip}' is set, which nobody asked for: did you mean '{name}'?" if slip else "",
             )
         return field.default
 

@@ -229,7 +229,7 @@ def _kind(
             ignored.append(f"{f.source}: layer {title}: field '{f.name}' is not known and was ignored")
             unread.remove((t, f))
     if unread:
-        raise _unread_error(title, unread)
+        raise _unread_error(title, unread, p.meant(unread[0][1]))
     return kind
 
 
@@ -251,7 +251,8 @@ def _passed_over(field: Field) -> bool:
     return schema is not None and schema.kind == "message" and not schema.fork
 
 
-def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> UnsupportedError:
+def _unread_error(title: str, unread: Sequence[tuple[str, Field]], meant: str | None = None) -> UnsupportedError:
+    """`meant`: a field that the type has, of a name like that of the first."""
     type, field = unread[0]
     shown = (
         field.value.text
@@ -268,7 +269,7 @@ def _unread_error(title: str, unread: Sequence[tuple[str, Field]]) -> Unsupporte
         problem = f"field {field.name[1:]} of {type or 'a message'} is not known in a binary net{more}"
         fix = "give the prototxt as well: it names the fields, whose numbers forks reuse"
     else:
-        near = _near(type, field.name)
+        near = meant or _near(type, field.name)
         problem = f"field '{field.name}: {shown}' is not known in {type or 'this message'}{more}"
         fix = f"did you mean '{near}'?" if near else "--ignore-unknown passes over fields of unknown meaning"
     return UnsupportedError(

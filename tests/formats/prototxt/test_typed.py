@@ -82,6 +82,12 @@ TWICE = "is set again (first in line 4, column 5); it is not a repeated field\n 
         ("axis: 2147483648", 4, f"axis is 2147483648{INT32}"),
         ("axis: 08", 4, f"axis is 08{INT32}"),
         ('num_output: "10"', 4, f'num_output is "10"{UINT32}\n  fix: num_output: 10, without quotes'),
+        ('num_output: "a"', 4, f'num_output is "a"{UINT32}'),
+        (
+            'bias_term: "true"',
+            4,
+            'bias_term is "true"\n  expected: true or false\n  fix: bias_term: true, without quotes',
+        ),
         ('num_output: "\\377"', 4, f'num_output is "\\xff"{UINT32}'),
         ("num_output { }", 4, f"num_output is a message{UINT32}: num_output: VALUE"),
         ("bias_term: 2", 4, "bias_term is 2\n  expected: true or false"),
