@@ -19,6 +19,7 @@ from netsurgery.formats.manifest import find_models, read_manifest
 from netsurgery.formats.preprocessing import read_mean
 from netsurgery.verification.feeds import image_files
 from netsurgery.verification.runtimes.recorded import open_opinion
+from netsurgery.verification.times import time_net
 from netsurgery.vision.labels import read_labels
 from netsurgery.vision.samples import samples
 
@@ -31,6 +32,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "its weights": ("net.caffemodel", lambda path: netsurgery.load(DIGITS / "deploy.prototxt", path)),
     "NetDef": ("init_net.pb", lambda path: netsurgery.load(path, path)),
     "model": ("m.onnx", lambda path: netsurgery.verify(netsurgery.load(DIGITS / "deploy.prototxt"), path)),
+    "session": ("s.onnx", netsurgery.session),
+    "times": ("t.onnx", lambda path: time_net(netsurgery.load(DIGITS / "deploy.prototxt"), path)),
     "recording": ("x.npz", lambda path: open_opinion(str(path))),
     "labels": ("labels.txt", read_labels),
     "image": ("x.png", vision.read_image),

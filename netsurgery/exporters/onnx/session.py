@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import NetsurgeryError, ParseError, Source
+from ...files.boundary import open_file
 from .external import external_ends
 from .light import read_light
 
@@ -52,6 +53,8 @@ def open_session(content: str | bytes, chosen: Any, providers: Sequence[Any] | N
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    if isinstance(content, str) and os.path.exists(content) and not os.path.isdir(content):
+        open_file(content, "an ONNX model", NetsurgeryError).close()  # onnxruntime waits for what a FIFO may hold
     failures = (
         *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf),
         *(state.NoSuchFile, state.NotImplemented, state.RuntimeException),
