@@ -20,8 +20,10 @@ Arrays = Sequence[Array]
 Tensors = Sequence[Tensor]
 Sizes = Sequence[tuple[int, ...]]
 """As Shapes, of numbers alone."""
-Rng = np.random.Generator if TYPE_CHECKING else Any
-"""Not looked up where programs run: importing numpy.random takes longer than reading a net."""
+if TYPE_CHECKING:
+    Rng = np.random.Generator
+else:
+    Rng = Any  # importing numpy.random takes longer than reading a net
 Sample = NDArray[Any] | None
 """Made-up numbers for a bottom: see Kind.sample."""
 Reaches = Sequence[Sequence[Reach] | None]
