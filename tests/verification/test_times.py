@@ -118,7 +118,6 @@ def test_real_caffe_stands_beside_it() -> None:
     times = time_net(netsurgery.load(*NET), rounds=3, caffe=True)
     assert times.caffe is not None and times.caffe > 0
     assert all(layer.caffe is not None and layer.caffe > 0 for layer in times.layers)
-    assert sum(layer.caffe or 0 for layer in times.layers) < 3 * times.caffe
 
 
 def test_the_chart_is_to_scale() -> None:
