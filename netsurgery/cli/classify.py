@@ -118,10 +118,10 @@ def _print_windows(
     from ..vision.labels import check_labels
     from ..vision.windows import write_scores
 
-    printed, out, scored, failed = Printed(as_json), console(), [], {}
+    printed, out, scored, failed = Printed(as_json), console(), [], []
     for one in outcomes:
         if one.error is not None:
-            failed[one.image.path] = str(one.error)
+            failed.append((one.image.path, str(one.error)))
         for window in one.result or ():
             check_labels(labels, len(window.scores), "of the scores")
             scored.append(window)
@@ -131,7 +131,7 @@ def _print_windows(
                 printed.add({**place, "classes": [asdict(x) for x in classes]})
             elif output is None:
                 out.print(_table(f"{window.filename} {', '.join(map(str, window.window))}", classes))
-    for path, error in failed.items():
+    for path, error in failed:
         printed.add({"image": path, "error": error})
         note(error)
     printed.end()

@@ -51,8 +51,8 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class WindowsJob(Job[list[NDArray[np.float32]]]):
-    """The scores of windows; `windows` by the name of an ImageFile, which stands for some of an image's."""
+class WindowsJob(Job[list[NDArray[np.float32] | ShapeError]]):
+    """The scores of windows, or why one has none; `windows` by the name of an ImageFile, which stands for some of an image's."""
 
     shape: tuple[int, int, int]
     preprocessing: Preprocessing
@@ -64,14 +64,16 @@ class WindowsJob(Job[list[NDArray[np.float32]]]):
         pixels = (with_channels(self.read(image.path), self.shape[0]) / np.float32(RAW)).astype(np.float32)
         crops = [self._crop(pixels, window, image.path) for window in self.windows[image.name]]
         size = self.shape[1], self.shape[2]
-        inputs = [preprocess(crop, self.shape[0], size, self.preprocessing) for crop in crops]
-        return Sample([np.stack(inputs)])
+        inputs = [
+            preprocess(c, self.shape[0], size, self.preprocessing) for c in crops if not isinstance(c, ShapeError)
+        ]
+        return Sample([np.stack(inputs)] if inputs else [], crops)
 
-    def finish(self, image: ImageFile, sample: Sample) -> list[NDArray[np.float32]]:
-        scores = sample.outputs[0][0]
-        return list(scores.reshape(len(scores), -1))
+    def finish(self, image: ImageFile, sample: Sample) -> list[NDArray[np.float32] | ShapeError]:
+        scores = iter(sample.outputs[0][0] if sample.outputs else ())
+        return [crop if isinstance(crop, ShapeError) else next(scores).reshape(-1) for crop in sample.more]
 
-    def _crop(self, pixels: NDArray[np.float32], window: Window, path: str) -> NDArray[np.float32]:
+    def _crop(self, pixels: NDArray[np.float32], window: Window, path: str) -> NDArray[np.float32] | ShapeError:
         top, left, bottom, right = window
         crop: NDArray[np.float32] | None = None
         if self.fill is not None:
@@ -79,7 +81,7 @@ class WindowsJob(Job[list[NDArray[np.float32]]]):
         elif 0 <= top < min(bottom, pixels.shape[0]) and 0 <= left < min(right, pixels.shape[1]):
             crop = pixels[top:bottom, left:right]
         if crop is None:
-            raise ShapeError(
+            return ShapeError(
                 f"the window {top}, {left}, {bottom}, {right} of an image of {pixels.shape[0]}x{pixels.shape[1]}",
                 source=Source(path),
                 expected="ymin, xmin, ymax, xmax with pixels of the image in between",
@@ -142,10 +144,11 @@ def classify_windows(
     preprocessing: Preprocessing | None = None,
     **running: Any,
 ) -> Iterator[Outcome[list[Scored]]]:
-    """The scores of windows, pairs of an image file and (ymin, xmin, ymax, xmax), image after image in the order in which they are
-    first named; each Outcome has some of an image's. What is cut out is warped to the net's input and prepared as pycaffe's Detector
-    does; with `context` a border of so many pixels of the input shows what surrounds the window, the mean where there is no image.
-    `beside`: the folder in which files that are not there are looked for; `running`: keep, scheduler and threads, see `run_job`.
+    """The scores of windows, pairs of an image file and (ymin, xmin, ymax, xmax), image after image in the order in which they are first
+    named; each Outcome has some of an image's, or the error of one. What is cut out is warped to the net's input and prepared as
+    pycaffe's Detector does; with `context` a border of so many pixels of the input shows what surrounds the window, the mean where there
+    is no image. `beside`: the folder in which files that are not there are looked for; `running`: keep, scheduler and threads, see
+    `run_job`.
 
     Raises: NetsurgeryError, ShapeError for a net that gives a map, or an input that is no square and context; as `classify`.
     """
@@ -180,11 +183,11 @@ def classify_windows(
     fill = _fill(done, job.shape) if context else None
     work = WindowsJob(job.shape, done, parts, context, fill)
     for one in run_job(work, part, [job.blob], images, **running):
-        scored = None
-        if one.result is not None:
-            pairs = zip(parts[one.image.name], one.result, strict=True)
-            scored = [Scored(names[one.image.name], window, scores) for window, scores in pairs]
-        yield Outcome(one.image, scored, one.error, one.skipped)
+        pairs = list(zip(parts[one.image.name], one.result or (), strict=False))
+        scored = [Scored(names[one.image.name], w, scores) for w, scores in pairs if not isinstance(scores, ShapeError)]
+        if scored or one.error is not None:
+            yield Outcome(one.image, scored, one.error, one.skipped)
+        yield from (Outcome(one.image, error=error) for _, error in pairs if isinstance(error, ShapeError))
 
 
 def _fill(done: Preprocessing, shape: tuple[int, int, int]) -> NDArray[np.float32]:

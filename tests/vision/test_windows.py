@@ -70,6 +70,23 @@ def test_many_windows_of_one_image_go_through_in_parts() -> None:
     assert np.allclose(many[41].scores, alone.scores, atol=1e-5)
 
 
+def test_a_window_that_makes_no_sense_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes, desk = tmp_path / "boxes.csv", FOLDER / "desk.png"
+    boxes.write_text(
+        f"filename,ymin,xmin,ymax,xmax\n{desk},0,0,18,18\n{desk},9,9,3,3\n{desk},2,2,12,14\n{desk},-1,0,5,5\n"
+    )
+    common = ("classify", *NET, "--windows", boxes, "--scale", 0.03, "--no-cache", "--json")
+    code, said, _ = seeing.call(monkeypatch, capsys, *common)
+    told = json.loads(said)
+    assert code == 2 and [one.get("window") for one in told] == [[0, 0, 18, 18], [2, 2, 12, 14], None, None]
+    assert "the window 9, 9, 3, 3 of" in told[2]["error"] and "the window -1, 0, 5, 5 of" in told[3]["error"]
+    boxes.write_text(f"filename,ymin,xmin,ymax,xmax\n{desk},2,2,12,14\n")
+    (alone,) = json.loads(seeing.call(monkeypatch, capsys, *common)[1])
+    assert alone["classes"][0]["score"] == pytest.approx(told[1]["classes"][0]["score"], rel=1e-5)
+
+
 def test_tables_and_windows_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     table = tmp_path / "boxes.csv"
     for text, problem in (
