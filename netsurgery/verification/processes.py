@@ -29,22 +29,10 @@ def in_processes(
     """What `work` makes of each task, as each is done: here, or with more jobs than one in as many processes that share the cores (0:
     one for each core). `dead` says what becomes of a task whose process died."""
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))
-    yield from map(work, tasks) if jobs <= 1 else _parallel(work, tasks, jobs, plugins, dead)
-
-
-def _load(plugins: Sequence[str | os.PathLike[str]]) -> None:
-    for plugin in plugins:
-        load_plugin(plugin)
-
-
-def _parallel(
-    work: Callable[[T], R],
-    tasks: Sequence[T],
-    jobs: int,
-    plugins: Sequence[str | os.PathLike[str]],
-    dead: Callable[[T, str], R],
-) -> Iterator[R]:
-    """In a pool of processes. One that dies takes the pool with it: what was not done is then done again, each in a pool of its own."""
+    if jobs <= 1:
+        yield from map(work, tasks)
+        return
+    # a process that dies takes the pool with it: what was not done is then done again, each in a pool of its own
     left: list[T] = []
     options: Any = {"mp_context": get_context("spawn"), "initializer": _load, "initargs": (plugins,)}
     with _sharing_cores(jobs):
@@ -61,6 +49,11 @@ def _parallel(
                     yield pool.submit(work, task).result()
                 except BrokenProcessPool:
                     yield dead(task, "its process died: out of memory, or a crash of the runtime")
+
+
+def _load(plugins: Sequence[str | os.PathLike[str]]) -> None:
+    for plugin in plugins:
+        load_plugin(plugin)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from little_memory import little_memory
 
 import netsurgery
 from netsurgery import NetsurgeryError, vision
@@ -31,16 +31,6 @@ from netsurgery.formats.prototxt.typed import resolve
 from netsurgery.limits import Limits, lift, limits
 
 INPUT = 'input: "x" input_dim: 1 input_dim: 2 input_dim: 4 input_dim: 4 '
-
-
-@contextmanager
-def little_memory(most: int = 8 << 20) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from little_memory import little_memory
 
 import netsurgery.vision
 from netsurgery.files.images import read_gray
-
-
-@contextmanager
-def little_memory(most: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
 
 
 def test_gray_takes_little_more_than_the_picture(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ class Params:
             return next((name for inner in self._inner if (name := inner.meant(field))), None)
         if field.name in self._asked or field.name in _proto.fields(self.type):
             return None
-        return meant_field(field.name, sorted(self._asked - set(self._names)), ())
+        return meant_field(field.name, sorted(self._asked - self._names), ())
 
     def _inner_params(self, name: str, message: Message) -> Params:
         field = _proto.fields(self.type).get(name)
