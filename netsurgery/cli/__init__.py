@@ -13,13 +13,13 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from .options import with_defaults, with_options
-from .printing import EXIT_BAD_INPUT, EXIT_FAULT, report_error, report_fault, usage_told
+from .printing import EXIT_BAD_INPUT, EXIT_FAULT, EXIT_UNREAD, report_error, report_fault, usage_told
 
 COMMANDS = tuple(sorted({module.name for module in iter_modules(__path__)} - {"options", "printing", "side"}))
 """Each is a function in the module of its name, whose `COMMAND`, if it has one, is the class of the command, and whose `group`
@@ -103,7 +103,30 @@ def _show_warning(
 
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 the numbers differ, 2 refused or bad input, 3 a fault of netsurgery's own, 130 and 143
-    interrupted by SIGINT and SIGTERM."""
+    interrupted by SIGINT and SIGTERM, 141 nobody reads the output any more (`netsurgery inspect ... | head -1`), as SIGPIPE has it."""
+    try:
+        try:
+            _run()
+        finally:
+            if sys.stdout is not None and not sys.stdout.closed:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _end_unread()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Typer and Rich end with 1, which says that numbers differ
+            _end_unread()
+        raise
+
+
+def _end_unread() -> NoReturn:
+    """Ends where nobody reads: what is still to be written goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    sys.exit(EXIT_UNREAD)
+
+
+def _run() -> None:
     from ..errors import NetsurgeryError
 
     arguments = with_defaults(sys.argv[1:])
@@ -128,9 +151,8 @@ def main() -> None:
             traceback.print_exc()
         report_error(error)
         sys.exit(EXIT_BAD_INPUT)
-    except BrokenPipeError:  # `netsurgery inspect ... | head`
-        sys.stderr.close()
-        sys.exit(0)
+    except BrokenPipeError:
+        raise
     except MemoryError:
         report_error(NetsurgeryError("not enough memory"))
         sys.exit(EXIT_BAD_INPUT)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EXIT_DIFFER = 1
 EXIT_BAD_INPUT = 2
 EXIT_FAULT = 3
+EXIT_UNREAD = 141
 
 
 def print_json(value: Any) -> None:

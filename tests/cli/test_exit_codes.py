@@ -102,3 +102,13 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     process.wait(timeout=30)
     subprocess.run([sys.executable, "-c", other], cwd=tmp_path, timeout=30, check=True, capture_output=True)
     assert os.listdir(tmp_path) == ["b.bin"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+@pytest.mark.parametrize("words", [["layers"], ["--version"], ["time", "--nosuch"], ["convert", "nothing.prototxt"]])
+def test_where_nobody_reads_numbers_do_not_differ(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "netsurgery", *words], stdout=writer, stderr=writer, check=False)
+    os.close(writer)
+    assert done.returncode == 141
