@@ -140,6 +140,7 @@ def convert(
             input_shapes=form.input_shapes if preprocessing is None else _with_channels(net, reading.input_shapes),
             opset=export.opset,
             plain=export.plain,
+            winograd=export.winograd,
             target=export.target,
             preprocessing=preprocessing,
             bake=export.bake_preprocessing,
@@ -188,7 +189,13 @@ def _to_openvino(
     """OpenVINO's own format, from the ONNX model that is written for it."""
     if path.suffix != ".xml":
         raise NetsurgeryError(f"'{path}' with --to openvino", expected="a name that ends in .xml")
-    for word, asked in (("--fp16", export.fp16), ("--int8", calibration), (f"--for {export.target}", export.target)):
+    others = {
+        "--fp16": export.fp16,
+        "--int8": calibration,
+        "--winograd": export.winograd,
+        f"--for {export.target}": export.target,
+    }
+    for word, asked in others.items():
         if asked:
             raise NetsurgeryError(f"{word} with --to openvino", expected="one of the two")
     openvino()
@@ -222,6 +229,8 @@ def _require_format(path: Path, pixels: Pixels, export: Export) -> None:
         )
     if export.target is not None and path.suffix != ".onnx":
         raise NetsurgeryError(f"--for {export.target} of what is no ONNX model", expected="a name that ends in .onnx")
+    if export.winograd and path.suffix != ".onnx":
+        raise NetsurgeryError("--winograd of what is no ONNX model", expected="a name that ends in .onnx")
     if to is None and path.suffix not in (".onnx", ".prototxt"):
         raise NetsurgeryError(f"cannot tell the format of '{path}'", expected="a name that ends in .onnx or .prototxt")
     if (path.suffix == ".prototxt" or to) and (export.bake_preprocessing or pixels != PIXELS):

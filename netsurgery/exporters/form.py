@@ -31,10 +31,19 @@ class ModelForm:
     weights: str = "auto"
     full_hash: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    winograd: bool = False
 
     def __post_init__(self) -> None:
         if self.outputs is not None:
             object.__setattr__(self, "outputs", as_names(self.outputs))
+        others = {
+            "plain": self.plain,
+            "fp16": self.fp16,
+            f"for {self.target}": self.target not in (None, "onnxruntime", "web"),
+        }
+        for other, asked in others.items():
+            if self.winograd and asked:
+                raise NetsurgeryError(f"--winograd with --{other}", expected="one of the two")
 
 
 def fixed_sizes(net: Net, input_shapes: Sizes | None, static: bool = False) -> dict[str, Sequence[int | None]]:

@@ -42,6 +42,12 @@ class Export:
         "plain",
         "Write each layer as the node that is meant for it (LRN), though others are faster in onnxruntime.",
     )
+    winograd: bool = option(
+        False,
+        Flag(),
+        "winograd",
+        "Compute 3x3 convolutions of many channels by Winograd's algorithm: faster, larger, and less exact.",
+    )
     opset: int | None = option(
         None, whole(), "opset", "ONNX opset, 17 or newer. Default: the oldest that has what the layers need."
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from .caffe2.operators import softmax
 from .core import WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensors
+from .shared.emission import emit_softmax
 
 
 class Softmax(LayerType):
@@ -30,7 +31,7 @@ class Softmax(LayerType):
         return [e / e.sum(axis=self.along, keepdims=True)]
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        return [op("Softmax", bottoms[0], axis=self.along)]
+        return [emit_softmax(op, bottoms[0], self.along)]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         (x,) = bottoms

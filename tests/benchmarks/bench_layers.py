@@ -50,6 +50,27 @@ def test_lrn(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("shape", [(1, 37, 192, 256), (1, 21, 500, 500), (1, 2, 300, 400), (1, 2, 17100)])
+def test_softmax(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
+    benchmark.group = f"Softmax {shape}"
+    run = session(netsurgery.to_onnx(make(one("Softmax"), x=shape), plain=way == "plain", static=True))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("way", ["winograd", "exported"])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 128, 112, 112), (1, 128, 28, 28), (1, 256, 56, 56), (1, 256, 14, 14), (1, 512, 28, 28), (1, 512, 14, 14)],
+)
+def test_winograd(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
+    benchmark.group = f"Convolution 3x3 {shape}"
+    conv = one("Convolution", f"convolution_param {{ num_output: {shape[1]} kernel_size: 3 pad: 1 }}")
+    net = netsurgery.initialize(make(conv, x=shape), 0, "random")
+    run = session(netsurgery.to_onnx(net, winograd=way == "winograd", static=True))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
 @pytest.mark.parametrize("shape", [(1, 192, 28, 28), (1, 480, 14, 14)])
 def test_average(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
     benchmark.group = f"AVE {shape}"

@@ -2,9 +2,9 @@
 
     NETSURGERY_CAFFE_PYTHON=PYTHON python tests/benchmarks/sides.py [--batch 1] [--rounds 7] [--threads 2] [NET ...]
 
-Our model in onnxruntime, the graph that one would write by hand, OpenVINO on our model, OpenCV on the caffemodel, real Caffe. Where
-OpenVINO or Caffe is not installed, or lacks a layer, the cell stays empty; `NET, part` is the net without the layers that BVLC's
-Caffe lacks. The nets are made at the first call (see nets.py).
+Our model in onnxruntime, that of `convert --winograd` if it is another, the graph that one would write by hand, OpenVINO on our
+model, OpenCV on the caffemodel, real Caffe. Where OpenVINO or Caffe is not installed, or lacks a layer, the cell stays empty; `NET,
+part` is the net without the layers that BVLC's Caffe lacks. The nets are made at the first call (see nets.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ORDER = (
     *("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet", "squeezenet"),
     *("densenet121", "shufflenet", "ssd300", "faster_rcnn", "fcn8s", "segnet"),
 )
-SIDES = ("ours", "by hand", "OpenVINO", "OpenCV", "Caffe")
+SIDES = ("ours", "--winograd", "by hand", "OpenVINO", "OpenCV", "Caffe")
 Array = np.ndarray[Any, Any]
 
 
@@ -98,8 +98,14 @@ def caffe(ask: Callable[[str], float], prototxt: Path, caffemodel: Path, batch: 
     return lambda: ask("net.forward()")
 
 
+REST = 0.15
+"""Seconds before a turn: until then the threads of the one before spin in wait for more (OpenBLAS's, longest)."""
+
+
 def turn(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    """A turn's seconds: those that it says, else those that pass here."""
+    """A turn's seconds, when it has just run once: those that it says, else those that pass here."""
+    time.sleep(REST)
+    run()
     began = clock()
     told = run()
     return told if isinstance(told, float) else clock() - began
@@ -114,6 +120,10 @@ def contenders(
     path = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=nets.cache()))) / "model.onnx"
     netsurgery.save_onnx(net, path)
     yield "ours", ours(path, arrays, threads)
+    other = path.with_name("winograd.onnx")
+    netsurgery.save_onnx(net, other, winograd=True)
+    if other.stat().st_size != path.stat().st_size:
+        yield "--winograd", ours(other, arrays, threads)
     if whole:
         model = more_hand.by_hand(name, {layer.name: layer.weights for layer in net.layers}, batch)
         plain = path.with_name("hand.onnx")

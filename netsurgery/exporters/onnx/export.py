@@ -22,8 +22,9 @@ from ..form import ModelForm, Sizes
 from ..lower import Program, lower
 from ..preprocessing import bake as put_in_front
 from ..preprocessing import record
-from ..targets import Target, find_target, require_target
+from ..targets import TARGETS, Target, find_target, require_target
 from .graph import GraphBuilder
+from .winograd import winograd
 
 OLDEST_OPSET = 17
 """Which onnxruntime computes as exactly and as fast as newer ones, and which the most runtimes read: what is written, unless a layer
@@ -40,6 +41,7 @@ def to_onnx(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
     plain: bool = False,
+    winograd: bool = False,
     target: str | None = None,
     preprocessing: Preprocessing | None = None,
     bake: bool = False,
@@ -49,7 +51,8 @@ def to_onnx(
 
     Every axis of every input is dynamic unless a layer ties it down; `input_shapes` fixes axes (numbers) or names dynamic ones
     (strings), `static` fixes all at the declared sizes. `opset` is 17 unless a layer needs a newer one. `plain` writes each layer as
-    the node that is meant for it (LRN), though others are faster in onnxruntime. `target` is a runtime of `exporters.targets`, which
+    the node that is meant for it (LRN), though others are faster in onnxruntime. `winograd` computes 3x3 convolutions of many
+    channels by Winograd's algorithm: faster, four times their weights, and less exact. `target` is a runtime of `exporters.targets`, which
     chooses opset and sizes, and has what it cannot compute refused. `outputs` names the blobs to give (None: the net's
     outputs). `fold` merges BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them. `preprocessing`
     is what the input is expected to be: it is recorded, or, with `bake`, done by the model, which takes uint8 RGB images (N, H, W, 3)
@@ -58,7 +61,9 @@ def to_onnx(
     Raises: UnsupportedError, ShapeError, WeightsError.
     """
     require_net(net)
-    form = ModelForm(outputs, fold, input_shapes, static, opset, plain, target, preprocessing, bake, fp16)
+    form = ModelForm(
+        outputs, fold, input_shapes, static, opset, plain, target, preprocessing, bake, fp16, winograd=winograd
+    )
     model, tensors, _ = build(net, form)
     for proto, array in zip(model.graph.initializer, tensors.values(), strict=True):
         proto.raw_data = np.ascontiguousarray(array).tobytes()
@@ -104,7 +109,7 @@ def _lowered(net: Net, form: ModelForm, aim: Target | None) -> tuple[int, Progra
     check_opset(opset)
     while True:
         try:
-            return opset, lower(net, OnnxTarget(opset, form.plain, aim), form)
+            return opset, lower(net, OnnxTarget(opset, form.plain, aim, form.winograd), form)
         except UnsupportedError as error:
             needs = [e.least for e in getattr(error, "errors", (error,)) if isinstance(e, OpsetError)]
             if form.opset is not None or not needs or max(needs) <= opset:
@@ -163,10 +168,15 @@ class OnnxTarget:
     opset: int
     plain: bool = False
     aim: Target | None = None
+    winograd: bool = False
 
     def builder(self, net: Net) -> GraphBuilder:
         store = Store({*net.blobs, *(layer.name for layer in net.layers)})
-        return GraphBuilder(store, self.opset, self.plain, self.aim)
+        aim = self.aim
+        if self.winograd:
+            sizes = {(blob, i): n for blob, shape in net.inputs.items() for i, n in enumerate(shape or ())}
+            aim = replace(aim or TARGETS["onnxruntime"], forms={"Conv": winograd(sizes)})
+        return GraphBuilder(store, self.opset, self.plain, aim)
 
     def emit(self, layer: Layer, op: Any, bottoms: Sequence[Value]) -> Sequence[Value]:
         first = len(op.operations)

@@ -61,6 +61,8 @@ def save_int8(net: Net, path: str | os.PathLike[str], calibration: Sequence[Feed
 
 def write_int8(net: Net, target: Path, calibration: Sequence[Feeds], form: ModelForm) -> Written:
     """`save_int8`, its options as one value."""
+    if form.winograd:
+        raise NetsurgeryError("--winograd with --int8", expected="one of the two")
     if not calibration:
         raise NetsurgeryError("no inputs to calibrate int8 with", expected="images such as the net will see")
     for feeds in calibration:

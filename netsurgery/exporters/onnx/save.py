@@ -66,6 +66,7 @@ def save_onnx(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     static: bool = False,
     plain: bool = False,
+    winograd: bool = False,
     target: str | None = None,
     full_hash: bool = False,
     preprocessing: Preprocessing | None = None,
@@ -83,7 +84,8 @@ def save_onnx(
     """
     require_net(net)
     about = preprocessing, bake, fp16, weights, full_hash, metadata or {}
-    return write_onnx(net, Path(path), ModelForm(outputs, fold, input_shapes, static, opset, plain, target, *about))
+    form = ModelForm(outputs, fold, input_shapes, static, opset, plain, target, *about, winograd=winograd)
+    return write_onnx(net, Path(path), form)
 
 
 @uncollected()
