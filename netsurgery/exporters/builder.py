@@ -92,6 +92,8 @@ class Builder(ABC):
 
     plain = False
     """Whether layers are to be the nodes that are meant for them, though others are faster."""
+    nodes: frozenset[str] = frozenset()
+    """Of what the runtime has fast kernels."""
     never_empty = False
     """Whether no tensor may be without elements."""
     copy_type: str

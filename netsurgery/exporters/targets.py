@@ -38,6 +38,8 @@ class Target:
     """Whether weights must be in the file."""
     never_empty: bool = False
     """Whether it fails at tensors without elements, which a choice of boxes gives where there is nothing to choose."""
+    nodes: frozenset[str] = frozenset()
+    """Of what it has fast kernels, and onnxruntime slow ones: written as these nodes."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=dict)
 
@@ -50,7 +52,7 @@ TARGETS = {
         "everything, at any size; weights in the file, for a browser loads one file",
         embed=True,
     ),
-    "openvino": Target("OpenVINO", "2026.4", "everything of BVLC's and SSD's, at any size"),
+    "openvino": Target("OpenVINO", "2026.4", "everything of BVLC's and SSD's, at any size", nodes=frozenset(("LRN",))),
     "opencv": Target(
         "OpenCV 5",
         "5.0.0",

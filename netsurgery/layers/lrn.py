@@ -75,7 +75,8 @@ class LRN(LayerType):
         if not isinstance(channels, int) and not op.plain:  # OpenVINO's node wants to know how many
             return [self._divided(op, x, self._base(op, x))]
         # OpenCV 5 fills up blocks of channels with zeros, which would divide zeros: 0 / 0
-        if op.plain or not isinstance(channels, int) or channels > MOST_CHANNELS or channels % BLOCK:
+        plain = op.plain or "LRN" in op.nodes
+        if plain or not isinstance(channels, int) or channels > MOST_CHANNELS or channels % BLOCK:
             return [op("LRN", x, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)]
         # the sum over neighbours as a 1x1 Conv: 2 to 4 times as fast as the node (tests/benchmarks/bench_layers.py)
         place = np.arange(channels)

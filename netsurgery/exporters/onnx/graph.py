@@ -26,6 +26,7 @@ class GraphBuilder(Builder):
         super().__init__(store)
         self.opset, self.plain, self.aim = opset, plain, aim
         self.forms = aim.forms if aim else {}
+        self.nodes = aim.nodes if aim else frozenset()
         self.never_empty = aim is not None and aim.never_empty
 
     def append(

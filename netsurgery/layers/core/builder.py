@@ -49,6 +49,10 @@ class Op(Protocol):
         """Whether a layer is to be the node that is meant for it, though others are faster in onnxruntime."""
 
     @property
+    def nodes(self) -> frozenset[str]:
+        """Of what the runtime has fast kernels: a layer that is meant to be one of these nodes is that, as with `plain`."""
+
+    @property
     def never_empty(self) -> bool:
         """Whether no tensor may be without elements, for runtimes that fail at such: `boxes_onnx.emit_stand_in` helps."""
 

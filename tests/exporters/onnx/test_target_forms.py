@@ -75,6 +75,16 @@ def test_softmax_does_not_overflow_in_mnn() -> None:
     assert [node.op_type for node in netsurgery.to_onnx(net).graph.node] == ["Softmax"]
 
 
+def test_openvino_has_a_fast_kernel_of_lrn() -> None:
+    for region, operators in (
+        ("ACROSS_CHANNELS", ["LRN"]),
+        ("WITHIN_CHANNEL", ["Mul", "Conv", "Sqrt", "Sqrt", "Mul", "Div"]),
+    ):
+        layer = f'layer {{ name: "y" type: "LRN" bottom: "x" top: "y" lrn_param {{ norm_region: {region} }} }}'
+        model = netsurgery.to_onnx(net_of(layer, {"x": (1, 16, 3, 3)}), target="openvino", static=True)
+        assert [node.op_type for node in model.graph.node] == operators
+
+
 PROPOSALS = cases.find(
     "conformance-forks/proposal_happynear", "conformance-forks/box_output", "conformance-forks/python_proposal"
 )
