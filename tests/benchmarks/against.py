@@ -15,11 +15,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measure import turn
 
 from netsurgery import NetsurgeryError
 from netsurgery.exporters.onnx.session import session
@@ -62,16 +63,13 @@ def compare(asked: Any) -> None:
     for name in asked.nets or sorted(path.stem for path in asked.keep.glob("*.npz")):
         arrays = dict(np.load(asked.keep / f"{name}.npz"))
         sessions = {side: session(asked.keep / f"{name}.{side}.onnx", threads=asked.threads) for side in SIDES}
-        runs = {
-            side: (s, {i.name: arrays[i.name] for i in s.get_inputs() if i.name in arrays})
-            for side, s in sessions.items()
-        }
+        feeds = {i.name: arrays[i.name] for i in sessions["new"].get_inputs() if i.name in arrays}
+        runs = {side: partial(s.run, None, feeds) for side, s in sessions.items()}
         clock = time.process_time if asked.processor else time.perf_counter
-        turn(runs["new"], clock)
         if turn(runs["new"], clock) > asked.most:
             print(f"{name}: more than {asked.most} s", flush=True)
             continue
-        old, new = (s.run(None, feeds) for s, feeds in runs.values())
+        old, new = (run() for run in runs.values())
         turns: dict[str, list[float]] = {side: [] for side in SIDES}
         for number in range(asked.rounds):
             for side in SIDES[:: 1 if number % 2 else -1]:
@@ -80,12 +78,6 @@ def compare(asked: Any) -> None:
         print(
             f"{after / before:.3f} {before * 1e3:8.1f} {after * 1e3:8.1f} ms {apart(old, new):.0e} {name}", flush=True
         )
-
-
-def turn(run: Any, clock: Callable[[], float]) -> float:
-    began = clock()
-    run[0].run(None, run[1])
-    return clock() - began
 
 
 def apart(old: list[Any], new: list[Any]) -> float:

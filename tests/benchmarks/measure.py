@@ -64,3 +64,16 @@ def here(run: Callable[[], object]) -> Taken:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Taken(time.perf_counter() - began, cpu, 0)
+
+
+REST = 0.15
+"""Seconds before a turn: until then the threads of the one before spin in wait for more (OpenBLAS's, longest)."""
+
+
+def turn(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    """A turn's seconds, when it has just run once: those that it says, else those that pass here."""
+    time.sleep(REST)
+    run()
+    began = clock()
+    told = run()
+    return told if isinstance(told, float) else clock() - began

@@ -23,6 +23,7 @@ from typing import Any
 import more_hand
 import nets
 import numpy as np
+from measure import turn
 from more_nets import NETS, PARTS, MorePrototxt
 from pycaffe_table import worker
 from table import header, row
@@ -96,19 +97,6 @@ def caffe(ask: Callable[[str], float], prototxt: Path, caffemodel: Path, batch: 
     ask(f"net.blobs['data'].reshape({batch}, *net.blobs['data'].shape[1:])")
     ask("net.reshape()")
     return lambda: ask("net.forward()")
-
-
-REST = 0.15
-"""Seconds before a turn: until then the threads of the one before spin in wait for more (OpenBLAS's, longest)."""
-
-
-def turn(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    """A turn's seconds, when it has just run once: those that it says, else those that pass here."""
-    time.sleep(REST)
-    run()
-    began = clock()
-    told = run()
-    return told if isinstance(told, float) else clock() - began
 
 
 def contenders(

@@ -2,7 +2,8 @@
 
     python tests/benchmarks/table.py [--rounds 7] [SECTION ...]
 
-Sections: start, convert, growth, save, graph, first, dense, reference, bits, huge. The nets are made at the first call (1 GB, see nets.py).
+Sections: start, convert, folder, growth, save, graph, first, dense, reference, bits, huge. The nets are made at the first call
+(1 GB, see nets.py).
 """
 
 from __future__ import annotations
@@ -101,6 +102,24 @@ def convert(rounds: int) -> None:
                     f"{ratio:.2f}",
                     megabytes(taken),
                 )
+
+
+def folder(rounds: int) -> None:
+    """Many nets at once: 200, of three architectures, 5 to 28 MB each."""
+    header("netsurgery convert FOLDER, 200 nets", "", "wall (processor)", "peak memory")
+    with tempfile.TemporaryDirectory(dir=nets.cache()) as place:
+        source = Path(place, "nets")
+        source.mkdir()
+        for i in range(200):
+            name = ("googlenet", "mobilenet", "squeezenet")[i % 3]
+            for file in nets.files(name):
+                os.link(file, source / f"{i:03d}_{name}{file.suffix}")
+        command = [*NETSURGERY, "convert", str(source), "-o", f"{place}/models", "--force", "--quiet"]
+        work = {jobs: lambda jobs=jobs: process([*command, "--jobs", jobs]) for jobs in ("1", "2")}
+        taken = in_turn(work, rounds)
+    for jobs, one in taken.items():
+        row(f"--jobs {jobs}", seconds(one), megabytes(one))
+    row("ratio", f"{taken['1'].wall / taken['2'].wall:.2f}", "")
 
 
 def growth(rounds: int) -> None:
@@ -353,7 +372,7 @@ def huge(rounds: int) -> None:
         shutil.rmtree(folder)
 
 
-SECTIONS = {f.__name__: f for f in (start, convert, growth, save, graph, first, dense, reference, bits, huge)}
+SECTIONS = {f.__name__: f for f in (start, convert, folder, growth, save, graph, first, dense, reference, bits, huge)}
 
 
 def main() -> None:

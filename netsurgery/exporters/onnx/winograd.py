@@ -34,8 +34,9 @@ def winograd(declared: Mapping[Axis, int]) -> Form:
     """Conv, where it is faster at the net's declared sizes, by Winograd's algorithm; at any size it computes the same."""
 
     def form(op: Op, x: Tensor, w: Tensor, bias: Tensor | None = None, **attributes: Any) -> Tensor:
-        if x.shape and _dense(w, attributes) and _gains(x, w, attributes["pads"], declared):
-            return _emit(op, x, w, bias, attributes["pads"])
+        pads = attributes.get("pads", (0, 0, 0, 0))
+        if x.shape and _dense(w, attributes) and _gains(x, w, pads, declared):
+            return _emit(op, x, w, bias, pads)
         return op("Conv", x, w, bias, **attributes)
 
     return form
@@ -49,11 +50,13 @@ def _dense(w: Tensor, attributes: Mapping[str, Any]) -> bool:
 
 
 def _gains(x: Tensor, w: Tensor, pads: Sequence[int], declared: Mapping[Axis, int]) -> bool:
+    """Whether it is large enough at the declared sizes; not where data decide one, as then there may be no image at all."""
     assert w.value is not None
+    if any(not isinstance(n, int) and (n.by_data or not n.axes <= declared.keys()) for n in x.shape):
+        return False
     channels, tiles = min(w.value.shape[:2]), 1
     for n, before, behind in zip(x.shape[2:], pads[:2], pads[2:], strict=True):
-        known = isinstance(n, int) or (n.axes <= declared.keys() and not n.by_data)
-        tiles *= _count((n if isinstance(n, int) else n.at(declared)) + before + behind - 2) if known else 0
+        tiles *= _count((n if isinstance(n, int) else n.at(declared)) + before + behind - 2)
     return channels >= LEAST_CHANNELS and tiles >= LEAST_TILES and channels * tiles >= LEAST_WORK
 
 

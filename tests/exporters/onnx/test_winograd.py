@@ -95,6 +95,21 @@ def test_the_declared_size_decides_and_the_plain_form_is_usual() -> None:
     assert kernels(netsurgery.to_onnx(net)) == [[3, 3]]
 
 
+def test_images_of_which_there_may_be_none_stay_a_convolution() -> None:
+    chosen_images = (
+        'layer { name: "x" type: "Input" top: "i" top: "s" '
+        "input_param { shape { dim: 2 dim: 128 dim: 30 dim: 30 } shape { dim: 2 } } }"
+        'layer { name: "f" type: "Filter" bottom: "i" bottom: "s" top: "x" }'
+    )
+    layers = text(CONV, 1).split("\n", 1)[1]
+    net = netsurgery.initialize(from_text(chosen_images + layers), 1, "random")
+    model = netsurgery.to_onnx(net, winograd=True)
+    assert kernels(model) == [[3, 3]]
+    images = np.ones((2, 128, 30, 30), np.float32)
+    (none,) = cases.session(model.SerializeToString()).run(None, {"i": images, "s": np.zeros(2, np.float32)})
+    assert none.shape == (0, 128, 28, 28)
+
+
 @pytest.mark.caffe
 @pytest.mark.skipif(live.python() is None, reason="REAL CAFFE IS NOT HERE: netsurgery caffe install makes it")
 def test_it_is_what_caffe_computes(tmp_path: Path) -> None:
