@@ -78,11 +78,12 @@ class StateDetectionOutput(DetectionBoxes):
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         boxes, scores, _ = super().emit(op, bottoms, weights)
         batch, p, k, width = op.size(bottoms[0], 0), op.size(scores, 1), len(self.labels), 7 + self.states
+        scores = op("Transpose", scores, perm=(0, 2, 1))
         if k < self.classes:
-            scores = op("Gather", scores, np.array(self.labels), axis=2)
-        scores = op("Reshape", op("Transpose", scores, perm=(0, 2, 1)), op.ints(batch, 1, -1))
+            scores = op("Gather", scores, np.array(self.labels), axis=1)
+        scores = op("Reshape", scores, op.ints(batch, 1, -1))
         if self.top_k >= 0:
-            scores = emit_only_best(op, scores, self.top_k)
+            scores = emit_only_best(op, scores, self.top_k, self.threshold)
         tested = op("Concat", *[boxes] * k, axis=1) if k > 1 else boxes
         if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing, to ONNX its corners are swapped
             low, high = emit_halves(op, tested)

@@ -58,48 +58,42 @@ class PSROIPooling(PositionSensitive):
         low, high = op.many(2, "Split", rounded, op.ints(2, 2), axis=1)  # (R, 2): x, y
         low = op("Mul", low, op.const(self.scale))
         high = op("Mul", op("Add", high, op.const(1.0)), op.const(self.scale))
-        size = op("Div", op("Max", op("Sub", high, low), op.const(0.1)), op.const(float(g)))
-        low, size = (op("Unsqueeze", t, op.ints(2)) for t in (low, size))  # (R, 2, 1)
+        step = op("Div", op("Max", op("Sub", high, low), op.const(0.1)), op.const(float(g)))
+        low, step = (op("Unsqueeze", t, op.ints(2)) for t in (low, step))  # (R, 2, 1)
         limit = op.reshape(op.ints(op.size(x, 3), op.size(x, 2)), 2, 1)
 
-        def bound(rounding: str, cell: Array) -> tuple[Tensor, Tensor]:
-            edge = op("Cast", op(rounding, op("Add", op("Mul", size, cell), low)), to=7)
+        def bound(rounding: str, edges: Array) -> tuple[Tensor, Tensor]:
+            edge = op("Cast", op(rounding, op("Add", op("Mul", step, edges), low)), to=7)
             inside = op("Min", op("Max", edge, op.const(0, "int64")), limit)  # (R, 2, g)
             columns, rows = op.many(2, "Split", inside, op.ints(1, 1), axis=1)
             return op("Squeeze", rows, op.ints(1)), op("Squeeze", columns, op.ints(1))
 
         top, left = bound("Floor", cells)
         bottom, right = bound("Ceil", cells + 1)
-        # sums of all that is above and left of each pixel, in double: their differences are bins, in float32 off by 4e-5 at 38 x 63
-        sums = op("Pad", op("Cast", x, to=11), op.ints(0, 0, 1, 1, 0, 0, 0, 0), op.const(0.0, "float64"))
+        # sums of all that is above and left of each pixel, in double: their differences are bins, in float32 off by 4e-5 at 38 x 63;
+        # by measurement with a pixel's outputs side by side, which CumSum and Gather take as one
+        size = op.size(x, 2), op.size(x, 3)
+        pixels = op("Transpose", op.reshape(x, 0, self.outputs, g * g, *size), perm=(0, 2, 3, 4, 1))
+        sums = op("Cast", op("Pad", pixels, op.ints(0, 0, 1, 1, 0, 0, 0, 0, 0, 0)), to=11)  # (N, g g, H + 1, W + 1, K)
         for axis in (2, 3):
             sums = op("CumSum", sums, op.const(axis, "int64"))
-        parts = op.reshape(
-            sums, op.size(x, 0), self.outputs, g, g, *(op("Add", op.size(x, i), op.ints(1)) for i in (2, 3))
-        )
-        maps = op("Transpose", parts, perm=(0, 2, 3, 4, 5, 1))  # (N, g, g, H + 1, W + 1, output_dim)
-        place = op.ints(op.size(rois, 0), g, g, 1)
-        grid = op(
-            "Expand",
-            op.const(np.moveaxis(np.indices((g, g)), 0, -1)[None], "int64"),
-            op.ints(op.size(rois, 0), g, g, 2),
-        )
-        of = op("Expand", op.reshape(item, -1, 1, 1, 1), place)
+        sums = op.reshape(sums, -1, self.outputs)
+        rows, columns = (op("Add", n, op.ints(1)) for n in size)
+        maps = op("Add", op("Mul", op.reshape(item, -1, 1, 1), op.ints(g * g)), np.arange(g * g).reshape(g, g))
+        first = op("Mul", maps, op("Mul", rows, columns))
 
         def total(row: Tensor, column: Tensor) -> Tensor:
-            rows = op("Expand", op("Unsqueeze", row, op.ints(2, 3)), place)
-            columns = op("Expand", op("Unsqueeze", column, op.ints(1, 3)), place)
-            return op("GatherND", maps, op("Concat", of, grid, rows, columns, axis=3))
+            place = op("Add", op("Mul", op("Unsqueeze", row, op.ints(2)), columns), op("Unsqueeze", column, op.ints(1)))
+            return op("Gather", sums, op("Add", first, place), axis=0)  # (R, g, g, K)
 
         covered = op(
             "Sub", op("Sub", total(bottom, right), total(top, right)), op("Sub", total(bottom, left), total(top, left))
         )
         height, width = op("Sub", bottom, top), op("Sub", right, left)
-        height, width = (op("Max", t, op.const(0, "int64")) for t in (height, width))
         area = op("Mul", op("Unsqueeze", height, op.ints(2, 3)), op("Unsqueeze", width, op.ints(1, 3)))
+        # an empty bin covers 0
         mean = op("Div", covered, op("Cast", op("Max", area, op.const(1, "int64")), to=11))
-        mean = op("Where", op("Equal", area, op.const(0, "int64")), op.const(0.0, "float64"), mean)
-        return [op("Cast", op("Transpose", mean, perm=(0, 3, 1, 2)), to=1)]
+        return [op("Transpose", op("Cast", mean, to=1), perm=(0, 3, 1, 2))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         return emit_psroi(op, bottoms[0], bottoms[1], self.group, self.outputs, self.scale)

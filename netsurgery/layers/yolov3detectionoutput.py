@@ -7,7 +7,7 @@ from .caffe2.boxes import yolo_rows as yolo_rows_caffe2
 from .caffe2.operators import cast
 from .core import Arrays, LayerType, Op, Params, Shapes, Tensors, by_data
 from .shared.boxes import yolo_rows
-from .shared.boxes_onnx import emit_corners, emit_grid, emit_yolo_rows
+from .shared.boxes_onnx import emit_best_class, emit_corners, emit_grid, emit_yolo_rows
 
 
 class Yolov3DetectionOutput(LayerType):
@@ -89,7 +89,10 @@ class Yolov3DetectionOutput(LayerType):
             boxes.append(op.reshape(emit_corners(op, centre, op("Mul", sides, op.const(0.5))), -1, 4))
             scores.append(op.reshape(op("Mul", op("Sigmoid", kind), op("Sigmoid", sure)), -1, self.classes))
         box, score = (op("Concat", *x, axis=0) if len(x) > 1 else x[0] for x in (boxes, scores))
-        mask = op("Greater", score, op.const(self.threshold))
+        if op.plain or op.never_empty or self.overlap > 1:
+            mask = op("Greater", score, op.const(self.threshold))
+        else:  # by measurement: NonMaxSuppression takes long where there are many candidates
+            box, score, mask = emit_best_class(op, box, score, self.threshold)
         return [emit_yolo_rows(op, box, score, mask, None, self.overlap, op.size(bottoms[-1], 0))]
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:

@@ -136,3 +136,51 @@ def test_between_convolutions(benchmark: Any, kind: str, way: str) -> None:
     shape = (1, 96, 56, 56)
     run = session(netsurgery.to_onnx(between(shape, *layers), plain=way == "plain", fold=way != "plain", static=True))
     benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("shape", [(8732, 21, 400), (1917, 91, 100), (24564, 21, 400)])
+def test_detections(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
+    """As trained nets have it: few scores above the threshold."""
+    priors, classes, top_k = shape
+    benchmark.group = f"DetectionOutput {shape}"
+    fields = f"num_classes: {classes} confidence_threshold: 0.01 keep_top_k: 200 code_type: CENTER_SIZE"
+    fields = f"detection_output_param {{ {fields} nms_param {{ nms_threshold: 0.45 top_k: {top_k} }} }}"
+    net = make(one("DetectionOutput", fields, "lcp"), l=(1, 4 * priors), c=(1, classes * priors), p=(1, 2, 4 * priors))
+    rng = np.random.default_rng(0)
+    scores = rng.random((priors, classes)) * np.where(rng.random((priors, classes)) < 0.01, 1, 0.01)
+    boxes = np.sort(rng.random((2, priors, 2, 2)), axis=2)
+    feed = {"l": rng.normal(size=4 * priors), "c": scores, "p": boxes}
+    feed = {name: value.reshape(1, *[2] * (name == "p"), -1).astype(np.float32) for name, value in feed.items()}
+    run = session(netsurgery.to_onnx(net, plain=way == "plain"))
+    benchmark(run.run, None, feed)
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("chance", ["trained", "noise"])
+@pytest.mark.parametrize("side", [10, 13, 26])
+def test_yolov3(benchmark: Any, side: int, chance: str, way: str) -> None:
+    benchmark.group = f"Yolov3DetectionOutput {side} {chance}"
+    fields = "num_classes: 20 num_box: 3 confidence_threshold: 0.01 nms_threshold: 0.45"
+    fields += " mask: 0 mask: 1 mask: 2 mask_group_num: 1 anchors_scale: 32"
+    sizes = " ".join(f"biases: {n}" for n in (81, 82, 135, 169, 344, 319))
+    net = make(
+        one("Yolov3DetectionOutput", f"yolov3_detection_output_param {{ {fields} {sizes} }}"), x=(1, 75, side, side)
+    )
+    x = np.random.default_rng(0).normal(size=(1, 3, 25, side, side)).astype(np.float32)
+    if chance == "trained":
+        x[:, :, 4] -= 7
+    benchmark(session(netsurgery.to_onnx(net, plain=way == "plain")).run, None, {"x": x.reshape(1, 75, side, side)})
+
+
+@pytest.mark.parametrize("shape", [(21, 38, 50), (8, 38, 50), (10, 63, 38)])
+def test_psroi_pooling(benchmark: Any, shape: tuple[int, ...]) -> None:
+    outputs, h, w = shape
+    benchmark.group = f"PSROIPooling {shape}"
+    fields = f"psroi_pooling_param {{ spatial_scale: 0.0625 output_dim: {outputs} group_size: 7 }}"
+    net = make(one("PSROIPooling", fields, "xr"), x=(1, outputs * 49, h, w), r=(300, 5))
+    rng = np.random.default_rng(0)
+    corners = np.sort(rng.random((300, 2, 2)), axis=1) * [w * 16, h * 16]
+    rois = np.pad(corners.reshape(300, 4), ((0, 0), (1, 0))).astype(np.float32)
+    x = rng.normal(size=(1, outputs * 49, h, w)).astype(np.float32)
+    benchmark(session(netsurgery.to_onnx(net)).run, None, {"x": x, "r": rois})

@@ -6,6 +6,7 @@ from typing import Any
 
 import cases
 import numpy as np
+import onnx
 import pytest
 from detections import Array, detection, unit
 from one_layer import agree, make, one, refusal
@@ -230,3 +231,20 @@ def test_raw_detections_refuse_what_they_cannot_replace() -> None:
         "  expected: a DetectionOutput whose top nothing consumes\n"
         "  fix: export the blobs before it instead: --output loc --output conf --output prior"
     )
+
+
+def test_few_scores_are_sorted_where_few_exceed_the_threshold() -> None:
+    """What top_k chooses among are whole rows, one a class, of LOWEST but for the scores above the threshold; not so with `--plain`."""
+    o = "num_classes: 3 confidence_threshold: 0.5 nms_param { top_k: 2 } keep_top_k: 4"
+    net = make(
+        one("DetectionOutput", f"detection_output_param {{ {o} }}", ("l", "c", "p")), l=(1, 20), c=(1, 15), p=(1, 2, 20)
+    )
+    conf = np.array([[1, 0.9, 0.2, 1, 0.3, 0.6, 1, 0.7, 0.5, 1, 0.4, 0.1, 1, 0.8, 0.3]], np.float32)
+    feed = {"l": np.zeros((1, 20), np.float32), "c": conf, "p": np.ones((1, 2, 20), np.float32)}
+    low, rows = np.finfo(np.float32).min, conf.reshape(5, 3).T[None, 1:]
+    for plain in (False, True):
+        model = netsurgery.to_onnx(net, plain=plain)
+        first = next(n for n in model.graph.node if n.op_type == "TopK")
+        model.graph.output.append(onnx.helper.make_tensor_value_info(first.input[0], onnx.TensorProto.FLOAT, None))
+        scores = cases.session(model.SerializeToString()).run(None, feed)[1]
+        np.testing.assert_array_equal(scores, rows if plain else np.where(rows > 0.5, rows, low))

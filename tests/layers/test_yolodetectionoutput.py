@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cases
 import numpy as np
+import onnx
 import pytest
 from one_layer import agree, make, one, refusal
 
@@ -30,6 +32,32 @@ def test_yolov3_drops_what_reaches_the_threshold(overlap: float) -> None:
         assert [len(g["y"][0, 0]) for g in got] == [1, 1, 1]
     if overlap == 2:
         assert len(got[2]["y"][0, 0]) == 2 * 2 * 2 * 2
+
+
+def test_yolov3_keeps_all_classes_of_boxes_that_do_not_overlap_themselves() -> None:
+    """Of a box that overlaps itself only the best class survives; one without an area, or with an infinite one, overlaps nothing."""
+    net = yolo3(f"{V3} nms_threshold: 0.5 confidence_threshold: 0.2", x=(1, 14, 1, 1))
+    x = np.full((1, 2, 7), 4, np.float32)  # all scores are high
+    x[0, :, 2:4] = [-2, -2], [-200, 0]  # of boxes 30 x 15 and 10 x 20, the second 0 wide
+    x[0, :, 6] = 5  # the second class is the better one
+    infinite = x.copy()
+    infinite[0, 1, 2:4] = 100
+    feeds = [{"x": v.reshape(1, 14, 1, 1)} for v in (x, infinite)]
+    for got in agree(net, *feeds):
+        assert sorted(got["y"][0, 0, :, 1]) == [1, 2, 2]
+
+
+def test_yolov3_suppresses_the_best_class_of_each_box_alone() -> None:
+    """Of 24 scores above the threshold 12 are candidates, which `--plain` leaves to NonMaxSuppression."""
+    net = yolo3(f"{V3} nms_threshold: 0.5 confidence_threshold: 0.01", x=(1, 14, 2, 3))
+    x = np.random.default_rng(5).normal(3, 1, (1, 14, 2, 3)).astype(np.float32)
+    counts = []
+    for plain in (False, True):
+        model = netsurgery.to_onnx(net, plain=plain)
+        (node,) = (n for n in model.graph.node if n.op_type == "NonMaxSuppression")
+        model.graph.output.append(onnx.helper.make_tensor_value_info(node.input[1], onnx.TensorProto.FLOAT, None))
+        counts.append(cases.session(model.SerializeToString()).run(None, {"x": x})[1].size)
+    assert counts == [12, 24]
 
 
 def test_yolov2_takes_the_first_of_equal_classes_and_scores_at_the_threshold() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Op, Tensor
-from .emission import emit_range, pick
+from .emission import emit_range, pick, reduce
 
 LOWEST = float(np.finfo(np.float32).min)
 """Below every score: what scores become that are out of the running."""
@@ -103,6 +103,22 @@ def emit_suppress(
     return op("Gather", survivors, op.const(2, "int64"), axis=1)
 
 
+def emit_best_class(op: Op, boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Of boxes (R, 4) with scores (R, C) those of which a class exceeds `threshold`, and where their scores are candidates of one
+    suppression over all classes: bool (K, C). Of a box only the best class is one: what drops it drops the others, and a box overlaps
+    itself by 1. Where its area is 0, infinite or no number, it overlaps nothing: then all are that exceed `threshold`."""
+    limit, least = op.const(threshold), op.const(float(np.nextafter(np.float32(threshold), np.float32(np.inf))))
+    best = reduce(op, "ReduceMax", scores, [1])
+    exceeds = op("Not", op("LessOrEqual", best, limit))  # also where one of the scores is no number
+    boxes, scores, best = pick(op, exceeds, boxes, scores, best)
+    low, high = emit_halves(op, boxes)
+    area = op("Mul", *emit_halves(op, op("Sub", high, low), half=1))
+    alone = op("Not", op("GreaterOrEqual", op("Div", area, area), op.const(1.0)))
+    best = op("Unsqueeze", best, op.ints(1))
+    other = op("Or", alone, op("Not", op("Greater", best, limit)))
+    return boxes, scores, op("GreaterOrEqual", scores, op("Where", other, least, best))
+
+
 def emit_yolo_rows(
     op: Op, boxes: Tensor, scores: Tensor, mask: Tensor, labels: Tensor | None, overlap: float, batch: Tensor
 ) -> Tensor:
@@ -126,7 +142,11 @@ def emit_yolo_rows(
     return emit_rows_or_none(op, op("Pad", rows, op.ints(0, 1, 0, 0)), batch, real=real)
 
 
-def emit_only_best(op: Op, scores: Tensor, most: int) -> Tensor:
-    """Scores (N, C, P) with all but the `most` best of the last axis (of equal ones the first) set to LOWEST."""
-    best, at = op.many(2, "TopK", scores, op("Min", op.ints(most), op.size(scores, 2)), axis=2)
+def emit_only_best(op: Op, scores: Tensor, most: int, threshold: float = LOWEST) -> Tensor:
+    """Scores (N, C, P) with all but the `most` best of the last axis (of equal ones the first) set to LOWEST; those that do not exceed
+    `threshold` may be, too: by measurement, TopK is fast where few numbers rise above the rest, and faster where it need not sort."""
+    if threshold > LOWEST and not op.plain:
+        scores = op("Where", op("Greater", scores, op.const(threshold)), scores, op.const(LOWEST), shape=scores.shape)
+    count = op("Min", op.ints(most), op.size(scores, 2))
+    best, at = op.many(2, "TopK", scores, count, axis=2, sorted=None if op.plain else 0)
     return op("ScatterElements", op("Expand", op.const(LOWEST), op("Shape", scores)), at, best, axis=2)

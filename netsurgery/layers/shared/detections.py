@@ -80,9 +80,9 @@ class Detections(DetectionBoxes):
         if not k:
             return [emit_rows_or_none(op, op.const(np.zeros((0, width))), op.size(bottoms[0], 0), width)]
         labels = np.array(self.labels)
-        if k < self.classes:
-            scores = op("Gather", scores, labels, axis=2)
-        scores = op("Transpose", scores, perm=(0, 2, 1), shape=(n, k, p))
+        scores = op("Transpose", scores, perm=(0, 2, 1), shape=(n, self.classes, p))
+        if k < self.classes:  # behind the Transpose: whole rows are copied
+            scores = op("Gather", scores, labels, axis=1, shape=(n, k, p))
         if not self.shared:  # suppression takes one set of boxes per batch item: let each class be an item
             boxes = self._by_class(op, boxes, op.size(scores, 2), 4)
             extra = None if extra is None else self._by_class(op, extra, op.size(scores, 2), self.more)
@@ -95,7 +95,7 @@ class Detections(DetectionBoxes):
             extra = None if extra is None else emit_stand_in(op, extra, -1)
         most = p if self.top_k < 0 else minimum(p, self.top_k)
         if most != p:
-            scores = emit_only_best(op, scores, self.top_k)
+            scores = emit_only_best(op, scores, self.top_k, self.threshold)
         tested = boxes
         if self.code != "CENTER_SIZE":  # to Caffe a box with x2 < x1 overlaps nothing, to ONNX its corners are swapped
             low, high = emit_halves(op, boxes)
@@ -127,8 +127,9 @@ class Detections(DetectionBoxes):
 
     def _by_class(self, op: Op, x: Tensor, count: Tensor, numbers: int) -> Tensor:
         """(N, P, C, numbers) -> (N k, P, numbers), of the classes that can be found."""
-        x = op("Gather", x, np.array(self.labels), axis=2) if len(self.labels) < self.classes else x
-        return op("Reshape", op("Transpose", x, perm=(0, 2, 1, 3)), op.ints(-1, count, numbers))
+        x = op("Transpose", x, perm=(0, 2, 1, 3))
+        x = op("Gather", x, np.array(self.labels), axis=1) if len(self.labels) < self.classes else x
+        return op("Reshape", x, op.ints(-1, count, numbers))
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         if self.eta < 1 and self.overlap > 0.5:
