@@ -1,8 +1,8 @@
 """Many images through a net: read and prepared by some threads, run in batches, finished by the same threads; in order, a few at a time.
 
-read, prepare    image 5 6 7 8 | 9 10 ..        threads
-run                            1 2 3 4          this thread, onnxruntime with every core
-finish                                  0       threads
+read, prepare    image 9 10 11 12 | 13 14 ..              threads
+batch, run                  5 6 7 8 | 1 2 3 4             two threads, of which one is in onnxruntime, with every core
+finish                                         0          threads
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -86,20 +87,26 @@ def stream(
 ) -> Iterator[Outcome[R]]:
     """Does the job on every image, in order. An image that cannot be read, or does not fit, gives its error, and the rest goes on.
 
-    At most 4 * WINDOW images are held at a time, however many there are.
+    At most 6 * WINDOW images are held at a time, however many there are.
     """
-    source = iter(images)
-    with ThreadPoolExecutor(threads or cores() + 1, thread_name_prefix="netsurgery") as pool:
+    source, turn = iter(images), Lock()
+    named: Any = {"thread_name_prefix": "netsurgery"}
+    with ThreadPoolExecutor(threads or cores() + 1, **named) as pool, ThreadPoolExecutor(2, **named) as runners:
         ahead: deque[tuple[ImageFile, Future[Sample]]] = deque()
+        running: deque[Future[list[tuple[ImageFile, Sample | Future[Any]]]]] = deque()
         behind: deque[tuple[ImageFile, Future[Outcome[R]]]] = deque()
         try:
             while True:
                 for image in islice(source, 2 * WINDOW - len(ahead)):
                     ahead.append((image, pool.submit(_prepared, job, image)))
-                if not ahead:
+                if ahead:
+                    window = [ahead.popleft() for _ in range(min(WINDOW, len(ahead)))]
+                    running.append(runners.submit(_run, model, window, turn))
+                    if len(running) < 2:
+                        continue
+                if not running:
                     break
-                window = [ahead.popleft() for _ in range(min(WINDOW, len(ahead)))]
-                for image, sample in _run(model, window):
+                for image, sample in running.popleft().result():
                     behind.append(
                         (image, sample if isinstance(sample, Future) else pool.submit(_finished, job, image, sample))
                     )
@@ -108,9 +115,9 @@ def stream(
             while behind:
                 yield _outcome(*behind.popleft())
         finally:
-            for waiting in (ahead, behind):
-                for _, future in waiting:
-                    future.cancel()
+            waiting: list[Future[Any]] = [*running, *(future for _, future in ahead), *(future for _, future in behind)]
+            for future in waiting:
+                future.cancel()
 
 
 def _prepared(job: Job[R], image: ImageFile) -> Sample:
@@ -125,8 +132,8 @@ def _finished(job: Job[R], image: ImageFile, sample: Sample) -> Outcome[R]:
 
 
 def _run(
-    model: Model, window: Sequence[tuple[ImageFile, Future[Sample]]]
-) -> Iterator[tuple[ImageFile, Sample | Future[Any]]]:
+    model: Model, window: Sequence[tuple[ImageFile, Future[Sample]]], turn: Lock
+) -> list[tuple[ImageFile, Sample | Future[Any]]]:
     """The images of a window after their runs, inputs of one size in one batch; those that failed as they are."""
     samples = [future.result() for _, future in window if future.exception() is None]
     waiting: dict[tuple[int, ...], list[tuple[Sample, int]]] = {}
@@ -139,25 +146,29 @@ def _run(
         batch: list[tuple[Sample, int]] = []
         for sample, i in places:
             if batch and sum(len(s.inputs[j]) for s, j in batch) + len(sample.inputs[i]) > at_once:
-                _run_batch(model, batch)
+                _run_batch(model, batch, turn)
                 batch = []
             batch.append((sample, i))
-        _run_batch(model, batch)
+        _run_batch(model, batch, turn)
+    done: list[tuple[ImageFile, Sample | Future[Any]]] = []
     for image, future in window:
         if (error := future.exception()) is None:
             sample = future.result()
             sample.inputs = ()  # done with
-            yield image, sample
+            done.append((image, sample))
         else:
             if not isinstance(error, NetsurgeryError):
                 raise error
-            yield image, future
+            done.append((image, future))
+    return done
 
 
-def _run_batch(model: Model, batch: Sequence[tuple[Sample, int]]) -> None:
+def _run_batch(model: Model, batch: Sequence[tuple[Sample, int]], turn: Lock) -> None:
     """Runs the inputs together and gives each sample its share. Blobs without a batch axis of that length cannot be shared out."""
     parts = [sample.inputs[i] for sample, i in batch]
-    blobs = model.run(parts[0] if len(parts) == 1 else np.concatenate(parts))
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    with turn:
+        blobs = model.run(whole)
     start = 0
     for (sample, i), part in zip(batch, parts, strict=True):
         sample.outputs[i] = [blob[start : start + len(part)] for blob in blobs] if len(batch) > 1 else blobs
