@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from .core import WHOLE, Arrays, LayerType, Message, Op, Params, Reaches, ShapeError, Shapes, Tensors, with_field
+from .core import (
+    WHOLE,
+    Array,
+    Arrays,
+    LayerType,
+    Message,
+    Op,
+    Params,
+    Reaches,
+    ShapeError,
+    Shapes,
+    Tensor,
+    Tensors,
+    with_field,
+)
 from .shared.emission import magnitude, shifted, with_four_axes
 
 
@@ -72,6 +86,9 @@ class Normalize(LayerType):
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         rank = len(bottoms[0].shape)
+        channels = bottoms[0].shape[1] if rank > 2 else None
+        if self.learned and not self.across_spatial and isinstance(channels, int) and not op.plain:
+            return [self._emit_product(op, bottoms[0], channels, weights[0])]
         x = bottoms[0] if self.learned else with_four_axes(op, bottoms[0])
         axes = range(1, rank) if self.across_spatial else [1]
         total = magnitude(op, x, axes, power=1 if self.l1 else 2, keep=True)
@@ -83,6 +100,15 @@ class Normalize(LayerType):
             return [y, norm]
         behind = () if self.channel_shared else (1,) * (rank - 2)
         return [op("Mul", y, op.weight(weights[0].reshape(-1, *behind), "scale"))]
+
+    def _emit_product(self, op: Op, x: Tensor, channels: int, scale: Array) -> Tensor:
+        """Each item as a matrix (C, positions), whose squares a row of ones sums: by measurement ReduceSum over the channels of a single
+        item makes the layer take 1.6 to 9 times as long."""
+        rows = op.reshape(x, 0, channels, -1)
+        total = op("MatMul", op.const(np.ones((1, channels))), op.square(rows))
+        y = op("Div", rows, op("Sqrt", shifted(op, total, self.eps)))
+        scale = scale.reshape(-1, *() if self.channel_shared else (1,))
+        return op("Reshape", op("Mul", y, op.weight(scale, "scale")), op("Shape", x))
 
     def reach(self, bottoms: Shapes) -> Reaches:
         return [[WHOLE] * (len(bottoms[0]) - 2)] if self.across_spatial else super().reach(bottoms)

@@ -184,3 +184,31 @@ def test_psroi_pooling(benchmark: Any, shape: tuple[int, ...]) -> None:
     rois = np.pad(corners.reshape(300, 4), ((0, 0), (1, 0))).astype(np.float32)
     x = rng.normal(size=(1, outputs * 49, h, w)).astype(np.float32)
     benchmark(session(netsurgery.to_onnx(net)).run, None, {"x": x, "r": rois})
+
+
+SINGLE = {
+    "Mish": one("Mish"),
+    "Power -1": one("Power", "power_param { power: -1 }"),
+    "Power 0.5": one("Power", "power_param { power: 0.5 }"),
+    "Normalize": one("Normalize", "norm_param { across_spatial: false }"),
+}
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("shape", [(1, 512, 38, 38), (1, 64, 60, 80), (1, 256, 32, 32), (1, 64, 104, 104)])
+@pytest.mark.parametrize("kind", SINGLE)
+def test_single_layers(benchmark: Any, kind: str, shape: tuple[int, ...], way: str) -> None:
+    benchmark.group = f"{kind} {shape}"
+    net = netsurgery.initialize(make(SINGLE[kind], x=shape))
+    x = np.abs(np.random.default_rng(0).normal(size=shape)).astype(np.float32)
+    benchmark(session(netsurgery.to_onnx(net, plain=way == "plain")).run, None, {"x": x})
+
+
+@pytest.mark.parametrize("boxes", ["min_size: 30", "min_size: 10 min_size: 16 min_size: 24 aspect_ratio: 3"])
+@pytest.mark.parametrize("side", [19, 38, 80])
+def test_prior_boxes(benchmark: Any, side: int, boxes: str) -> None:
+    benchmark.group = f"PriorBox {side} {boxes}"
+    shapes = {"x": (1, 16, side, side), "i": (1, 3, 8 * side, 8 * side)}
+    net = make(one("PriorBox", f"prior_box_param {{ {boxes} aspect_ratio: 2 step: 8 }}", "xi"), **shapes)
+    feed = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    benchmark(session(netsurgery.to_onnx(net)).run, None, feed)

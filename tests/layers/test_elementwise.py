@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cases
 import numpy as np
 import pytest
 from folding import LINEAR, behind
@@ -134,6 +135,28 @@ def test_identities_leave_no_node() -> None:
     np.testing.assert_array_equal(tops["y"], x + x)
     assert net.outputs == ("y",)
     assert [n.op_type for n in netsurgery.to_onnx(net).graph.node] == ["Add"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "ours", "plain"),
+    [
+        (one("Power", "power_param { power: 0.5 }"), ["Sqrt"], ["Pow"]),
+        (one("Power", "power_param { power: -1 }"), ["Reciprocal"], ["Pow"]),
+        (one("Power", "power_param { power: 1.5 }"), ["Pow"], ["Pow"]),
+        (one("Mish"), ["Min", "Exp", "Add", "Mul", "Add", "Div", "Mul"], ["Softplus", "Tanh", "Mul"]),
+    ],
+)
+def test_slow_nodes_are_written_as_others(layer: str, ours: list[str], plain: list[str]) -> None:
+    net = make(layer, x=(1, 2401))
+    x = np.linspace(-40, 80, 2401, dtype=np.float32)[None]
+    x = x if "Mish" in layer else np.abs(x) + np.float32(0.1)
+    agree(net, {"x": x})
+    wide = netsurgery.run(net, {"x": x}, dtype=np.float64)["y"]
+    for kinds, is_plain in ((ours, False), (plain, True)):
+        model = netsurgery.to_onnx(net, plain=is_plain)
+        assert [n.op_type for n in model.graph.node] == kinds
+        (y,) = cases.session(model.SerializeToString()).run(None, {"x": x})
+        np.testing.assert_allclose(y, wide, rtol=2e-6, atol=1e-15)
 
 
 @pytest.mark.parametrize(

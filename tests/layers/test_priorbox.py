@@ -128,3 +128,12 @@ def test_clustered_boxes_one_by_one() -> None:
         one("PriorBoxClustered", "prior_box_param { width: 3 }", ("x", "img")), x=(1, 2, 3, 4), img=(1, 3, 48, 64)
     )
     assert "1 width, 0 height" in refusal(few.require_supported, UnsupportedError)
+
+
+def test_the_numbers_of_a_cell_lie_in_one_row() -> None:
+    """Arithmetic with rows of four numbers takes long: what is added has four for each box of a cell."""
+    model = netsurgery.to_onnx(prior_box("min_size: 10 min_size: 20 aspect_ratio: 2 step: 8"))
+    sizes = {t.name: list(t.dims) for t in model.graph.initializer}
+    rows = [sizes[i] for n in model.graph.node if n.op_type == "Add" for i in n.input if len(sizes.get(i, ())) == 1]
+    assert [2 * 3 * 4] in rows
+    assert [4] not in rows
