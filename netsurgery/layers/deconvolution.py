@@ -1,6 +1,7 @@
 """Deconvolution: each input value spreads over a window of the output, weighted; the transpose of a Convolution."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -12,7 +13,8 @@ from .caffe2.operators import places, refuse
 from .convolution import Convolution
 from .core import Array, Arrays, Op, Reaches, Shape, Shapes, Size, Surgery, Tensors, he_normal, near, product, spread
 from .core.aliases import Rng, Sizes
-from .shared.grouped import with_bias
+from .shared.grouped import BLOCK, one_by_one, turned, with_bias
+from .shared.windows import Windows
 
 
 class Deconvolution(Convolution):
@@ -67,10 +69,23 @@ class Deconvolution(Convolution):
         return np.ascontiguousarray(y[(slice(None), slice(None), *inner)])
 
     def emit(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
-        w = op.weight(weights[0], "weight")
+        # both by measurement: tests/benchmarks/bench_layers.py
+        w, group, at = weights[0], self.group, self.windows(weights[0].ndim)
+        if group == 1 and not op.plain and (alone := one_by_one(w)) is not None:
+            w, group = alone, len(w)
         bias = op.weight(weights[1], "bias") if self.bias_term else None
-        at = self.windows(weights[0].ndim)
-        return [op("ConvTranspose", x, w, bias, **at.attributes, group=self.group) for x in bottoms]
+        if not op.plain and (inner := self._convolved(w, at)):
+            kernel = op.weight(turned(w, group), "weight")
+            return [op("Conv", x, kernel, bias, **inner.attributes, group=group) for x in bottoms]
+        kernel = op.weight(w, "weight")
+        return [op("ConvTranspose", x, kernel, bias, **at.attributes, group=group) for x in bottoms]
+
+    @staticmethod
+    def _convolved(w: Array, at: Windows) -> Windows | None:
+        """The windows of a Convolution that does the same in less time: with stride 1, where the top is not larger than the bottom."""
+        pad = tuple(e - 1 - p for e, p in zip(at.extent, at.pad, strict=True))
+        less = max(at.stride) == 1 and all(0 <= q <= p for q, p in zip(pad, at.pad, strict=True))
+        return replace(at, pad=pad) if less and w.ndim == 4 and len(w) % BLOCK == 0 else None
 
     def emit_caffe2(self, op: Op, bottoms: Tensors, weights: Arrays) -> Tensors:
         w = weights[0]

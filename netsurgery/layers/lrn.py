@@ -5,12 +5,10 @@ import numpy as np
 from .caffe2.operators import pool
 from .core import Array, Arrays, LayerType, Message, Op, Params, Reaches, Shapes, Tensor, Tensors, window
 from .shared.emission import scaled, shifted
+from .shared.grouped import BLOCK
 
 MOST_CHANNELS = 384
 """Up to so many channels the band matrix of their neighbours is faster than the node, whose work does not grow with their square."""
-
-BLOCK = 16
-"""Of how many channels runtimes make blocks."""
 
 
 class LRN(LayerType):

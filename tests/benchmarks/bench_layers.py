@@ -212,3 +212,37 @@ def test_prior_boxes(benchmark: Any, side: int, boxes: str) -> None:
     net = make(one("PriorBox", f"prior_box_param {{ {boxes} aspect_ratio: 2 step: 8 }}", "xi"), **shapes)
     feed = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     benchmark(session(netsurgery.to_onnx(net)).run, None, feed)
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("shape", [(1, 128, 56, 56), (1, 256, 28, 28), (1, 128, 150, 150)])
+def test_groups_between_convolutions(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
+    """ResNeXt's, of 4 and 8 channels."""
+    benchmark.group = f"groups {shape}"
+    params = f"convolution_param {{ num_output: {shape[1]} kernel_size: 3 pad: 1 group: 32 }}"
+    net = between(shape, one("ReLU"), one("Convolution", params), one("ReLU"))
+    run = session(netsurgery.to_onnx(net, plain=way == "plain"))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("shape", [(1, 64, 224, 224), (1, 256, 56, 56), (1, 512, 14, 14)])
+def test_deconvolution_of_stride_1(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
+    """DeconvNet's."""
+    benchmark.group = f"Deconvolution, stride 1 {shape}"
+    params = f"convolution_param {{ num_output: {shape[1]} kernel_size: 3 pad: 1 }}"
+    net = netsurgery.initialize(make(one("Deconvolution", params), x=shape), 0, "random")
+    run = session(netsurgery.to_onnx(net, plain=way == "plain"))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize(("shape", "kernel"), [((1, 21, 16, 16), 63), ((1, 21, 70, 70), 16), ((1, 60, 70, 70), 16)])
+def test_deconvolution_that_mixes_no_channels(benchmark: Any, shape: tuple[int, ...], kernel: int, way: str) -> None:
+    """FCN's enlargements."""
+    benchmark.group = f"Deconvolution, diagonal {shape}"
+    params = f"convolution_param {{ num_output: {shape[1]} kernel_size: {kernel} stride: {(kernel + 1) // 2} bias_term: false }}"
+    w = np.zeros((shape[1], shape[1], kernel, kernel), np.float32)
+    w[range(shape[1]), range(shape[1])] = np.random.default_rng(1).normal(size=(kernel, kernel))
+    run = session(netsurgery.to_onnx(make(one("Deconvolution", params), [w], x=shape), plain=way == "plain"))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})

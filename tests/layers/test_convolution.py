@@ -93,3 +93,32 @@ def test_tiles_among_threads_compute_the_same() -> None:
         THREADS.reset(before)
     assert np.array_equal(alone, together)
     assert len(list(tiles((2, 86, 66), CACHE // (4 * (16 * 25 + 24))))) > 1
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "group", "groups"),
+    [
+        (32, 32, 8, 2),
+        (32, 32, 4, 2),
+        (48, 48, 6, 3),
+        (24, 24, 6, 6),  # no whole blocks
+        (16, 32, 4, 4),  # more outputs than channels
+        (48, 48, 4, 4),
+        (16, 16, 16, 16),
+        (8, 8, 1, 1),
+    ],
+)
+def test_small_groups_are_joined_to_blocks_of_16_channels(channels: int, outputs: int, group: int, groups: int) -> None:
+    w, b = numbers(outputs, channels // group, 3, 3) / 8, numbers(outputs)
+    net = make(
+        one(
+            "Convolution",
+            f"convolution_param {{ num_output: {outputs} kernel_size: 3 pad: 1 stride: 2 group: {group} }}",
+        ),
+        [w, b],
+        x=(2, channels, 7, 6),
+    )
+    for plain, expected in ((False, groups), (True, group)):
+        (node,) = netsurgery.to_onnx(net, plain=plain).graph.node
+        assert [a.i for a in node.attribute if a.name == "group"] == [expected]
+    agree(net, {"x": numbers(2, channels, 7, 6)}, {"x": numbers(1, channels, 9, 11)})

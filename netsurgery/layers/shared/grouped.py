@@ -1,4 +1,4 @@
-"""What surgery does to weights: groups written as one, what came before or behind the layer taken in, a bias added."""
+"""What surgery and faster forms do to weights: groups written as fewer or more, what came before or behind taken in, a bias added."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core import Array, Message, Surgery, with_field
+
+BLOCK = 16
+"""Of how many channels runtimes make blocks."""
 
 
 def with_bias(params: Message, message: str, w: Array, bias: Array) -> Surgery:
@@ -22,6 +25,30 @@ def spread_groups(w: Array, group: int) -> Array:
         block = slice(i * rows, (i + 1) * rows)
         dense[block, i * columns : (i + 1) * columns] = w[block]
     return dense
+
+
+def join_groups(w: Array, group: int, together: int) -> Array:
+    """The weights (A, B, kernel...) of `group` groups as those of group / together, (A, B * together, kernel...)."""
+    return np.concatenate([spread_groups(part, together) for part in np.split(w, group // together)])
+
+
+def one_by_one(w: Array) -> Array | None:
+    """The weights (C, 1, kernel...) of C > 1 groups that do what w (C, C, kernel...) does; None where channels mix, or all is 0."""
+    if (
+        not 1 < w.shape[0] == w.shape[1] or w[0, 1:].any() or not w[0, 0].any()
+    ):  # most weights need not be read any further
+        return None
+    apart = ~np.eye(len(w), dtype=bool)
+    return None if w[apart].any() else np.ascontiguousarray(w[range(len(w)), range(len(w)), None])
+
+
+def turned(w: Array, group: int) -> Array:
+    """A Deconvolution's weights (C, M / group, kernel...) as those (M, C / group, kernel...) of the Convolution that does the same
+    with stride 1."""
+    by_group = w.reshape(group, -1, *w.shape[1:]).swapaxes(1, 2)
+    return np.ascontiguousarray(np.flip(by_group, tuple(range(3, by_group.ndim)))).reshape(
+        -1, w.shape[0] // group, *w.shape[2:]
+    )
 
 
 def take_in(w: Array, group: int, order: Sequence[int], scale: Array, shift: Array) -> tuple[Array, Array] | None:
