@@ -57,6 +57,15 @@ def test_softmax(benchmark: Any, shape: tuple[int, ...], way: str) -> None:
     benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
 
 
+@pytest.mark.parametrize("way", ["exported", "plain"])
+@pytest.mark.parametrize("boxes", [300, 6000, 34125])
+def test_softmax_of_boxes(benchmark: Any, boxes: int, way: str) -> None:
+    benchmark.group = f"Softmax {boxes} x 2"
+    net = make(one("Softmax", "softmax_param { axis: 2 }"), x=(1, boxes, 2))
+    run = session(netsurgery.to_onnx(net, plain=way == "plain", static=True))
+    benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=(1, boxes, 2)).astype(np.float32)})
+
+
 @pytest.mark.parametrize("way", ["winograd", "exported"])
 @pytest.mark.parametrize(
     "shape",
