@@ -210,7 +210,7 @@ def test_single_layers(benchmark: Any, kind: str, shape: tuple[int, ...], way: s
     benchmark.group = f"{kind} {shape}"
     net = netsurgery.initialize(make(SINGLE[kind], x=shape))
     x = np.abs(np.random.default_rng(0).normal(size=shape)).astype(np.float32)
-    benchmark(session(netsurgery.to_onnx(net, plain=way == "plain")).run, None, {"x": x})
+    benchmark(session(netsurgery.to_onnx(net, plain=way == "plain", static=True)).run, None, {"x": x})
 
 
 @pytest.mark.parametrize("boxes", ["min_size: 30", "min_size: 10 min_size: 16 min_size: 24 aspect_ratio: 3"])
@@ -255,3 +255,22 @@ def test_deconvolution_that_mixes_no_channels(benchmark: Any, shape: tuple[int, 
     w[range(shape[1]), range(shape[1])] = np.random.default_rng(1).normal(size=(kernel, kernel))
     run = session(netsurgery.to_onnx(make(one("Deconvolution", params), [w], x=shape), plain=way == "plain"))
     benchmark(run.run, None, {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize("size", [(9, 38, 50), (25, 40, 66), (12, 60, 100)])
+def test_proposals(benchmark: Any, size: tuple[int, int, int]) -> None:
+    """py-faster-rcnn's, PVANet's and a pyramid's anchors."""
+    anchors, h, w = size
+    benchmark.group = f"proposals {size}"
+    scales = [float(2 ** (i / 2)) for i in range(anchors)]
+    fields = f"'feat_stride': 16, 'ratios': [1], 'scales': {scales}"
+    fields = f'python_param {{ module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "{{{fields}}}" }}'
+    net = make(one("Python", fields, "sdi"), s=(1, 2 * anchors, h, w), d=(1, 4 * anchors, h, w), i=(1, 3))
+    rng = np.random.default_rng(0)
+    feed = {
+        "s": rng.random((1, 2 * anchors, h, w)) ** 8,
+        "d": rng.normal(0, 0.3, (1, 4 * anchors, h, w)),
+        "i": np.array([[16 * h, 16 * w, 1]]),
+    }
+    run = session(netsurgery.to_onnx(net))
+    benchmark(run.run, None, {name: value.astype(np.float32) for name, value in feed.items()})

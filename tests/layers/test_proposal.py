@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from one_layer import agree, make, one, refusal
 
@@ -38,6 +39,17 @@ def test_regions_at_any_size_and_with_equal_scores(params: str) -> None:
         feeds.append({"score": score, "delta": delta, "info": info})
     for got in agree(net, *feeds):
         assert (np.diff(got["s"].ravel()) <= 0).all()
+
+
+def test_boxes_are_decoded_as_planes() -> None:
+    """Arithmetic with rows of two or four numbers takes long: no sum has a last axis of so many but that over the chosen boxes."""
+    net = proposal(PYTHON % "'feat_stride': 16", "Python")
+    model = onnx.shape_inference.infer_shapes(netsurgery.to_onnx(net, static=True), data_prop=True)
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in model.graph.value_info}
+    kinds = {"Add", "Sub", "Mul", "Exp", "Min", "Max"}
+    large = [shapes[n.output[0]] for n in model.graph.node if n.op_type in kinds and len(shapes[n.output[0]]) > 2]
+    assert [1, 9, 4, 4, 6] in large
+    assert all(shape[-1] == 6 for shape in large)
 
 
 def test_regions_that_are_all_too_small() -> None:

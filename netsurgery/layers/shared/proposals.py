@@ -14,7 +14,8 @@ from ..caffe2.operators import cast, expand, part
 from ..core import Array, Arrays, LayerType, Op, Shape, Shapes, Size, Tensor, Tensors, by_data, product
 from ..core.aliases import Rng, Sample, Sizes
 from .boxes import suppress
-from .boxes_onnx import emit_corners, emit_grid, emit_halves
+from .boxes_onnx import emit_halves
+from .emission import emit_line
 
 PLUS_ONE = np.array([0, 0, 1, 1], np.float32)
 """What turns boxes whose sides are counted as x2 - x1 + 1 into ones whose sides are x2 - x1."""
@@ -154,23 +155,28 @@ class Proposals(LayerType):
         score = op("Slice", scores, op.ints(begin), op.ints(end), op.ints(axes))
         if len(axes) > 1:
             deltas = op("Slice", deltas, op.ints(0), op.ints(1), op.ints(0))
-        d = op("Transpose", op.reshape(deltas, 0, a, 4, h, w), perm=(0, 3, 4, 1, 2))
-        shift, growth = emit_halves(op, d)
+        # by measurement as planes (N, A, 4, H, W): arithmetic with rows of two or four numbers takes ten times as long
+        shift, growth = emit_halves(op, op.reshape(deltas, 0, a, 4, h, w), axis=2)
         if self.growth < np.inf:
             growth = op("Clip", growth, op.const(-self.growth), op.const(self.growth))
-        side = anchors[:, 2:] - anchors[:, :2] + 1
-        cell = op("Mul", emit_grid(op, w, h), op.const(stride))
-        centre = op("Add", op("Mul", shift, side), op("Add", cell, anchors[:, :2] + side / 2))
-        corners = emit_corners(op, centre, op("Mul", op("Exp", growth), side / 2))
+        side = (anchors[:, 2:] - anchors[:, :2] + 1)[:, :, None, None]
+        columns, rows = emit_line(op, w), op.reshape(emit_line(op, h), -1, 1)
+        column, row = np.array([stride, 0, 0, stride], np.float32).reshape(2, 2, 1, 1)
+        cell = op("Add", op("Mul", columns, column), op("Mul", rows, row))  # (2, H, W)
+        centre = op("Add", op("Mul", shift, side), op("Add", cell, anchors[:, :2, None, None] + side / 2))
+        half = op("Mul", op("Exp", growth), side / 2)
+        corners = op("Concat", op("Sub", centre, half), op("Add", centre, half), axis=2)
         if self.drawn_in:
-            corners = op("Sub", corners, op.const([0, 0, self.drawn_in, self.drawn_in]))
+            corners = op("Sub", corners, op.const(np.array([0, 0, self.drawn_in, self.drawn_in]).reshape(4, 1, 1)))
         size = op("Gather", numbers, op.ints(1, 0, 1, 0))
         edge = op("Sub", op("Floor", size) if self.cuts_info else size, op.const(1))
-        boxes = op("Max", op("Min", corners, edge), op.const(0))
-        low, high = emit_halves(op, boxes)
+        boxes = op("Max", op("Min", corners, op.reshape(edge, 4, 1, 1)), op.const(0))
+        low, high = emit_halves(op, boxes, axis=2)
         smallest = op("Mul", op("Gather", numbers, op.ints(self.scale_at)), op.const(self.smallest))
-        fits = op("GreaterOrEqual", op("Add", op("Sub", high, low), op.const(1)), smallest)
-        return boxes, score, op("And", *emit_halves(op, fits, half=1))
+        fits = op("GreaterOrEqual", op("Add", op("Sub", high, low), op.const(1)), op.reshape(smallest, -1, 1, 1))
+        large = op("And", *emit_halves(op, fits, axis=2, half=1))
+        boxes, large = (op("Transpose", x, perm=(0, 3, 4, 1, 2)) for x in (boxes, large))
+        return boxes, score, large
 
     def emit_candidates(self, op: Op, bottoms: Tensors) -> tuple[Tensor, Tensor, Tensor]:
         """As `candidates`, without N if `single`."""
