@@ -161,6 +161,9 @@ def main() -> None:
     os.environ |= {name: str(asked.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     header("Side by side, ms", "net", "batch", *SIDES, *(f"ours / {side}" for side in SIDES[1:]))
     for name in asked.nets:
+        if name == "faster_rcnn" and asked.batch > 1:
+            print("faster_rcnn: proposals are those of one image", file=sys.stderr)
+            continue
         for whole in (True, False) if name in PARTS and asked.batch == 1 else (True,):
             line(name, whole, asked)
 
