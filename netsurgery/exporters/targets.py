@@ -38,21 +38,23 @@ class Target:
     """Whether weights must be in the file."""
     never_empty: bool = False
     """Whether it fails at tensors without elements, which a choice of boxes gives where there is nothing to choose."""
-    nodes: frozenset[str] = frozenset()
-    """Of what it has fast kernels, and onnxruntime slow ones: written as these nodes."""
+    nodes: frozenset[str] = frozenset(("Conv",))
+    """Of what it has fast kernels, and onnxruntime slow ones: written as these nodes. Small groups of a Conv are slow there alone."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=dict)
 
 
 TARGETS = {
-    "onnxruntime": Target("onnxruntime", "1.26 to 1.32", "everything, at any size"),
+    "onnxruntime": Target("onnxruntime", "1.26 to 1.32", "everything, at any size", nodes=frozenset()),
     "web": Target(
         "onnxruntime-web",
         "1.30",
         "everything, at any size; weights in the file, for a browser loads one file",
         embed=True,
     ),
-    "openvino": Target("OpenVINO", "2026.4", "everything of BVLC's and SSD's, at any size", nodes=frozenset(("LRN",))),
+    "openvino": Target(
+        "OpenVINO", "2026.4", "everything of BVLC's and SSD's, at any size", nodes=frozenset(("Conv", "LRN"))
+    ),
     "opencv": Target(
         "OpenCV 5",
         "5.0.0",
