@@ -114,7 +114,7 @@ def operate(
     dump_weights: Annotated[
         list[str] | None, _operation("FILE", "Write the blobs, as they are at this point, to .npz or .safetensors.")
     ] = None,
-    fold: Annotated[bool, _switch("Fold BatchNorm, Scale and Bias into the layer before.", "--fold")] = False,
+    fold: Annotated[bool, _switch("Fold BatchNorm, Scale, Bias and Power 1 into the layer before.", "--fold")] = False,
     fold_preprocessing: Annotated[
         list[str] | None,
         _operation(

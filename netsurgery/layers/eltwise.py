@@ -87,4 +87,6 @@ class Eltwise(LayerType):
             return first
         if self.coeff == (1, -1):
             return op("Sub", *bottoms)
+        if len({*self.coeff}) == 1 and not op.plain:  # by measurement, one product less
+            return scaled(op, op(addition, *bottoms, shape=first.shape), self.coeff[0])
         return op(addition, *(scaled(op, x, c) for x, c in zip(bottoms, self.coeff, strict=True)))

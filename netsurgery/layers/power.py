@@ -3,7 +3,7 @@
 import numpy as np
 
 from .caffe2.operators import like
-from .core import Arrays, Elementwise, Op, Params, Tensors
+from .core import Array, Arrays, Elementwise, Op, Params, Tensors
 from .shared.emission import scaled, shifted
 
 ROOTS = {0.5: "Sqrt", -1: "Reciprocal"}
@@ -49,6 +49,11 @@ class Power(Elementwise):
                 return [like(op, x, float(np.float32(self.shift) ** np.float32(self.power)))]
         x = shifted(op, scaled(op, x, self.scale), self.shift)
         return [x if self.power == 1 else op("Pow", x, exponent=self.power)]
+
+    def affine(self, weights: Arrays) -> tuple[Array, Array] | None:
+        if self.power != 1 or self.is_constant:
+            return None
+        return np.asarray(self.scale, np.float64), np.asarray(self.shift, np.float64)
 
     @property
     def line(self) -> tuple[float, float] | None:

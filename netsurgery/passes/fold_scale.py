@@ -1,4 +1,4 @@
-"""Fold BatchNorm, Scale and Bias into the Convolution, Deconvolution or InnerProduct before them, or into what is behind them.
+"""Fold BatchNorm, Scale, Bias and Power 1 into the Convolution, Deconvolution or InnerProduct before them, or into what is behind them.
 
 conv1@conv1 = W x + b                                     conv1 = (W g) x + (b g + h)
 conv1@bn1 = conv1@conv1 * s + t       becomes             with g = s u and h = t u + v

@@ -137,6 +137,19 @@ def test_identities_leave_no_node() -> None:
     assert [n.op_type for n in netsurgery.to_onnx(net).graph.node] == ["Add"]
 
 
+def test_a_coefficient_of_all_bottoms_is_one_product() -> None:
+    for coeff, ours, plain in (
+        ("coeff: 0.3 coeff: 0.3", ["Add", "Mul"], ["Mul", "Mul", "Add"]),
+        ("coeff: -1 coeff: -1", ["Add", "Mul"], ["Mul", "Mul", "Add"]),
+        ("coeff: 0.3 coeff: 1", ["Mul", "Add"], ["Mul", "Add"]),
+        ("coeff: 1 coeff: 1", ["Add"], ["Add"]),
+    ):
+        net = make(one("Eltwise", f"eltwise_param {{ {coeff} }}", ("a", "b")), a=(2, 3, 4), b=(2, 3, 4))
+        agree(net, {"a": numbers(2, 3, 4), "b": numbers(2, 3, 4)}, {"a": numbers(5, 3, 1), "b": numbers(5, 3, 1)})
+        for kinds, is_plain in ((ours, False), (plain, True)):
+            assert [n.op_type for n in netsurgery.to_onnx(net, plain=is_plain).graph.node] == kinds
+
+
 @pytest.mark.parametrize(
     ("layer", "ours", "plain"),
     [

@@ -40,6 +40,27 @@ def test_enets_dropout_scales_and_folds() -> None:
         assert problem in refusal(net.require_supported, UnsupportedError)
 
 
+@pytest.mark.parametrize(
+    ("power", "pad", "kinds"),
+    [
+        ("scale: 0.0078125", 1, ["Conv"]),
+        ("scale: 0.0078125 shift: -1", 0, ["Conv"]),
+        ("scale: 0.0078125 shift: -1", 1, ["Mul", "Add", "Conv"]),  # what is padded is zero, not -1
+        ("scale: 2 power: 3", 0, ["Mul", "Pow", "Conv"]),
+        ("scale: 0 shift: 2", 0, ["Shape", "Expand", "Conv"]),
+    ],
+)
+def test_what_a_power_does_to_the_pixels_is_folded_where_it_is_exact(power: str, pad: int, kinds: list[str]) -> None:
+    conv = one("Convolution", f"convolution_param {{ num_output: 4 kernel_size: 3 pad: {pad} }}", ("p",))
+    net = make(
+        f'layer {{ name: "p" type: "Power" bottom: "x" top: "p" power_param {{ {power} }} }}' + conv,
+        [numbers(4, 3, 3, 3), numbers(4)],
+        x=(1, 3, 8, 9),
+    )
+    assert [node.op_type for node in netsurgery.to_onnx(net).graph.node] == kinds
+    agree(net, {"x": 100 * numbers(1, 3, 8, 9)}, {"x": 100 * numbers(2, 3, 6, 5)})
+
+
 @pytest.mark.parametrize("linear", LINEAR)
 @pytest.mark.parametrize(
     "layers",
@@ -48,6 +69,7 @@ def test_enets_dropout_scales_and_folds() -> None:
         ["BatchNorm batch_norm_param { eps: 0.5 }"],
         ["Scale", "Bias"],
         ["Scale scale_param { axis: -1 num_axes: 0 }", "Bias bias_param { num_axes: 0 }"],
+        ["Power power_param { scale: 0.5 shift: -2 }"],
     ],
 )
 def test_what_scales_channels_is_folded(linear: str, layers: list[str]) -> None:
