@@ -99,7 +99,7 @@ class Convolution(LayerType):
         w, group = weights[0], self.group
         channels = w.shape[1]
         small = channels in JOINED and len(w) == group * channels and group % (BLOCK // channels) == 0
-        if small and not op.plain and "Conv" not in op.nodes:
+        if small and w.ndim == 4 and not op.plain and "Conv" not in op.nodes:
             w, group = join_groups(w, group, BLOCK // channels), group * channels // BLOCK
         kernel, bias = op.weight(w, "weight"), op.weight(weights[1], "bias") if self.bias_term else None
         return [emit_conv(op, x, kernel, bias, self.windows(w.ndim), group) for x in bottoms]

@@ -122,3 +122,13 @@ def test_small_groups_are_joined_to_blocks_of_16_channels(channels: int, outputs
         (node,) = netsurgery.to_onnx(net, plain=plain).graph.node
         assert [a.i for a in node.attribute if a.name == "group"] == [expected]
     agree(net, {"x": numbers(2, channels, 7, 6)}, {"x": numbers(1, channels, 9, 11)})
+
+
+@pytest.mark.parametrize("size", [(9,), (4, 5, 6)])
+def test_small_groups_stay_apart_where_there_are_no_blocks(size: tuple[int, ...]) -> None:
+    """Of one spatial axis, or three."""
+    params = "convolution_param { num_output: 16 kernel_size: 3 group: 4 bias_term: false }"
+    net = make(one("Convolution", params), [numbers(16, 4, *[3] * len(size)) / 8], x=(2, 16, *size))
+    (node,) = netsurgery.to_onnx(net).graph.node
+    assert [a.i for a in node.attribute if a.name == "group"] == [4]
+    agree(net, {"x": numbers(2, 16, *size)}, {"x": numbers(1, 16, *(n + 2 for n in size))})
