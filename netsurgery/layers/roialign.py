@@ -88,11 +88,12 @@ class ROIAlign(Regions):
             mode="avg",
             coordinate_transformation_mode="half_pixel",
         )
+        masks = []
         for i, axis, count in ((0, 3, self.pooled[1]), (1, 2, self.pooled[0])):
             start, stride = (op("Gather", t, op.ints(i), axis=1) for t in (low, step))
             at = op("Add", start, op("Mul", stride, np.arange(count + 1, dtype=np.float32)))  # (R, count + 1)
             edge = op("Sub", op("Cast", op.size(x, axis), to=1), op.const(0.5))
             inside = op("And", op("GreaterOrEqual", at, op.const(-0.5)), op("LessOrEqual", at, edge))
             inside = op("And", inside, op("Greater", stride, op.const(0)))
-            y = op("Mul", y, op("Unsqueeze", op("Cast", inside, to=1), op.ints(1, 5 - axis)))
-        return [y]
+            masks.append(op("Unsqueeze", op("Cast", inside, to=1), op.ints(1, 5 - axis)))
+        return [op("Mul", y, op("Mul", *masks))]  # the large one last

@@ -182,6 +182,19 @@ def test_yolov3(benchmark: Any, side: int, chance: str, way: str) -> None:
     benchmark(session(netsurgery.to_onnx(net, plain=way == "plain")).run, None, {"x": x.reshape(1, 75, side, side)})
 
 
+@pytest.mark.parametrize("shape", [(256, 38, 50), (512, 38, 50), (512, 36, 120)])
+def test_roi_align(benchmark: Any, shape: tuple[int, ...]) -> None:
+    channels, h, w = shape
+    benchmark.group = f"ROIAlign {shape}"
+    fields = "roi_pooling_param { pooled_h: 7 pooled_w: 7 spatial_scale: 0.0625 }"
+    net = make(one("ROIAlign", fields, "xr"), x=(1, channels, h, w), r=(300, 5))
+    rng = np.random.default_rng(0)
+    corners = np.sort(rng.random((300, 2, 2)), axis=1) * [w * 16, h * 16]
+    rois = np.pad(corners.reshape(300, 4), ((0, 0), (1, 0))).astype(np.float32)
+    x = rng.normal(size=(1, *shape)).astype(np.float32)
+    benchmark(session(netsurgery.to_onnx(net)).run, None, {"x": x, "r": rois})
+
+
 @pytest.mark.parametrize("shape", [(21, 38, 50), (8, 38, 50), (10, 63, 38)])
 def test_psroi_pooling(benchmark: Any, shape: tuple[int, ...]) -> None:
     outputs, h, w = shape

@@ -189,3 +189,12 @@ def test_samples_of_other_forks_are_refused() -> None:
     uneven = "psroi_align_param { output_dim: 2 group_size: 2 spatial_scale: 1 sample_num: 2 }"
     net = make(one("PSROIAlign", uneven, ("x", "r")), x=(1, 9, 4, 5), r=(1, 5))
     assert "channels, output_dim times group_size squared being expected: 9" in refusal(net.shapes, ShapeError)
+
+
+def test_the_masks_of_a_roi_align_are_multiplied_before_its_maps() -> None:
+    params = "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 }"
+    net = make(one("ROIAlign", params, ("x", "r")), x=(1, 2, 5, 6), r=(4, 5))
+    nodes = netsurgery.to_onnx(net).graph.node
+    (align,) = (n for n in nodes if n.op_type == "RoiAlign")
+    (last,) = (n for n in nodes if align.output[0] in n.input)
+    assert (last.op_type, list(last.output)) == ("Mul", ["y"])
