@@ -182,6 +182,12 @@ def test_yolov3(benchmark: Any, side: int, chance: str, way: str) -> None:
     benchmark(session(netsurgery.to_onnx(net, plain=way == "plain")).run, None, {"x": x.reshape(1, 75, side, side)})
 
 
+def regions(rng: np.random.Generator, height: int, width: int) -> np.ndarray[Any, Any]:
+    """300 regions (item, x1, y1, x2, y2) of an image 16 times as large as its map."""
+    corners = np.sort(rng.random((300, 2, 2)), axis=1) * [width * 16, height * 16]
+    return np.pad(corners.reshape(300, 4), ((0, 0), (1, 0))).astype(np.float32)
+
+
 @pytest.mark.parametrize("shape", [(256, 38, 50), (512, 38, 50), (512, 36, 120)])
 def test_roi_align(benchmark: Any, shape: tuple[int, ...]) -> None:
     channels, h, w = shape
@@ -189,8 +195,7 @@ def test_roi_align(benchmark: Any, shape: tuple[int, ...]) -> None:
     fields = "roi_pooling_param { pooled_h: 7 pooled_w: 7 spatial_scale: 0.0625 }"
     net = make(one("ROIAlign", fields, "xr"), x=(1, channels, h, w), r=(300, 5))
     rng = np.random.default_rng(0)
-    corners = np.sort(rng.random((300, 2, 2)), axis=1) * [w * 16, h * 16]
-    rois = np.pad(corners.reshape(300, 4), ((0, 0), (1, 0))).astype(np.float32)
+    rois = regions(rng, h, w)
     x = rng.normal(size=(1, *shape)).astype(np.float32)
     benchmark(session(netsurgery.to_onnx(net)).run, None, {"x": x, "r": rois})
 
@@ -202,8 +207,7 @@ def test_psroi_pooling(benchmark: Any, shape: tuple[int, ...]) -> None:
     fields = f"psroi_pooling_param {{ spatial_scale: 0.0625 output_dim: {outputs} group_size: 7 }}"
     net = make(one("PSROIPooling", fields, "xr"), x=(1, outputs * 49, h, w), r=(300, 5))
     rng = np.random.default_rng(0)
-    corners = np.sort(rng.random((300, 2, 2)), axis=1) * [w * 16, h * 16]
-    rois = np.pad(corners.reshape(300, 4), ((0, 0), (1, 0))).astype(np.float32)
+    rois = regions(rng, h, w)
     x = rng.normal(size=(1, outputs * 49, h, w)).astype(np.float32)
     benchmark(session(netsurgery.to_onnx(net)).run, None, {"x": x, "r": rois})
 

@@ -34,9 +34,8 @@ def join_groups(w: Array, group: int, together: int) -> Array:
 
 def one_by_one(w: Array) -> Array | None:
     """The weights (C, 1, kernel...) of C > 1 groups that do what w (C, C, kernel...) does; None where channels mix, or all is 0."""
-    if (
-        not 1 < w.shape[0] == w.shape[1] or w[0, 1:].any() or not w[0, 0].any()
-    ):  # most weights need not be read any further
+    # most weights need not be read beyond their first row
+    if not 1 < w.shape[0] == w.shape[1] or w[0, 1:].any() or not w[0, 0].any():
         return None
     apart = ~np.eye(len(w), dtype=bool)
     return None if w[apart].any() else np.ascontiguousarray(w[range(len(w)), range(len(w)), None])
